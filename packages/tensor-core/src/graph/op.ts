@@ -1,0 +1,71 @@
+import type { DType, TypedArray } from '../dtype.ts'
+import type { Attributes, Dim, Node, Shape } from './node.ts'
+
+/** What the reference interpreter computes on: floats are always f64 there, integers i32. */
+export interface NdArray {
+  readonly shape: readonly number[]
+  readonly data: Float64Array | Int32Array
+}
+
+/** Receives the ONNX form of an operation. Names are ONNX value names. */
+export interface OnnxEmitter {
+  /** Adds a node with one output and returns that output's name. */
+  node(type: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: OnnxDomain): string
+  /** Adds a node and returns the names of its `count` outputs. */
+  nodes(type: string, inputs: readonly string[], count: number, attributes?: OnnxAttributes, domain?: OnnxDomain): string[]
+  /** A constant tensor, shared when equal. */
+  constant(dtype: DType, shape: readonly number[], data: TypedArray | readonly number[]): string
+}
+
+export type OnnxDomain = '' | 'com.microsoft'
+export type OnnxAttributes = Readonly<Record<string, number | bigint | string | readonly bigint[] | undefined>>
+
+/**
+ * One operation, whole: what it demands of its operands, what it computes, and how ONNX Runtime is told.
+ * (A gradient rule joins these in the same file.)
+ */
+export interface Op {
+  readonly name: string
+  /** Result type and shape. @throws TypeError when the operands do not fit */
+  infer(inputs: readonly Node[], attributes: Attributes): { dtype: DType; shape: Shape }
+  /** The meaning of the operation, in plain loops. `shape` is the result's with every name bound. */
+  reference(inputs: readonly NdArray[], attributes: Attributes, shape: readonly number[]): NdArray
+  /** Emits ONNX; returns the name of the result. Floats in `attributes` arrive as numbers. */
+  lower(emit: OnnxEmitter, inputs: readonly string[], node: Node): string
+}
+
+const table = new Map<string, Op>()
+
+/** Puts an operation into the table that backends read. */
+export function defineOp(op: Op): Op {
+  if (table.has(op.name)) throw new TypeError(`operation "${op.name}" is already defined`)
+  table.set(op.name, op)
+  return op
+}
+
+/** @throws TypeError for a name that no file defines */
+export function opOf(name: string): Op {
+  const op = table.get(name)
+  if (!op) throw new TypeError(`unknown operation "${name}"`)
+  return op
+}
+
+/** Applies an operation: checks operands, infers the result. */
+export function apply(op: Op, inputs: readonly Node[], attributes: Attributes = {}): Node {
+  return { op: op.name, inputs, attributes, ...op.infer(inputs, attributes) }
+}
+
+export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`
+
+/** numpy broadcasting of two shapes; named dimensions are equal only to themselves. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  const out: Dim[] = []
+  for (let i = 0; i < rank; i++) {
+    const x = a[a.length - rank + i] ?? 1
+    const y = b[b.length - rank + i] ?? 1
+    if (x !== y && x !== 1 && y !== 1) throw new TypeError(`shapes ${showShape(a)} and ${showShape(b)} do not broadcast`)
+    out.push(x === 1 ? y : x)
+  }
+  return out
+}

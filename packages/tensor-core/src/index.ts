@@ -1,0 +1,8 @@
+export * from './backends/backend.ts'
+export * from './compute.ts'
+export * from './dtype.ts'
+export * from './graph/graph.ts'
+export * from './graph/node.ts'
+export type { KernelRef, Pool } from './kernels/pool.ts'
+export * from './tensor.ts'
+export * from './weights/weight.ts'

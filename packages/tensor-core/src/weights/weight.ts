@@ -1,0 +1,35 @@
+import type { Node } from '../graph/node.ts'
+import type { Tensor, TensorF32 } from '../tensor.ts'
+
+/**
+ * How one matrix `[out, in]` is represented. A compressed matrix is an expression of these; size, stored
+ * parts, inference graph and exact value are asked of the expression, never of the method that made it.
+ */
+export interface Weight {
+  /** Which representation this is: the key of its decoder in the table of `weights/store.ts`. */
+  readonly kind: string
+  readonly shape: readonly [out: number, in: number]
+  /** The exact value that inference will use, f32 `[out, in]`. */
+  dense(): TensorF32
+  /** What has to be stored, by name. `decodeWeight(kind, attributes(), parts())` gives the weight back. */
+  parts(): Record<string, Tensor>
+  /** The small facts that `parts` do not carry (bits, group size, kinds of the operands). JSON. */
+  attributes(): WeightAttributes
+  /** Stored bits by what they are spent on: values, scales, zero points, indices. */
+  bits(): BitCount
+  /** `y = x Wᵀ` with x `[..., in]`, in the cheapest operations that this representation allows. */
+  emit(x: Node, name: string): Node
+  /** The tensors that the inputs declared by `emit(x, name)` want. */
+  inputs(name: string): Record<string, Tensor>
+}
+
+export interface BitCount {
+  readonly values: number
+  readonly scales: number
+  readonly zeroPoints: number
+  readonly indices: number
+}
+
+export type WeightAttributes = { readonly [key: string]: string | number | boolean | null | WeightAttributes }
+
+export const totalBits = (b: BitCount): number => b.values + b.scales + b.zeroPoints + b.indices
