@@ -1,6 +1,6 @@
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions: ['@sinter/source', 'node', 'import', 'module', 'default'] },
   ssr: { resolve: { conditions: ['@sinter/source', 'node', 'import', 'module', 'default'] } },
   test: {
@@ -14,3 +14,5 @@ export default defineConfig({
     hookTimeout: 60_000,
   },
 })
+
+export default config

@@ -8,7 +8,8 @@ import type { Tensor, TensorF32 } from '../tensor.ts'
 export interface Weight {
   /** Which representation this is: the key of its decoder in the table of `weights/store.ts`. */
   readonly kind: string
-  readonly shape: readonly [out: number, in: number]
+  /** `[out, in]` */
+  readonly shape: readonly [number, number]
   /** The exact value that inference will use, f32 `[out, in]`. */
   dense(): TensorF32
   /** What has to be stored, by name. `decodeWeight(kind, attributes(), parts())` gives the weight back. */
@@ -30,6 +31,8 @@ export interface BitCount {
   readonly indices: number
 }
 
-export type WeightAttributes = { readonly [key: string]: string | number | boolean | null | WeightAttributes }
+export interface WeightAttributes {
+  readonly [key: string]: string | number | boolean | null | WeightAttributes
+}
 
 export const totalBits = (b: BitCount): number => b.values + b.scales + b.zeroPoints + b.indices
