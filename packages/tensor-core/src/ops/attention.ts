@@ -1,0 +1,140 @@
+import type { Node } from '../graph/node.ts'
+import { apply, defineOp, type NdArray, type OnnxEmitter, showShape } from '../graph/op.ts'
+
+export interface AttentionOptions {
+  readonly heads: number
+  readonly kvHeads: number
+  /** Multiplies the scores; default 1/√headDim. */
+  readonly scale?: number
+  /** A query sees this many positions, itself included. */
+  readonly window?: number
+  /** Scores become `softcap · tanh(score / softcap)`. */
+  readonly softcap?: number
+}
+
+interface Resolved {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly scale: number
+  readonly window: number
+  readonly softcap: number
+}
+
+const op = defineOp({
+  name: 'attention',
+  infer: ([q, k, v], attributes) => {
+    const { heads, kvHeads, headDim } = attributes as unknown as Resolved
+    const fits = q!.shape.at(-1) === heads * headDim && k!.shape.at(-1) === kvHeads * headDim
+    if (q!.shape.length !== 3 || !fits || String(k!.shape) !== String(v!.shape) || heads % kvHeads !== 0)
+      throw new TypeError(
+        `attention: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)} do not fit ${heads} heads, ${kvHeads} kv heads of ${headDim}`,
+      )
+    return { dtype: q!.dtype, shape: q!.shape }
+  },
+  reference: ([q, k, v], attributes, shape) => attend(q!, k!, v!, attributes as unknown as Resolved, shape),
+  lower: (emit, inputs, node) => {
+    const attributes = node.attributes as unknown as Resolved
+    const [q, k] = node.inputs
+    // The fused kernel masks as we do when queries and keys are the same positions, and wants headDim in eights.
+    const fused = q!.shape[1] === k!.shape[1] && attributes.headDim % 8 === 0
+    return fused ? lowerFused(emit, inputs, attributes) : lowerPlain(emit, inputs, attributes)
+  },
+})
+
+/**
+ * Causal attention of q `[batch, queries, heads·headDim]` over k, v `[batch, keys, kvHeads·headDim]`.
+ * The queries are the last of the keys' positions, so a cache is a longer k and v. Grouped heads share keys.
+ */
+export function attention(q: Node, k: Node, v: Node, options: AttentionOptions): Node {
+  const { heads, kvHeads, window = 0, softcap = 0 } = options
+  const headDim = (q.shape.at(-1) as number) / heads
+  const scale = options.scale ?? 1 / Math.sqrt(headDim)
+  return apply(op, [q, k, v], { heads, kvHeads, headDim, scale, window, softcap })
+}
+
+function attend(q: NdArray, k: NdArray, v: NdArray, a: Resolved, shape: readonly number[]): NdArray {
+  const [batch, queries] = shape as [number, number]
+  const keys = k.shape[1]!
+  const data = new Float64Array(q.data.length)
+  const scores = new Float64Array(keys)
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < a.heads; h++)
+      for (let t = 0; t < queries; t++) {
+        const last = t + keys - queries
+        const first = a.window > 0 ? Math.max(0, last - a.window + 1) : 0
+        const qAt = (b * queries + t) * a.heads * a.headDim + h * a.headDim
+        const kvAt = (key: number) =>
+          (b * keys + key) * a.kvHeads * a.headDim + Math.floor((h * a.kvHeads) / a.heads) * a.headDim
+        let max = -Infinity
+        for (let key = first; key <= last; key++) {
+          let dot = 0
+          const at = kvAt(key)
+          for (let i = 0; i < a.headDim; i++) dot += q.data[qAt + i]! * k.data[at + i]!
+          dot *= a.scale
+          scores[key] = a.softcap > 0 ? a.softcap * Math.tanh(dot / a.softcap) : dot
+          max = Math.max(max, scores[key]!)
+        }
+        let sum = 0
+        for (let key = first; key <= last; key++) sum += scores[key] = Math.exp(scores[key]! - max)
+        for (let key = first; key <= last; key++) {
+          const weight = scores[key]! / sum
+          const at = kvAt(key)
+          for (let i = 0; i < a.headDim; i++) data[qAt + i]! += weight * v.data[at + i]!
+        }
+      }
+  return { shape, data }
+}
+
+/** ONNX Runtime's fused kernel: it never does the masked half of the softmax. */
+function lowerFused(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved): string {
+  const shape = emit.node('Shape', [q!])
+  const dim = (axis: number) => emit.node('Slice', [shape, int(emit, [axis]), int(emit, [axis + 1])])
+  const tokens = emit.node('Cast', [dim(1)], { to: 6n })
+  const last = emit.node('Sub', [tokens, emit.constant('i32', [1], [1])])
+  const lengths = emit.node('Expand', [last, dim(0)])
+  const total = emit.node('Squeeze', [tokens])
+  const attributes = {
+    num_heads: BigInt(a.heads),
+    kv_num_heads: BigInt(a.kvHeads),
+    scale: a.scale,
+    ...(a.window > 0 && { local_window_size: BigInt(a.window) }),
+    ...(a.softcap > 0 && { softcap: a.softcap }),
+  }
+  return emit.nodes('GroupQueryAttention', [q!, k!, v!, '', '', lengths, total], 3, attributes, 'com.microsoft')[0]!
+}
+
+/** The same in plain operations: for a cache, and for head sizes that the fused kernel refuses. */
+function lowerPlain(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved): string {
+  const repeat = a.heads / a.kvHeads
+  // [B, T, H·d] → [B, KV, R, T, d]; keys and values broadcast over R.
+  const split = (x: string, r: number) =>
+    emit.node('Transpose', [emit.node('Reshape', [x, int(emit, [0, 0, a.kvHeads, r, a.headDim])])], { perm: [0n, 2n, 3n, 1n, 4n] })
+  const flip = (x: string) => emit.node('Transpose', [x], { perm: [0n, 1n, 2n, 4n, 3n] })
+  const scalar = (value: number) => emit.constant('f32', [], [value])
+  let scores = emit.node('Mul', [emit.node('MatMul', [split(q!, repeat), flip(split(k!, 1))]), scalar(a.scale)])
+  if (a.softcap > 0)
+    scores = emit.node('Mul', [emit.node('Tanh', [emit.node('Div', [scores, scalar(a.softcap)])]), scalar(a.softcap)])
+  const hidden = maskOf(emit, q!, k!, a.window)
+  const masked = emit.node('Where', [hidden, scalar(-3e38), scores])
+  const mixed = emit.node('MatMul', [emit.node('Softmax', [masked], { axis: -1n }), split(v!, 1)])
+  const back = emit.node('Transpose', [mixed], { perm: [0n, 3n, 1n, 2n, 4n] })
+  return emit.node('Reshape', [back, int(emit, [0, 0, a.heads * a.headDim])])
+}
+
+/** bool [queries, keys]: true where the query must not look. */
+function maskOf(emit: OnnxEmitter, q: string, k: string, window: number): string {
+  const length = (x: string) => emit.node('Squeeze', [emit.node('Slice', [emit.node('Shape', [x]), int(emit, [1]), int(emit, [2])])])
+  const range = (limit: string) =>
+    emit.node('Range', [emit.constant('i64', [], [0]), limit, emit.constant('i64', [], [1])])
+  const queries = length(q)
+  const keys = length(k)
+  const rows = emit.node('Add', [emit.node('Unsqueeze', [range(queries), int(emit, [1])]), emit.node('Sub', [keys, queries])])
+  const cols = range(keys)
+  const future = emit.node('Less', [rows, cols])
+  if (window === 0) return future
+  const past = emit.node('LessOrEqual', [cols, emit.node('Sub', [rows, emit.constant('i64', [], [window])])])
+  return emit.node('Or', [future, past])
+}
+
+const int = (emit: OnnxEmitter, values: readonly number[]) => emit.constant('i64', [values.length], values)

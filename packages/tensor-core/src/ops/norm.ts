@@ -1,0 +1,58 @@
+import type { Node } from '../graph/node.ts'
+import { apply, defineOp, type NdArray, showShape } from '../graph/op.ts'
+
+const sameWidth = (name: string, x: Node, weight: Node) => {
+  if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1))
+    throw new TypeError(`${name}: weight ${showShape(weight.shape)} does not fit x ${showShape(x.shape)}`)
+  return { dtype: x.dtype, shape: x.shape }
+}
+
+function normalize(x: NdArray, epsilon: number, centred: boolean): Float64Array {
+  const width = x.shape.at(-1)!
+  const out = new Float64Array(x.data.length)
+  for (let row = 0; row < out.length; row += width) {
+    let mean = 0
+    if (centred) {
+      for (let i = 0; i < width; i++) mean += x.data[row + i]!
+      mean /= width
+    }
+    let square = 0
+    for (let i = 0; i < width; i++) square += (x.data[row + i]! - mean) ** 2
+    const scale = 1 / Math.sqrt(square / width + epsilon)
+    for (let i = 0; i < width; i++) out[row + i] = (x.data[row + i]! - mean) * scale
+  }
+  return out
+}
+
+const rms = defineOp({
+  name: 'rmsNorm',
+  infer: ([x, weight]) => sameWidth('rmsNorm', x!, weight!),
+  reference: ([x, weight], { epsilon }, shape) => {
+    const data = normalize(x!, epsilon as number, false)
+    for (let i = 0; i < data.length; i++) data[i]! *= weight!.data[i % weight!.data.length]!
+    return { shape, data }
+  },
+  lower: (emit, [x, weight], node) =>
+    emit.node('SimplifiedLayerNormalization', [x!, weight!], { axis: -1n, epsilon: node.attributes.epsilon as number }),
+})
+
+/** x / √(mean x² + ε) · w over the last dimension (Zhang & Sennrich 2019). */
+export const rmsNorm = (x: Node, weight: Node, epsilon: number): Node => apply(rms, [x, weight], { epsilon })
+
+const layer = defineOp({
+  name: 'layerNorm',
+  infer: ([x, weight]) => sameWidth('layerNorm', x!, weight!),
+  reference: ([x, weight, bias], { epsilon }, shape) => {
+    const data = normalize(x!, epsilon as number, true)
+    const width = weight!.data.length
+    for (let i = 0; i < data.length; i++) data[i] = data[i]! * weight!.data[i % width]! + (bias?.data[i % width] ?? 0)
+    return { shape, data }
+  },
+  lower: (emit, inputs, node) =>
+    emit.node('LayerNormalization', inputs, { axis: -1n, epsilon: node.attributes.epsilon as number }),
+})
+
+/** (x − mean) / √(var + ε) · w + b over the last dimension. */
+export function layerNorm(x: Node, weight: Node, bias: Node | undefined, epsilon: number): Node {
+  return apply(layer, bias ? [x, weight, bias] : [x, weight], { epsilon })
+}
