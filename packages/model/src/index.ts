@@ -1,1 +1,24 @@
+export { assertFinite } from './finite.ts'
+export {
+  decodeValues,
+  type Encoding,
+  encodedBytes,
+  encodeValues,
+  encodingNamed,
+  encodings,
+  findEncoding,
+} from './formats/encodings.ts'
+export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
+export { type GgufSource, openGguf } from './formats/gguf.ts'
+export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
+export * from './formats/gguf-value.ts'
+export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
+export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
+export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
+export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
+export { parseSafetensorsHeader, type SafetensorsSpec, safetensorsHeaderLength } from './formats/safetensors-header.ts'
+export { openSafetensorsIndex } from './formats/safetensors-shards.ts'
+export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safetensors-write.ts'
+export type { TensorInfo, TensorSource } from './formats/source.ts'
+export { type AtomicFile, atomicWriteFile, createAtomicFile, makeFolder, partialPath, syncFolder } from './io/atomic.ts'
 export * from './method.ts'

@@ -1,0 +1,175 @@
+import type { DType } from '@sinter/tensor-core'
+import {
+  type DecodeBlock,
+  decodeIQ4_NL,
+  decodeIQ4_XS,
+  decodeMXFP4,
+  decodeQ4_0,
+  decodeQ4_1,
+  decodeQ5_0,
+  decodeQ5_1,
+  decodeQ8_0,
+  type EncodeBlock,
+  encodeQ4_0,
+  encodeQ4_1,
+  encodeQ5_0,
+  encodeQ5_1,
+  encodeQ8_0,
+} from './blocks/block-32.ts'
+import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { FormatError } from './format-error.ts'
+import { bf16Bits, bf16Value, f16At, putF16 } from './half.ts'
+
+/** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
+export interface Encoding {
+  readonly name: string
+  /** The number in a GGUF file. */
+  readonly ggmlType: number
+  readonly blockSize: number
+  readonly blockBytes: number
+  /** For plain numbers: what they are held as. Absent for blocks, which are read as f32. */
+  readonly dtype?: DType
+  /** Whole blocks to f32. */
+  readonly decode: (bytes: Uint8Array, out: Float32Array) => void
+  /** f32 to whole blocks; the same bytes as ggml's own encoder. Absent where there is only a reader. */
+  readonly encode?: (values: Float32Array, out: Uint8Array) => void
+}
+
+function blocks(
+  name: string,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  decodeBlock: DecodeBlock,
+  encodeBlock?: EncodeBlock,
+): Encoding {
+  const decode = (bytes: Uint8Array, out: Float32Array): void => {
+    const count = out.length / blockSize
+    for (let b = 0; b < count; b++) decodeBlock(bytes, b * blockBytes, out, b * blockSize)
+  }
+  if (!encodeBlock) return { name, ggmlType, blockSize, blockBytes, decode }
+  const encode = (values: Float32Array, out: Uint8Array): void => {
+    const count = values.length / blockSize
+    for (let b = 0; b < count; b++) encodeBlock(values, b * blockSize, out, b * blockBytes)
+  }
+  return { name, ggmlType, blockSize, blockBytes, decode, encode }
+}
+
+function plain(
+  name: string,
+  ggmlType: number,
+  dtype: DType,
+  bytes: number,
+  get: (view: DataView, at: number) => number,
+  put?: (view: DataView, at: number, value: number) => void,
+): Encoding {
+  const decode: DecodeBlock = (source, at, out, to) => {
+    out[to] = get(new DataView(source.buffer, source.byteOffset), at)
+  }
+  const encode: EncodeBlock | undefined = put
+    ? (values, from, out, at) => put(new DataView(out.buffer, out.byteOffset), at, values[from]!)
+    : undefined
+  return { ...blocks(name, ggmlType, 1, bytes, decode, encode), dtype }
+}
+
+const f32: Encoding = {
+  name: 'F32',
+  ggmlType: 0,
+  blockSize: 1,
+  blockBytes: 4,
+  dtype: 'f32',
+  decode: (bytes, out) => new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes),
+  encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+}
+
+const f16 = blocks(
+  'F16',
+  1,
+  1,
+  2,
+  (bytes, at, out, to) => {
+    out[to] = f16At(bytes, at)
+  },
+  (values, from, out, at) => putF16(out, at, values[from]!),
+)
+
+const bf16 = blocks(
+  'BF16',
+  30,
+  1,
+  2,
+  (bytes, at, out, to) => {
+    out[to] = bf16Value(bytes[at]! | (bytes[at + 1]! << 8))
+  },
+  (values, from, out, at) => {
+    const raw = bf16Bits(values[from]!)
+    out[at] = raw
+    out[at + 1] = raw >>> 8
+  },
+)
+
+/** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
+export const encodings: readonly Encoding[] = [
+  f32,
+  { ...f16, dtype: 'f16' },
+  { ...bf16, dtype: 'bf16' },
+  blocks('Q4_0', 2, 32, 18, decodeQ4_0, encodeQ4_0),
+  blocks('Q4_1', 3, 32, 20, decodeQ4_1, encodeQ4_1),
+  blocks('Q5_0', 6, 32, 22, decodeQ5_0, encodeQ5_0),
+  blocks('Q5_1', 7, 32, 24, decodeQ5_1, encodeQ5_1),
+  blocks('Q8_0', 8, 32, 34, decodeQ8_0, encodeQ8_0),
+  blocks('Q2_K', 10, 256, 84, decodeQ2_K),
+  blocks('Q3_K', 11, 256, 110, decodeQ3_K),
+  blocks('Q4_K', 12, 256, 144, decodeQ4_K),
+  blocks('Q5_K', 13, 256, 176, decodeQ5_K),
+  blocks('Q6_K', 14, 256, 210, decodeQ6_K),
+  blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
+  blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
+  blocks('MXFP4', 39, 32, 17, decodeMXFP4),
+  plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
+  plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
+  plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),
+  plain('I64', 27, 'i64', 8, (v, at) => Number(v.getBigInt64(at, true))),
+  plain('F64', 28, 'f64', 8, (v, at) => v.getFloat64(at, true)),
+]
+
+const byName = new Map(encodings.map(encoding => [encoding.name, encoding]))
+const byType = new Map(encodings.map(encoding => [encoding.ggmlType, encoding]))
+
+export const findEncoding = (ggmlType: number): Encoding | undefined => byType.get(ggmlType)
+
+/** @throws FormatError `dtype` when there is no such encoding */
+export function encodingNamed(name: string): Encoding {
+  const encoding = byName.get(name.toUpperCase())
+  if (!encoding)
+    throw new FormatError('dtype', `unknown encoding ${JSON.stringify(name)}; known: ${[...byName.keys()].join(' ')}`)
+  return encoding
+}
+
+/** Bytes of a row of values. @throws FormatError `size` when the row does not divide into blocks */
+export function encodedBytes(encoding: Encoding, values: number): number {
+  if (values % encoding.blockSize !== 0)
+    throw new FormatError(
+      'size',
+      `${encoding.name} stores blocks of ${encoding.blockSize}: ${values} values do not divide`,
+    )
+  return (values / encoding.blockSize) * encoding.blockBytes
+}
+
+/** f32 values to bytes. @throws FormatError `unsupported` when the encoding is read-only, `size` on a part of a block */
+export function encodeValues(encoding: Encoding, values: Float32Array): Uint8Array {
+  if (!encoding.encode) throw new FormatError('unsupported', `${encoding.name} can be read but not written`)
+  const out = new Uint8Array(encodedBytes(encoding, values.length))
+  encoding.encode(values, out)
+  return out
+}
+
+/** Bytes to f32 values. @throws FormatError `size` when the bytes are not exactly those of `count` values */
+export function decodeValues(encoding: Encoding, bytes: Uint8Array, count: number): Float32Array {
+  const expected = encodedBytes(encoding, count)
+  if (bytes.length !== expected)
+    throw new FormatError('size', `${encoding.name}: ${count} values take ${expected} bytes, got ${bytes.length}`)
+  const out = new Float32Array(count)
+  encoding.decode(bytes, out)
+  return out
+}

@@ -1,0 +1,147 @@
+import { FormatError } from './format-error.ts'
+import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufScalars } from './gguf-value.ts'
+
+/** A chat template of 16 MiB is beyond anything published; ggml itself allows a gigabyte. */
+const MAX_STRING_BYTES = 2 ** 24
+/** Items of all arrays together: a vocabulary of a million tokens has four million. Each costs memory far beyond its bytes. */
+const MAX_ARRAY_ITEMS = 2 ** 24
+/** No published key nests arrays more than twice; recursion must end. */
+const MAX_ARRAY_DEPTH = 4
+
+const typeOfId = new Map(Object.entries(ggufScalars).map(([name, { id }]) => [id as number, name as GgufScalarType]))
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Reads a header from a prefix of a file. Every count is held against what the whole file could hold before anything is
+ * allocated for it; a read past the prefix but inside the file throws `needMore`.
+ */
+export class GgufCursor {
+  static readonly needMore: unique symbol = Symbol('the prefix is too short')
+  at = 0
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #fileSize: number
+  readonly #where: string
+  #items = 0
+
+  constructor(bytes: Uint8Array, fileSize: number, where: string) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#fileSize = fileSize
+    this.#where = where
+  }
+
+  #take(length: number, what: string): number {
+    const at = this.at
+    if (at + length > this.#fileSize)
+      throw new FormatError(
+        'truncated',
+        `${this.#where}: the file ends at byte ${this.#fileSize}, inside ${what} at ${at}`,
+      )
+    if (at + length > this.#bytes.length) throw GgufCursor.needMore
+    this.at = at + length
+    return at
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4, 'a number'), true)
+  }
+
+  ascii(length: number): string {
+    const at = this.#take(length, 'the magic number')
+    return String.fromCharCode(...this.#bytes.subarray(at, at + length))
+  }
+
+  /** An unsigned 64-bit number that must be exact in JavaScript. */
+  whole(what: string): number {
+    const value = this.#view.getBigUint64(this.#take(8, 'a number'), true)
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw new FormatError('overflow', `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${value}`)
+    return Number(value)
+  }
+
+  /** A count of things that take at least `minBytes` each. */
+  count(what: string, ceiling: number, minBytes: number): number {
+    const count = this.whole(what)
+    if (count > ceiling)
+      throw new FormatError('limit', `${this.#where}: ${what} is ${count}; at most ${ceiling} are read`)
+    if (this.at + count * minBytes > this.#fileSize)
+      throw new FormatError(
+        'truncated',
+        `${this.#where}: ${what} is ${count}, more than ${this.#fileSize} bytes can hold`,
+      )
+    return count
+  }
+
+  string(): string {
+    const length = this.count('the length of a string', MAX_STRING_BYTES, 1)
+    const at = this.#take(length, 'a string')
+    try {
+      return utf8.decode(this.#bytes.subarray(at, at + length))
+    } catch (cause) {
+      throw new FormatError('schema', `${this.#where}: the string at byte ${at} is not UTF-8`, { cause })
+    }
+  }
+
+  value(key: string): GgufValue {
+    const id = this.u32()
+    if (id === GGUF_ARRAY) return this.#array(key, 1)
+    const type = this.#type(id, key)
+    return { type, value: this.#scalar(type) }
+  }
+
+  #type(id: number, key: string): GgufScalarType {
+    const type = typeOfId.get(id)
+    if (!type)
+      throw new FormatError('schema', `${this.#where}: the key ${JSON.stringify(key)} has the unknown type ${id}`)
+    return type
+  }
+
+  #array(key: string, depth: number): GgufValue {
+    if (depth > MAX_ARRAY_DEPTH)
+      throw new FormatError(
+        'limit',
+        `${this.#where}: the key ${JSON.stringify(key)} nests arrays deeper than ${MAX_ARRAY_DEPTH}`,
+      )
+    const id = this.u32()
+    const of = id === GGUF_ARRAY ? 'array' : this.#type(id, key)
+    const minBytes = of === 'array' ? 12 : ggufScalars[of].bytes
+    const count = this.count(`the length of ${JSON.stringify(key)}`, MAX_ARRAY_ITEMS, minBytes)
+    this.#items += count
+    if (this.#items > MAX_ARRAY_ITEMS)
+      throw new FormatError('limit', `${this.#where}: the arrays have more than ${MAX_ARRAY_ITEMS} items together`)
+    const value: (GgufScalar | GgufValue)[] = []
+    for (let i = 0; i < count; i++) value.push(of === 'array' ? this.#array(key, depth + 1) : this.#scalar(of))
+    return { type: 'array', of, value }
+  }
+
+  #scalar(type: GgufScalarType): GgufScalar {
+    if (type === 'string') return this.string()
+    const at = this.#take(ggufScalars[type].bytes, 'a value')
+    const view = this.#view
+    switch (type) {
+      case 'u8':
+        return view.getUint8(at)
+      case 'i8':
+        return view.getInt8(at)
+      case 'u16':
+        return view.getUint16(at, true)
+      case 'i16':
+        return view.getInt16(at, true)
+      case 'u32':
+        return view.getUint32(at, true)
+      case 'i32':
+        return view.getInt32(at, true)
+      case 'f32':
+        return view.getFloat32(at, true)
+      case 'f64':
+        return view.getFloat64(at, true)
+      case 'u64':
+        return view.getBigUint64(at, true)
+      case 'i64':
+        return view.getBigInt64(at, true)
+      case 'bool':
+        return view.getUint8(at) !== 0
+    }
+  }
+}

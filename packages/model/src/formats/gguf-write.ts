@@ -1,0 +1,234 @@
+import { bytesOf, sizeOf, type Tensor } from '@sinter/tensor-core'
+import { createAtomicFile } from '../io/atomic.ts'
+import { type Encoding, encodedBytes, encodeValues } from './encodings.ts'
+import { FormatError } from './format-error.ts'
+import {
+  GGUF_ARRAY,
+  type GgufMetadata,
+  type GgufScalar,
+  type GgufScalarType,
+  type GgufValue,
+  ggufScalars,
+} from './gguf-value.ts'
+
+/** ggml's default; every reader knows it without the key. */
+const ALIGNMENT = 32
+/** GGML_MAX_NAME without its final zero. */
+const MAX_NAME_BYTES = 63
+/** Values that are encoded at a time: a piece stays in the cache and in little memory. */
+const ENCODE_PIECE = 2 ** 20
+
+export interface GgufSpec {
+  readonly name: string
+  readonly encoding: Encoding
+  /** Row-major `[out, in]`. */
+  readonly shape: readonly number[]
+}
+
+export interface GgufWriter {
+  readonly path: string
+  /** Bytes of the finished file. */
+  readonly bytes: number
+  /**
+   * Writes one tensor; any order. Bytes are stored as they are; an f32 tensor is encoded.
+   * @throws FormatError `schema` when it is not what was announced, `disk-full`
+   */
+  write(name: string, value: Tensor | Uint8Array): Promise<void>
+  /** Makes the file appear. @throws FormatError `missing` when a tensor was not written */
+  commit(): Promise<void>
+  /** Leaves nothing behind. */
+  abort(): Promise<void>
+}
+
+/**
+ * Starts a GGUF file, version 3, whose tensors are handed over one by one; none is held. The file appears under its name
+ * at `commit`, complete and flushed.
+ * @throws FormatError `limit` on a name longer than ggml's, `duplicate`, `size` on rows that do not divide into blocks
+ */
+export async function createGgufWriter(
+  path: string,
+  metadata: GgufMetadata,
+  specs: readonly GgufSpec[],
+): Promise<GgufWriter> {
+  const { header, places, bytes } = layoutGguf(metadata, specs)
+  const missing = new Set(places.keys())
+  const file = await createAtomicFile(path, bytes)
+  await file.write(header, 0)
+  // The padding after the last tensor is a hole of zeros; this byte gives the file its full length.
+  if (bytes > header.length) await file.write(Uint8Array.of(0), bytes - 1)
+  return {
+    path,
+    bytes,
+    write: async (name, value) => {
+      const place = places.get(name)
+      if (!place) throw new FormatError('schema', `${path}: tensor ${JSON.stringify(name)} was not announced`)
+      for (const { at, bytes: piece } of pieces(place, value)) await file.write(piece, place.begin + at)
+      missing.delete(name)
+    },
+    commit: async () => {
+      if (missing.size > 0) {
+        await file.abort()
+        throw new FormatError(
+          'missing',
+          `${path}: ${missing.size} announced tensors were not written: ${[...missing].slice(0, 3)}`,
+        )
+      }
+      await file.commit()
+    },
+    abort: () => file.abort(),
+  }
+}
+
+interface Place extends GgufSpec {
+  readonly begin: number
+  readonly bytes: number
+}
+
+function* pieces(place: Place, value: Tensor | Uint8Array): Generator<{ at: number; bytes: Uint8Array }> {
+  const { name, encoding, shape } = place
+  const wrong = (got: string): FormatError =>
+    new FormatError('schema', `tensor ${JSON.stringify(name)}: announced ${encoding.name} [${shape}], got ${got}`)
+  if (value instanceof Uint8Array) {
+    if (value.length !== place.bytes) throw wrong(`${value.length} bytes instead of ${place.bytes}`)
+    yield { at: 0, bytes: value }
+  } else if (value.shape.join() !== shape.join()) throw wrong(`${value.dtype} [${value.shape}]`)
+  else if (value.dtype === encoding.dtype) yield { at: 0, bytes: bytesOf(value) }
+  else if (value.dtype === 'f32') yield* encodedPieces(encoding, value.data as Float32Array)
+  else throw wrong(`${value.dtype} [${value.shape}]`)
+}
+
+function* encodedPieces(encoding: Encoding, values: Float32Array): Generator<{ at: number; bytes: Uint8Array }> {
+  for (let done = 0; done < values.length; done += ENCODE_PIECE)
+    yield {
+      at: encodedBytes(encoding, done),
+      bytes: encodeValues(encoding, values.subarray(done, Math.min(done + ENCODE_PIECE, values.length))),
+    }
+}
+
+const align = (at: number): number => Math.ceil(at / ALIGNMENT) * ALIGNMENT
+
+function layoutGguf(
+  metadata: GgufMetadata,
+  specs: readonly GgufSpec[],
+): { readonly header: Uint8Array; readonly places: ReadonlyMap<string, Place>; readonly bytes: number } {
+  const sink = new ByteSink()
+  sink.bytes(new TextEncoder().encode('GGUF'))
+  sink.scalar('u32', 3)
+  sink.scalar('u64', BigInt(specs.length))
+  const keys = [...metadata].filter(([key]) => key !== 'general.alignment')
+  sink.scalar('u64', BigInt(keys.length))
+  for (const [key, value] of keys) {
+    sink.scalar('string', key)
+    sink.typed(value)
+  }
+  const offsets = putInfos(sink, specs)
+  const header = sink.finish()
+  const dataStart = align(header.length)
+  const places = new Map<string, Place>()
+  let bytes = dataStart
+  for (const [i, spec] of specs.entries()) {
+    const place = { ...spec, begin: dataStart + offsets[i]!, bytes: specBytes(spec) }
+    places.set(spec.name, place)
+    bytes = align(place.begin + place.bytes)
+  }
+  return { header, places, bytes }
+}
+
+const specBytes = ({ encoding, shape }: GgufSpec): number =>
+  encodedBytes(encoding, shape.at(-1) ?? 1) * sizeOf(shape.slice(0, -1))
+
+function putInfos(sink: ByteSink, specs: readonly GgufSpec[]): readonly number[] {
+  const seen = new Set<string>()
+  const offsets: number[] = []
+  let offset = 0
+  for (const spec of specs) {
+    const { name, encoding, shape } = spec
+    if (seen.has(name)) throw new FormatError('duplicate', `gguf: the tensor ${JSON.stringify(name)} comes twice`)
+    if (new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+      throw new FormatError(
+        'limit',
+        `gguf: tensor ${JSON.stringify(name)}: ggml allows names of ${MAX_NAME_BYTES} bytes`,
+      )
+    if (shape.length > 4)
+      throw new FormatError('limit', `gguf: tensor ${JSON.stringify(name)}: [${shape}] has more than 4 axes`)
+    seen.add(name)
+    sink.scalar('string', name)
+    sink.scalar('u32', shape.length)
+    for (const dim of shape.toReversed()) sink.scalar('u64', BigInt(dim))
+    sink.scalar('u32', encoding.ggmlType)
+    sink.scalar('u64', BigInt(offset))
+    offsets.push(offset)
+    offset = align(offset + specBytes(spec))
+  }
+  return offsets
+}
+
+/** A growing little-endian buffer. */
+class ByteSink {
+  #buffer = new Uint8Array(2 ** 16)
+  #length = 0
+
+  #reserve(length: number): DataView {
+    if (this.#length + length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#length + length))
+      grown.set(this.#buffer)
+      this.#buffer = grown
+    }
+    const view = new DataView(this.#buffer.buffer, this.#length, length)
+    this.#length += length
+    return view
+  }
+
+  bytes(bytes: Uint8Array): void {
+    const view = this.#reserve(bytes.length)
+    this.#buffer.set(bytes, view.byteOffset)
+  }
+
+  typed(value: GgufValue): void {
+    if (value.type === 'array') {
+      this.scalar('u32', GGUF_ARRAY)
+      this.#array(value)
+    } else {
+      this.scalar('u32', ggufScalars[value.type].id)
+      this.scalar(value.type, value.value)
+    }
+  }
+
+  #array(array: Extract<GgufValue, { type: 'array' }>): void {
+    this.scalar('u32', array.of === 'array' ? GGUF_ARRAY : ggufScalars[array.of].id)
+    this.scalar('u64', BigInt(array.value.length))
+    for (const item of array.value)
+      if (typeof item === 'object') this.#array(item as Extract<GgufValue, { type: 'array' }>)
+      else this.scalar(array.of as GgufScalarType, item)
+  }
+
+  scalar(type: GgufScalarType, value: GgufScalar): void {
+    if (type === 'string') {
+      const text = new TextEncoder().encode(String(value))
+      this.scalar('u64', BigInt(text.length))
+      this.bytes(text)
+      return
+    }
+    const view = this.#reserve(ggufScalars[type].bytes)
+    if (type === 'u64' || type === 'i64') view.setBigInt64(0, BigInt(value), true)
+    else setters[type](view, Number(value))
+  }
+
+  finish(): Uint8Array {
+    return this.#buffer.slice(0, this.#length)
+  }
+}
+
+const setters: {
+  readonly [K in Exclude<GgufScalarType, 'string' | 'u64' | 'i64'>]: (view: DataView, value: number) => void
+} = {
+  u8: (view, value) => view.setUint8(0, value),
+  bool: (view, value) => view.setUint8(0, value),
+  i8: (view, value) => view.setInt8(0, value),
+  u16: (view, value) => view.setUint16(0, value, true),
+  i16: (view, value) => view.setInt16(0, value, true),
+  u32: (view, value) => view.setUint32(0, value, true),
+  i32: (view, value) => view.setInt32(0, value, true),
+  f32: (view, value) => view.setFloat32(0, value, true),
+  f64: (view, value) => view.setFloat64(0, value, true),
+}

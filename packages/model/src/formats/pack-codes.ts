@@ -1,0 +1,74 @@
+/** Writes codes that somebody else chose into ggml's blocks: nothing is rounded again. */
+
+/**
+ * Q4_0: the value is `(code - 8) × scale`.
+ * @param codes 0 … 15, row-major, rows a multiple of 32 long
+ * @param scales raw f16 bits, one for 32 codes
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packQ4_0(codes: Uint8Array, scales: Uint16Array): Uint8Array {
+  checkCounts('Q4_0', codes.length, [scales.length])
+  const out = new Uint8Array(scales.length * 18)
+  for (let b = 0; b < scales.length; b++) {
+    putU16(out, b * 18, scales[b]!)
+    putNibbles(codes, b * 32, out, b * 18 + 2)
+  }
+  return out
+}
+
+/**
+ * Q4_1: the value is `code × scale + min`.
+ * @param codes 0 … 15
+ * @param scales raw f16 bits, one for 32 codes
+ * @param mins raw f16 bits, one for 32 codes; for a zero point z this is `-z × scale`
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packQ4_1(codes: Uint8Array, scales: Uint16Array, mins: Uint16Array): Uint8Array {
+  checkCounts('Q4_1', codes.length, [scales.length, mins.length])
+  const out = new Uint8Array(scales.length * 20)
+  for (let b = 0; b < scales.length; b++) {
+    putU16(out, b * 20, scales[b]!)
+    putU16(out, b * 20 + 2, mins[b]!)
+    putNibbles(codes, b * 32, out, b * 20 + 4)
+  }
+  return out
+}
+
+/**
+ * Q8_0: the value is `code × scale`.
+ * @param codes −128 … 127
+ * @param scales raw f16 bits, one for 32 codes
+ * @throws RangeError when the counts do not agree
+ */
+export function packQ8_0(codes: Int8Array, scales: Uint16Array): Uint8Array {
+  checkCounts('Q8_0', codes.length, [scales.length])
+  const out = new Uint8Array(scales.length * 34)
+  const bytes = new Uint8Array(codes.buffer, codes.byteOffset, codes.length)
+  for (let b = 0; b < scales.length; b++) {
+    putU16(out, b * 34, scales[b]!)
+    out.set(bytes.subarray(b * 32, b * 32 + 32), b * 34 + 2)
+  }
+  return out
+}
+
+function checkCounts(name: string, codes: number, groups: readonly number[]): void {
+  if (groups.some(count => count * 32 !== codes))
+    throw new RangeError(
+      `${name}: expected one scale (and minimum) for each 32 codes, got ${codes} codes and ${groups}`,
+    )
+}
+
+function putU16(out: Uint8Array, at: number, value: number): void {
+  out[at] = value
+  out[at + 1] = value >>> 8
+}
+
+function putNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
+  for (let j = 0; j < 16; j++) {
+    const low = codes[from + j]!
+    const high = codes[from + j + 16]!
+    if (low > 15 || high > 15)
+      throw new RangeError(`expected codes 0 … 15, got ${Math.max(low, high)} near ${from + j}`)
+    out[at + j] = low | (high << 4)
+  }
+}

@@ -1,0 +1,231 @@
+import { type DType, dtypes } from '@sinter/tensor-core'
+import { FormatError } from './format-error.ts'
+import { isObject, type Json, type JsonObject, parseJsonStrict } from './json-strict.ts'
+
+/** The format's own ceiling, so that a hostile length cannot make a reader allocate. */
+export const MAX_HEADER_BYTES = 100_000_000
+
+/** Where a tensor lies; offsets count from the start of the file. */
+export interface SafetensorsEntry {
+  readonly name: string
+  /** As in the file: `BF16`. */
+  readonly encoding: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly begin: number
+  readonly end: number
+}
+
+export interface SafetensorsHeader {
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** Names of the element types; the 8-bit floats of rarer kinds are handed out as raw bytes. */
+const readable: { readonly [name: string]: DType } = {
+  F64: 'f64',
+  F32: 'f32',
+  F16: 'f16',
+  BF16: 'bf16',
+  F8_E4M3: 'f8e4m3',
+  F8_E5M2: 'f8e5m2',
+  F8_E8M0: 'u8',
+  F8_E4M3FNUZ: 'u8',
+  F8_E5M2FNUZ: 'u8',
+  I64: 'i64',
+  U64: 'u64',
+  I32: 'i32',
+  U32: 'u32',
+  I16: 'i16',
+  U16: 'u16',
+  I8: 'i8',
+  U8: 'u8',
+  BOOL: 'bool',
+}
+
+const writable: { readonly [K in DType]: string } = {
+  f64: 'F64',
+  f32: 'F32',
+  f16: 'F16',
+  bf16: 'BF16',
+  f8e4m3: 'F8_E4M3',
+  f8e5m2: 'F8_E5M2',
+  i64: 'I64',
+  u64: 'U64',
+  i32: 'I32',
+  u32: 'U32',
+  i16: 'I16',
+  u16: 'U16',
+  i8: 'I8',
+  u8: 'U8',
+  bool: 'BOOL',
+}
+
+/**
+ * Checks the first eight bytes of a file.
+ * @returns bytes of the JSON header
+ * @throws FormatError `truncated` when the file is too short, `limit` when the header is longer than the format allows
+ */
+export function safetensorsHeaderLength(first8: Uint8Array, fileSize: number, where: string): number {
+  if (first8.length < 8)
+    throw new FormatError('truncated', `${where}: expected at least 8 bytes of safetensors, got ${first8.length}`)
+  const length = new DataView(first8.buffer, first8.byteOffset, 8).getBigUint64(0, true)
+  if (length > BigInt(MAX_HEADER_BYTES))
+    throw new FormatError('limit', `${where}: the header says ${length} bytes; safetensors allows ${MAX_HEADER_BYTES}`)
+  if (Number(length) + 8 > fileSize)
+    throw new FormatError('truncated', `${where}: the header says ${length} bytes, but the file has ${fileSize}`)
+  return Number(length)
+}
+
+/**
+ * Parses and checks a header.
+ * @param json the header's bytes, without the length before them
+ * @throws FormatError for everything the format forbids
+ */
+export function parseSafetensorsHeader(json: Uint8Array, fileSize: number, where: string): SafetensorsHeader {
+  if (json[0] !== 0x7b) throw new FormatError('json', `${where}: expected the header to begin with "{"`)
+  const header = parseJsonStrict(json, where)
+  if (!isObject(header)) throw new FormatError('schema', `${where}: expected the header to be an object`)
+  const dataStart = 8 + json.length
+  const entries: SafetensorsEntry[] = []
+  for (const [name, value] of Object.entries(header))
+    if (name !== '__metadata__') entries.push(parseEntry(name, value, dataStart, where))
+  checkContiguous(entries, dataStart, fileSize, where)
+  return {
+    entries: new Map(entries.map(entry => [entry.name, entry])),
+    metadata: parseMetadata(header.__metadata__, where),
+  }
+}
+
+function parseMetadata(value: Json | undefined, where: string): Readonly<Record<string, string>> {
+  if (value === undefined) return {}
+  if (!isObject(value) || Object.values(value).some(v => typeof v !== 'string'))
+    throw new FormatError('schema', `${where}: expected __metadata__ to map strings to strings`)
+  return value as Record<string, string>
+}
+
+function parseEntry(name: string, value: Json, dataStart: number, where: string): SafetensorsEntry {
+  const label = `${where}: tensor ${JSON.stringify(name)}`
+  if (!isObject(value)) throw new FormatError('schema', `${label}: expected {dtype, shape, data_offsets}`)
+  const { dtype, encoding } = parseDType(value, label)
+  const shape = wholeNumbers(value.shape, 'shape', label)
+  const [begin, end, ...more] = wholeNumbers(value.data_offsets, 'data_offsets', label)
+  if (begin === undefined || end === undefined || more.length > 0 || end < begin)
+    throw new FormatError('schema', `${label}: expected data_offsets [begin, end], got [${value.data_offsets}]`)
+  const bytes = byteLength(shape, dtypes[dtype].bytes, label)
+  if (bytes !== end - begin)
+    throw new FormatError(
+      'size',
+      `${label}: ${encoding} [${shape}] takes ${bytes} bytes, but its offsets span ${end - begin}`,
+    )
+  return { name, encoding, dtype, shape, begin: dataStart + begin, end: dataStart + end }
+}
+
+function parseDType(value: JsonObject, label: string): { dtype: DType; encoding: string } {
+  const encoding = value.dtype
+  const dtype = typeof encoding === 'string' && Object.hasOwn(readable, encoding) ? readable[encoding] : undefined
+  if (!dtype || typeof encoding !== 'string')
+    throw new FormatError(
+      'dtype',
+      `${label}: unknown dtype ${JSON.stringify(encoding)}; known: ${Object.keys(readable).join(' ')}`,
+    )
+  return { dtype, encoding }
+}
+
+function wholeNumbers(value: Json | undefined, field: string, label: string): readonly number[] {
+  if (!Array.isArray(value)) throw new FormatError('schema', `${label}: expected ${field} to be an array`)
+  for (const item of value as readonly Json[])
+    if (typeof item !== 'number' || !Number.isSafeInteger(item) || item < 0)
+      throw new FormatError(
+        'overflow',
+        `${label}: expected whole numbers below 2^53 in ${field}, got ${JSON.stringify(item)}`,
+      )
+  return value as readonly number[]
+}
+
+function byteLength(shape: readonly number[], itemBytes: number, label: string): number {
+  let bytes = itemBytes
+  for (const dim of shape) {
+    bytes *= dim
+    if (!Number.isSafeInteger(bytes))
+      throw new FormatError('overflow', `${label}: the size of shape [${shape}] overflows`)
+  }
+  return bytes
+}
+
+/** No holes, overlaps or aliases: every byte after the header belongs to exactly one tensor. */
+function checkContiguous(entries: SafetensorsEntry[], dataStart: number, fileSize: number, where: string): void {
+  const sorted = entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)
+  let at = dataStart
+  for (const { name, begin, end } of sorted) {
+    const label = `${where}: tensor ${JSON.stringify(name)}`
+    if (end > fileSize)
+      throw new FormatError(
+        'truncated',
+        `${label}: ends at byte ${end}, but the file has ${fileSize}: it was cut short`,
+      )
+    if (begin < at)
+      throw new FormatError('offsets', `${label}: begins at byte ${begin}, inside the tensor before it (to ${at})`)
+    if (begin > at)
+      throw new FormatError('offsets', `${label}: begins at byte ${begin}, leaving a hole after byte ${at}`)
+    at = end
+  }
+  if (at !== fileSize)
+    throw new FormatError('offsets', `${where}: the tensors end at byte ${at}, but the file has ${fileSize} bytes`)
+}
+
+export interface SafetensorsSpec {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+/**
+ * Lays tensors out as the reference writer does (widest elements first, then by name, which keeps all data aligned)
+ * and gives the header's bytes, length included.
+ * @throws FormatError `duplicate` when a name comes twice
+ */
+export function layoutSafetensors(
+  specs: readonly SafetensorsSpec[],
+  metadata: Readonly<Record<string, string>> = {},
+): { readonly header: Uint8Array; readonly entries: ReadonlyMap<string, SafetensorsEntry>; readonly bytes: number } {
+  const sorted = specs.toSorted((a, b) => dtypes[b.dtype].bytes - dtypes[a.dtype].bytes || compareNames(a.name, b.name))
+  const fields: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []
+  const offsets = new Map<string, readonly [number, number]>()
+  let at = 0
+  for (const { name, dtype, shape } of sorted) {
+    if (offsets.has(name) || name === '__metadata__')
+      throw new FormatError('duplicate', `safetensors: the name ${JSON.stringify(name)} cannot be written (again)`)
+    const end = at + byteLength(shape, dtypes[dtype].bytes, `safetensors: tensor ${JSON.stringify(name)}`)
+    offsets.set(name, [at, end])
+    fields.push([name, { dtype: writable[dtype], shape, data_offsets: [at, end] }])
+    at = end
+  }
+  const header = frameHeader(fields)
+  const place = (spec: SafetensorsSpec): [string, SafetensorsEntry] => {
+    const [begin, end] = offsets.get(spec.name)!
+    return [
+      spec.name,
+      { ...spec, encoding: writable[spec.dtype], begin: header.length + begin, end: header.length + end },
+    ]
+  }
+  return { header, entries: new Map(sorted.map(place)), bytes: header.length + at }
+}
+
+/** JSON assembled field by field, because an object would reorder names that look like numbers. */
+function frameHeader(fields: readonly [string, unknown][]): Uint8Array {
+  const json = `{${fields.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
+  const bytes = new TextEncoder().encode(json)
+  const padded = Math.ceil(bytes.length / 8) * 8
+  if (padded > MAX_HEADER_BYTES)
+    throw new FormatError(
+      'limit',
+      `safetensors: the header would take ${padded} bytes; ${MAX_HEADER_BYTES} are allowed`,
+    )
+  const framed = new Uint8Array(8 + padded).fill(0x20, 8)
+  new DataView(framed.buffer).setBigUint64(0, BigInt(padded), true)
+  framed.set(bytes, 8)
+  return framed
+}
+
+const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
