@@ -22,3 +22,5 @@ export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safet
 export type { TensorInfo, TensorSource } from './formats/source.ts'
 export { type AtomicFile, atomicWriteFile, createAtomicFile, makeFolder, partialPath, syncFolder } from './io/atomic.ts'
 export * from './method.ts'
+export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
+export { loadTokenizer } from './tokenizer/tokenizer.ts'
