@@ -1,19 +1,55 @@
 export * from './backends/backend.ts'
-export * from './compute.ts'
-export * from './dtype.ts'
-export * from './graph/graph.ts'
-export * from './graph/node.ts'
-export type { KernelRef, Pool } from './kernels/pool.ts'
-export * from './tensor.ts'
-export * from './weights/weight.ts'
 export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
-export { apply, defineOp, type NdArray, type Op, type OnnxEmitter, opOf } from './graph/op.ts'
+export { type ColumnSolution, columnSolve, type WeightRows } from './column-solve.ts'
+export type { ColumnSolveOptions, QuantizeOptions, SparseOptions } from './column-solve-options.ts'
+export * from './compute.ts'
+export { defaultCompute } from './compute-default.ts'
+export {
+  bf16Bits,
+  bf16ToF32,
+  castTo,
+  f16Bits,
+  f16ToF32,
+  f16Value,
+  f32ToBf16,
+  f32ToF16,
+  roundHalfEven,
+  roundToF16,
+  toF32,
+  toF64,
+} from './convert.ts'
+export * from './dtype.ts'
+export { decodeTable, encodeF8E4M3, encodeF8E5M2, type Float8 } from './float8.ts'
+export * from './graph/graph.ts'
+export * from './graph/node.ts'
+export { apply, defineOp, type NdArray, type OnnxEmitter, type Op, opOf } from './graph/op.ts'
+export {
+  codeOf,
+  type FittedGrid,
+  fitGrid,
+  type Grid,
+  type GridSpec,
+  gridFromRange,
+  levelOf,
+  maxCode,
+  resolveGrid,
+} from './grid.ts'
+export { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
+export { createPool, type KernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
+export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
+export { gemm } from './linalg/gemm.ts'
+export { lowerFactorOfInverse, upperFactorOfInverse } from './linalg/inverse-factor.ts'
+export { block, identity, matrix, transpose } from './linalg/matrix.ts'
+export { solveCholesky, solveLower, solveUpper } from './linalg/triangular.ts'
 export { toOnnx } from './onnx/lower.ts'
 export * from './ops/index.ts'
+export { createRng, type Rng } from './rng.ts'
+export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
+export * from './tensor.ts'
 export { packBits, unpackBits } from './weights/bit-pack.ts'
-export { denseAs, type DenseWeight, denseWeight } from './weights/dense.ts'
+export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
 export { groupCount, isQuantized, type Quantized, type QuantizedWeight, quantizedWeight } from './weights/quantized.ts'
 export { type ScaledWeight, type Scales, scaledWeight } from './weights/scaled.ts'
@@ -21,5 +57,4 @@ export { type Pattern, type Sparse, type SparseWeight, sparseWeight } from './we
 export { indexBits } from './weights/sparse-index.ts'
 export { decodeWeight, encodeWeight, type StoredWeight } from './weights/store.ts'
 export { type SumWeight, sumWeight } from './weights/sum.ts'
-export * from './convert.ts'
-export * from './select.ts'
+export * from './weights/weight.ts'

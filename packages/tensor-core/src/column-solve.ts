@@ -1,0 +1,254 @@
+import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-solve-options.ts'
+import type { Compute } from './compute.ts'
+import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
+import type { BlockArgs } from './kernels/column-block.ts'
+import type { KernelRef } from './kernels/pool.ts'
+import { matrix } from './linalg/matrix.ts'
+import { kthSmallest, maskSmallest } from './select.ts'
+
+/** Rows of a matrix [out, in]: a TensorF32, or the like in f64. Several are solved as if stacked. */
+export interface WeightRows {
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Float64Array
+}
+
+export interface ColumnSolution {
+  readonly rows: number
+  readonly cols: number
+  /** The result [o, d] in the original order of columns. */
+  readonly weight: Float64Array
+  /** Σ e² of each row [o]; summed it is tr(ΔW H_damped ΔWᵀ). */
+  readonly loss: Float64Array
+  readonly hessian: PreparedHessian
+  /** [o, d], 1 = removed. Only with `sparse`. */
+  readonly mask?: Uint8Array
+  /** Only with `quantize`. */
+  readonly quantized?: {
+    /** [o, d], original order. */
+    readonly codes: Uint8Array
+    /** [o, groups] */
+    readonly scales: Float64Array
+    /** [o, groups]; 2^(bits−1) everywhere in symmetric grids. Absent with `zero: 'min'`. */
+    readonly zeroPoints?: Uint8Array
+    /** [o, groups]; only with `zero: 'min'`. */
+    readonly mins?: Float64Array
+    /** Group of each original column [d]. */
+    readonly groupOf: Int32Array
+    readonly groupCount: number
+    readonly groupSize: number
+  }
+}
+
+const blockModule = new URL(
+  import.meta.url.endsWith('.ts') ? './kernels/column-block.ts' : './kernels/column-block.js',
+  import.meta.url,
+).href
+const solveBlock: KernelRef = { module: blockModule, name: 'solveBlock' }
+const fitStaticGroups: KernelRef = { module: blockModule, name: 'fitStaticGroups' }
+
+/**
+ * Replaces a matrix column by column and pushes each column's error onto those not yet done, by the inverse of
+ * H = Σ x xᵀ: the one core of GPTQ (2210.17323), SparseGPT (2301.00774) and their kin.
+ *
+ * Memory beside H's factor: two f64 copies of the matrix and what one block needs.
+ * @param hessian Σ x xᵀ [d, d] in any scale, or what `prepareHessian` made of it (once for all matrices of an input)
+ * @throws RangeError when sizes disagree, an option is out of range, or a weight is not finite
+ */
+export async function columnSolve(
+  weight: WeightRows | readonly WeightRows[],
+  hessian: Float64Array | PreparedHessian,
+  options: ColumnSolveOptions & HessianOptions,
+  compute: Compute,
+): Promise<ColumnSolution> {
+  const parts: readonly WeightRows[] = 'shape' in weight ? [weight] : weight
+  const { rows, width } = sizeOfRows(parts)
+  const plan = planSolve(options, width)
+  if (plan.sparse && 'of' in plan.sparse && (options.actOrder || options.order))
+    throw new TypeError('columnSolve: an n:m pattern needs the original order of columns; leave actOrder and order out')
+  const prepared = hessian instanceof Float64Array ? await prepareHessian(hessian, width, options, compute) : hessian
+  if (prepared.width !== width)
+    throw new RangeError(`columnSolve: weight has ${width} inputs, Hessian ${prepared.width}`)
+  const state = createState(parts, rows, prepared, plan, compute.pool.threads > 1)
+  if (plan.grid && plan.groups === 'static')
+    await compute.pool.rows(fitStaticGroups, rows, { ...state, positionOf: inverseOf(prepared.order) })
+  for (let b = 0; b + 1 < plan.edges.length; b++) {
+    compute.signal?.throwIfAborted()
+    const start = plan.edges[b]!
+    const end = plan.edges[b + 1]!
+    await bringUpToDate(state, start, neededColumns(plan, start, end, width), compute)
+    if (plan.sparse && 'sparsity' in plan.sparse) maskBlock(state, start, end, plan.sparse)
+    await compute.pool.rows(solveBlock, rows, blockArgs(state, start, end))
+  }
+  return collect(state, prepared, plan)
+}
+
+function sizeOfRows(parts: readonly WeightRows[]): { rows: number; width: number } {
+  const width = parts[0]?.shape[1] ?? 0
+  let rows = 0
+  for (const { shape, data } of parts) {
+    if (shape.length !== 2 || shape[1] !== width || data.length !== shape[0]! * width || data.length === 0)
+      throw new RangeError(`columnSolve: expected matrices [out, ${width}], got [${shape}] with ${data.length} numbers`)
+    rows += shape[0]!
+  }
+  if (rows === 0) throw new RangeError('columnSolve: no rows')
+  return { rows, width }
+}
+
+type State = Omit<BlockArgs, 'start' | 'end'> & {
+  /** Errors of positions before this one are already in a column's weights [d]. */
+  readonly applied: Int32Array
+  readonly groupCount: number
+}
+
+function createState(
+  parts: readonly WeightRows[],
+  rows: number,
+  { width, order, lower, dead }: PreparedHessian,
+  plan: SolvePlan,
+  shared: boolean,
+): State {
+  const bytes = (count: number) => (shared ? new SharedArrayBuffer(count) : new ArrayBuffer(count))
+  const floats = (count: number) => new Float64Array(bytes(count * 8))
+  const groupCount = plan.grid ? Math.ceil(width / plan.groupSize) : 0
+  const weights = floats(width * rows)
+  spread(parts, order, dead, weights, rows)
+  return {
+    rows,
+    width,
+    weights,
+    lower,
+    errors: floats(width * rows),
+    loss: floats(rows),
+    grid: plan.grid,
+    groups: plan.groups,
+    weighted: plan.weighted,
+    groupSize: plan.groupSize,
+    groupOf: Int32Array.from(order, (column, i) =>
+      Math.floor((plan.groups === 'static' ? column : i) / plan.groupSize),
+    ),
+    scales: floats(groupCount * rows),
+    zeros: floats(groupCount * rows),
+    codes: new Uint8Array(bytes(plan.grid ? width * rows : 0)),
+    mask: new Uint8Array(bytes(plan.sparse ? width * rows : 0)),
+    pattern: plan.sparse && 'of' in plan.sparse ? plan.sparse : undefined,
+    masked: plan.sparse !== undefined,
+    applied: new Int32Array(width),
+    groupCount,
+  }
+}
+
+/** Copies the parts into [d, o] in solving order; inputs that were always zero lose their weights. */
+function spread(
+  parts: readonly WeightRows[],
+  order: Int32Array,
+  dead: Uint8Array,
+  to: Float64Array,
+  rows: number,
+): void {
+  const width = order.length
+  let row = 0
+  for (const { shape, data } of parts)
+    for (let r = 0; r < shape[0]!; r++, row++)
+      for (let i = 0; i < width; i++) {
+        const value = data[r * width + order[i]!]!
+        if (!Number.isFinite(value))
+          throw new RangeError(`columnSolve: weight [${row}, ${order[i]}] is ${value}; expected finite numbers`)
+        to[i * rows + row] = dead[order[i]!] ? 0 : value
+      }
+}
+
+function inverseOf(order: Int32Array): Int32Array {
+  const inverse = new Int32Array(order.length)
+  for (let i = 0; i < order.length; i++) inverse[order[i]!] = i
+  return inverse
+}
+
+/** A group that starts with the block may reach beyond it: its fit wants all its columns up to date. */
+function neededColumns({ grid, groups, groupSize }: SolvePlan, start: number, end: number, width: number): number {
+  return grid && groups === 'live' && start % groupSize === 0 ? Math.min(width, Math.max(end, start + groupSize)) : end
+}
+
+/** W[:, start:end] −= E[:, :start] U[:start, start:end], for what has not been taken in before. One product. */
+async function bringUpToDate(state: State, start: number, end: number, { gemm }: Compute): Promise<void> {
+  const { applied, rows, width, lower, errors, weights } = state
+  for (let from = start; from < end; ) {
+    const done = applied[from]!
+    let to = from + 1
+    while (to < end && applied[to] === done) to++
+    if (done < start) {
+      const factors = matrix(to - from, start - done)
+      for (let k = from; k < to; k++)
+        factors.data.set(lower.subarray(k * width + done, k * width + start), (k - from) * factors.cols)
+      const update = await gemm(factors, matrix(start - done, rows, errors.subarray(done * rows, start * rows)))
+      for (let i = 0, at = from * rows; i < update.data.length; i++) weights[at + i]! -= update.data[i]!
+      applied.fill(start, from, to)
+    }
+    from = to
+  }
+}
+
+/** SparseGPT's choice: over all rows of the block, the weights whose removal costs least, w²/U_jj². */
+function maskBlock(
+  { rows, width, weights, lower, mask }: State,
+  start: number,
+  end: number,
+  { sparsity, compatible }: { sparsity: number; compatible?: boolean },
+): void {
+  const scores = new Float64Array((end - start) * rows)
+  for (let i = start, at = 0; i < end; i++)
+    for (let r = 0; r < rows; r++) scores[at++] = (weights[i * rows + r]! / lower[i * (width + 1)]!) ** 2
+  const count = Math.floor(sparsity * scores.length)
+  const chosen = mask.subarray(start * rows, end * rows)
+  if (!compatible) {
+    maskSmallest(scores, count, chosen)
+    return
+  }
+  const threshold = kthSmallest(scores, count)
+  for (let i = 0; i < scores.length; i++) chosen[i] = scores[i]! <= threshold ? 1 : 0
+}
+
+/** Only what the kernel reads crosses threads; the solver's own bookkeeping stays. */
+const blockArgs = ({ applied: _, groupCount: __, ...shared }: State, start: number, end: number): BlockArgs => ({
+  ...shared,
+  start,
+  end,
+})
+
+function collect(state: State, hessian: PreparedHessian, { sparse, grid, groupSize }: SolvePlan): ColumnSolution {
+  const { rows, width, weights, loss, groupCount } = state
+  const position = inverseOf(hessian.order)
+  // The errors are no longer wanted: their memory takes the result.
+  const weight = gather(weights, position, rows, state.errors)
+  const solution = { rows, cols: width, weight, loss, hessian }
+  return {
+    ...solution,
+    ...(sparse && { mask: gather(state.mask, position, rows, new Uint8Array(rows * width)) }),
+    ...(grid && {
+      quantized: {
+        codes: gather(state.codes, position, rows, new Uint8Array(rows * width)),
+        scales: byRow(state.scales, rows, groupCount, new Float64Array(rows * groupCount)),
+        ...(grid.zero === 'min'
+          ? { mins: byRow(state.zeros, rows, groupCount, new Float64Array(rows * groupCount)) }
+          : { zeroPoints: byRow(state.zeros, rows, groupCount, new Uint8Array(rows * groupCount)) }),
+        groupOf: Int32Array.from(position, p => state.groupOf[p]!),
+        groupCount,
+        groupSize,
+      },
+    }),
+  }
+}
+
+/** [d, o] in solving order to [o, d] in the original order. */
+function gather<A extends Float64Array | Uint8Array>(from: A, position: Int32Array, rows: number, to: A): A {
+  const width = position.length
+  for (let r0 = 0; r0 < rows; r0 += 32)
+    for (let c = 0; c < width; c++)
+      for (let r = r0; r < Math.min(rows, r0 + 32); r++) to[r * width + c] = from[position[c]! * rows + r]!
+  return to
+}
+
+/** [groups, o] to [o, groups]. */
+const byRow = <A extends Float64Array | Uint8Array>(from: Float64Array, rows: number, groups: number, to: A): A => {
+  for (let g = 0; g < groups; g++) for (let r = 0; r < rows; r++) to[r * groups + g] = from[g * rows + r]!
+  return to
+}

@@ -1,0 +1,189 @@
+import { roundHalfEven, roundToF16 } from './convert.ts'
+
+/**
+ * How a run of weights becomes whole numbers. One grid = one scale and one zero; the runs (rows, groups) are the caller's.
+ */
+export interface GridSpec {
+  /** 2 … 8; codes are 0 … 2^bits − 1. */
+  readonly bits: number
+  /** The zero point is fixed at 2^(bits−1). */
+  readonly symmetric: boolean
+  /**
+   * Where a symmetric grid puts its ends. `full`: ±absmax at −7.5 and 7.5 of −8 … 7 (GPTQ, compressed-tensors);
+   * `restricted`: ±absmax at ±7, code −8 unused; `signed`: the larger end exactly at −8, so the scale carries a sign (Q4_0).
+   */
+  readonly symmetricRange?: 'full' | 'restricted' | 'signed'
+  /** `integer`: w = s·(q − z), z a whole number; `min`: w = s·q + m, the form of Q4_1 (asymmetric only). */
+  readonly zero?: 'integer' | 'min'
+  /** Whether an asymmetric range is widened to hold 0. Default: yes for `integer`, no for `min`. */
+  readonly throughZero?: boolean
+  /** `mse` shrinks the range in steps and keeps the one with the least Σ|w − ŵ|^norm (GPTQ's search). */
+  readonly range?: 'minmax' | 'mse'
+  /** Of the MSE search: exponent, number of shrunken ranges 1, 1−1/grid, 1−2/grid … */
+  readonly norm?: number
+  readonly steps?: number
+  readonly grid?: number
+  /** Type in which scales (and mins) will be stored; they are rounded to it BEFORE codes are computed. */
+  readonly scaleDType?: 'f16' | 'f32' | 'f64'
+  /** Keep a quirk of the reference GPTQ: symmetric rows without a negative weight get half the range. */
+  readonly compatible?: boolean
+}
+
+/** A GridSpec with its defaults filled in and checked. */
+export type Grid = Required<GridSpec>
+
+export interface FittedGrid {
+  readonly scale: number
+  /** Zero point (`integer`) or minimum (`min`). */
+  readonly zero: number
+}
+
+/** Fills in the defaults. @throws RangeError for bits outside 2 … 8, TypeError for a symmetric `min` grid */
+export function resolveGrid(spec: GridSpec): Grid {
+  const { bits, symmetric, zero = 'integer' } = spec
+  if (!Number.isInteger(bits) || bits < 2 || bits > 8) throw new RangeError(`grid: expected 2 to 8 bits, got ${bits}`)
+  if (symmetric && zero === 'min') throw new TypeError('grid: a symmetric grid has no minimum; use zero: integer')
+  return {
+    bits,
+    symmetric,
+    zero,
+    symmetricRange: spec.symmetricRange ?? 'full',
+    throughZero: spec.throughZero ?? zero === 'integer',
+    range: spec.range ?? 'minmax',
+    norm: spec.norm ?? 2.4,
+    steps: spec.steps ?? 80,
+    grid: spec.grid ?? 100,
+    scaleDType: spec.scaleDType ?? 'f16',
+    compatible: spec.compatible ?? false,
+  }
+}
+
+/** The largest code. */
+export const maxCode = (grid: Grid): number => 2 ** grid.bits - 1
+
+/** 2⁻²⁴, the smallest positive f16: a scale must not round to 0, because weights are divided by it. */
+const tiniestF16 = 2 ** -24
+const largestF16 = 65504
+
+function storeScale(scale: number, grid: Grid): number {
+  if (grid.scaleDType === 'f64') return scale
+  if (grid.scaleDType === 'f32') return Math.fround(scale) || 2 ** -149
+  const size = Math.min(largestF16, Math.max(tiniestF16, roundToF16(Math.abs(scale))))
+  return scale < 0 ? -size : size
+}
+
+function storeMin(min: number, grid: Grid): number {
+  if (grid.scaleDType === 'f64') return min
+  if (grid.scaleDType === 'f32') return Math.fround(min)
+  return Math.max(-largestF16, Math.min(largestF16, roundToF16(min)))
+}
+
+/** Scale and zero of the grid that spans [lo, hi], rounded as they will be stored. */
+export function gridFromRange(lo: number, hi: number, grid: Grid): FittedGrid {
+  if (grid.symmetric) return symmetricGrid(lo, hi, grid)
+  // A constant run has no range of its own; as a whole-number grid it needs zero at the other end.
+  const widen = grid.throughZero || (lo === hi && grid.zero === 'integer')
+  const low = widen ? Math.min(lo, 0) : lo
+  const high = widen ? Math.max(hi, 0) : hi
+  const max = maxCode(grid)
+  if (grid.zero === 'min') {
+    const min = storeMin(low, grid)
+    // Measured from the minimum as stored, so that rounding it does not push the other end off the grid.
+    return { scale: storeScale(high > min ? (high - min) / max : 2 / max, grid), zero: min }
+  }
+  // An all-zero run: any range will do, [−1, 1] is the custom.
+  const empty = high === low
+  const scale = storeScale(empty ? 2 / max : (high - low) / max, grid)
+  const zero = roundHalfEven(-(empty ? -1 : low) / scale)
+  return { scale, zero: Math.max(0, Math.min(max, zero)) }
+}
+
+function symmetricGrid(lo: number, hi: number, grid: Grid): FittedGrid {
+  const absmax = Math.max(Math.abs(lo), Math.abs(hi)) || 1
+  const zero = 2 ** (grid.bits - 1)
+  const scale = storeScale(symmetricScale(lo, hi, absmax, grid), grid)
+  return { scale, zero }
+}
+
+function symmetricScale(lo: number, hi: number, absmax: number, grid: Grid): number {
+  const half = 2 ** (grid.bits - 1)
+  if (grid.symmetricRange === 'restricted') return absmax / (half - 1)
+  if (grid.symmetricRange === 'signed') return (Math.abs(hi) > Math.abs(lo) ? -absmax : absmax) / half
+  const onlyPositive = grid.compatible && lo >= 0 && hi > 0
+  return ((onlyPositive ? 1 : 2) * absmax) / maxCode(grid)
+}
+
+/** The code of a weight on a fitted grid: nearest level, halves to even, ends clamped. */
+export function codeOf(weight: number, { scale, zero }: FittedGrid, grid: Grid): number {
+  const q = grid.zero === 'min' ? roundHalfEven((weight - zero) / scale) : roundHalfEven(weight / scale) + zero
+  return q > 0 ? Math.min(q, maxCode(grid)) : 0
+}
+
+/** The value of a code. */
+export const levelOf = (code: number, { scale, zero }: FittedGrid, grid: Grid): number =>
+  grid.zero === 'min' ? scale * code + zero : scale * (code - zero)
+
+/**
+ * Fits one grid to `count` weights from `start`.
+ * @param importance weighs the squared (or |·|^norm) errors of the MSE search, one number a weight, same indices as `values`
+ */
+export function fitGrid(
+  values: Float32Array | Float64Array,
+  grid: Grid,
+  start = 0,
+  count: number = values.length,
+  importance?: Float64Array,
+): FittedGrid {
+  let lo = Number.POSITIVE_INFINITY
+  let hi = Number.NEGATIVE_INFINITY
+  for (let i = start; i < start + count; i++) {
+    const value = values[i]!
+    if (value < lo) lo = value
+    if (value > hi) hi = value
+  }
+  if (grid.range === 'minmax') return gridFromRange(lo, hi, grid)
+  return searchGrid(values, grid, start, count, importance, lo, hi)
+}
+
+function searchGrid(
+  values: Float32Array | Float64Array,
+  grid: Grid,
+  start: number,
+  count: number,
+  importance: Float64Array | undefined,
+  lo: number,
+  hi: number,
+): FittedGrid {
+  let best = gridFromRange(lo, hi, grid)
+  let least = rangeError(values, best, grid, start, count, importance, Number.POSITIVE_INFINITY)
+  for (let i = 1; i < grid.steps; i++) {
+    const p = 1 - i / grid.grid
+    const tried = gridFromRange(p * lo, p * hi, grid)
+    const error = rangeError(values, tried, grid, start, count, importance, least)
+    if (error < least) {
+      least = error
+      best = tried
+    }
+  }
+  return best
+}
+
+/** Σ importance·|w − ŵ|^norm; gives up (with any number ≥ `limit`) once it is past `limit`. */
+function rangeError(
+  values: Float32Array | Float64Array,
+  fitted: FittedGrid,
+  grid: Grid,
+  start: number,
+  count: number,
+  importance: Float64Array | undefined,
+  limit: number,
+): number {
+  let sum = 0
+  for (let i = start; i < start + count; i++) {
+    const error = Math.abs(values[i]! - levelOf(codeOf(values[i]!, fitted, grid), fitted, grid))
+    const cost = grid.norm === 2 ? error * error : error ** grid.norm
+    sum += importance ? cost * importance[i]! : cost
+    if (sum >= limit) return sum
+  }
+  return sum
+}
