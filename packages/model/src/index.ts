@@ -24,3 +24,5 @@ export { type AtomicFile, atomicWriteFile, createAtomicFile, makeFolder, partial
 export * from './method.ts'
 export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
 export { loadTokenizer } from './tokenizer/tokenizer.ts'
+export { noteHessian } from './solver-notes.ts'
+export { requireStatistic } from './statistics.ts'

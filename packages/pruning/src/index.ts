@@ -1,1 +1,6 @@
-export {}
+export { type MagnitudeOptions, magnitude, magnitudeMask } from './magnitude.ts'
+export { patternCount, smallestPerPattern, smallestPerRow } from './masks.ts'
+export { methods } from './methods.ts'
+export { type PruneOptions, patternOf } from './options.ts'
+export { type SparseGptOptions, type SparseGptResult, sparseGpt, sparseGptMethod } from './sparsegpt.ts'
+export { wanda, wandaMask, wandaScores } from './wanda.ts'

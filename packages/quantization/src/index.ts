@@ -1,1 +1,5 @@
-export {}
+export { methods } from './methods.ts'
+export { gridBits, type GridOptions } from './options.ts'
+export { fitRange, type RangeRule } from './range.ts'
+export { gridOf, rtn, rtnMethod, type RtnOptions, rtnOnGrid } from './rtn.ts'
+export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'

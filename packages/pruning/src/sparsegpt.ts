@@ -1,0 +1,162 @@
+import { assertFinite, noteHessian, requireStatistic, type WeightMethod } from '@sinter/model'
+import {
+  blockEdges,
+  type ColumnSolution,
+  type Compute,
+  columnSolve,
+  defaultCompute,
+  f32ToF16,
+  type Pattern,
+  type PreparedHessian,
+  prepareHessian,
+  quantizedWeight,
+  type QuantizeOptions,
+  sparseWeight,
+  type TensorF32,
+  type Weight,
+} from '@sinter/tensor-core'
+import { z } from 'zod'
+import { patternCount } from './masks.ts'
+import { patternOf, pruneFields, type PruneOptions } from './options.ts'
+import { indexBitsOf, prunedBits, prunedWeight } from './pruned-weight.ts'
+
+export interface SparseGptOptions extends PruneOptions {
+  /** Quantize what stays, in the same pass. */
+  readonly bits?: number | undefined
+  readonly groupSize: number
+  readonly symmetric: boolean
+  readonly damping: number
+  readonly blockSize: number
+}
+
+export const sparseGptDefaults: SparseGptOptions = {
+  sparsity: 0.5,
+  dtype: 'f16',
+  groupSize: 64,
+  symmetric: false,
+  damping: 0.01,
+  blockSize: 128,
+}
+
+export interface SparseGptResult {
+  readonly weight: Weight
+  /** 1 = removed, `[out, in]`. */
+  readonly removed: Uint8Array
+  /** `tr(ΔW H ΔWᵀ)` with the damped Hessian, before rounding to `dtype`. */
+  readonly loss: number
+  readonly hessian: PreparedHessian
+}
+
+/**
+ * SparseGPT (arXiv:2301.00774): removes weights block by block of columns, and moves the error of every removed weight onto
+ * the columns that follow; jointly with rounding when `bits` is given.
+ * @param weight f32 `[out, in]`
+ * @param gram Σ x xᵀ of the inputs, f64 `[in, in]`, in any scale; or what `prepareHessian` made of it
+ */
+export async function sparseGpt(
+  weight: TensorF32,
+  gram: Float64Array | PreparedHessian,
+  options: Partial<SparseGptOptions> = {},
+  compute: Compute = defaultCompute(),
+): Promise<SparseGptResult> {
+  const all = { ...sparseGptDefaults, ...options }
+  const pattern = patternOf(all)
+  const { damping, blockSize } = all
+  const quantize = quantizeOptions(all)
+  const sparse = pattern ?? { sparsity: all.sparsity }
+  const solve = { sparse, damping, blockSize, ...(quantize && { quantize }) }
+  const solution = await columnSolve(weight, gram, solve, compute)
+  const loss = solution.loss.reduce((sum, row) => sum + row, 0)
+  const removed = solution.mask!
+  return { weight: toWeight(solution, removed, all, pattern), removed, loss, hessian: solution.hessian }
+}
+
+/** Grids are fitted to the weights before they are removed; 0 is a level of each, so that removed means 0. */
+function quantizeOptions({ bits, groupSize, symmetric }: SparseGptOptions): QuantizeOptions | undefined {
+  return bits === undefined ? undefined : { bits, groupSize, symmetric, groups: 'live', scaleDType: 'f16' }
+}
+
+function toWeight(
+  { rows, cols, weight, quantized }: ColumnSolution,
+  removed: Uint8Array,
+  options: SparseGptOptions,
+  pattern: Pattern | undefined,
+): Weight {
+  const shape: [number, number] = [rows, cols]
+  if (!quantized) {
+    const data = Float32Array.from(weight)
+    return prunedWeight('sparsegpt', { dtype: 'f32', shape, data }, removed, { dtype: options.dtype, pattern })
+  }
+  const { codes, groupSize, groupCount, scales, zeroPoints } = quantized
+  const inner = quantizedWeight({
+    shape,
+    bits: options.bits!,
+    groupSize,
+    codes,
+    scales: { dtype: 'f16', shape: [rows, groupCount], data: f32ToF16(Float32Array.from(scales)) },
+    ...(!options.symmetric && zeroPoints && { zeroPoints }),
+  })
+  const regular = pattern && cols % pattern.of === 0
+  return sparseWeight({ removed, inner, ...(regular && { pattern }) })
+}
+
+/** Elements that go: the threshold of the unstructured mode is per block of columns. */
+function removedCount([rows, cols]: readonly [number, number], options: SparseGptOptions): number {
+  const pattern = patternOf(options)
+  if (pattern) return rows * patternCount(cols, pattern)
+  const group = options.bits === undefined || options.groupSize === -1 ? cols : Math.min(options.groupSize, cols)
+  const edges = blockEdges(cols, options.blockSize, group)
+  return edges.slice(1).reduce((sum, end, b) => sum + Math.floor(options.sparsity * (end - edges[b]!) * rows), 0)
+}
+
+function bitsPerWeight(shape: readonly [number, number], options: SparseGptOptions): number {
+  const removed = removedCount(shape, options)
+  const { bits, groupSize, symmetric } = options
+  if (bits === undefined) return prunedBits(shape, removed, options)
+  const [rows, cols] = shape
+  const groups = groupSize === -1 ? 1 : Math.ceil(cols / Math.min(groupSize, cols))
+  const grids = rows * groups * (16 + (symmetric ? 0 : bits))
+  return ((rows * cols - removed) * bits + grids + indexBitsOf(shape, options)) / (rows * cols)
+}
+
+export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
+  kind: 'weight',
+  name: 'sparsegpt',
+  title: 'SparseGPT',
+  paper: 'arXiv:2301.00774',
+  options: z.strictObject({
+    ...pruneFields,
+    bits: z.int().min(2).max(8).optional().describe('Quantize the remaining weights in the same pass, to this many bits.'),
+    groupSize: z
+      .int()
+      .min(-1)
+      .refine(size => size !== 0, 'expected -1 (the whole row) or a positive size')
+      .default(sparseGptDefaults.groupSize)
+      .describe('With bits: consecutive inputs of a row that share a scale; -1: the whole row.'),
+    symmetric: z.boolean().default(sparseGptDefaults.symmetric).describe('With bits: fix the zero point in the middle.'),
+    damping: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(sparseGptDefaults.damping)
+      .describe('Added to the diagonal of the Hessian, as a share of its mean; raised when the factorization fails.'),
+    blockSize: z
+      .int()
+      .min(1)
+      .max(4096)
+      .default(sparseGptDefaults.blockSize)
+      .describe('Columns whose weights are compared when the mask is chosen.'),
+  }),
+  needs: () => ['gram'],
+  async compress(layers, statistics, options, context) {
+    const gram = requireStatistic(statistics, 'gram', context)
+    for (const [name, weight] of layers) assertFinite(`${context.name} ${name}`, weight)
+    const width = layers.values().next().value?.shape[1] ?? 0
+    const hessian = await prepareHessian(gram, width, options, context.compute)
+    noteHessian(hessian, context)
+    const out = new Map<string, Weight>()
+    for (const [name, weight] of layers) out.set(name, (await sparseGpt(weight, hessian, options, context.compute)).weight)
+    return out
+  },
+  bitsPerWeight,
+}
