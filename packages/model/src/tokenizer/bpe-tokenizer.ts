@@ -2,7 +2,7 @@ import { type AddedToken, createFinder } from './added-tokens.ts'
 import { type BpeModel, createBpe } from './bpe.ts'
 import { readBpeModel } from './bpe-file.ts'
 import { compileDecoder } from './decoder.ts'
-import { compileNormalizer } from './normalizer.ts'
+import { compileNormalizer, type Normalizer } from './normalizer.ts'
 import { compilePostProcessor, type PostProcessor } from './post-processor.ts'
 import { compilePreTokenizer } from './pre-tokenizer.ts'
 import type { TokenizerCore } from './tokenizer.ts'
@@ -14,12 +14,13 @@ export function createBpeTokenizer(file: TokenizerFile): TokenizerCore {
   // No closure below may hold `file` or the merges of `model`: for Gemma they are 120 MB that nobody reads again.
   const added = file.added_tokens
   const vocab = model.vocab
-  const tokens = tokensById(added, vocab)
+  const normalize = compileNormalizer(file.normalizer)
+  const tokens = tokensById(added, vocab, normalize)
   const addedIds = new Map(added.map(token => [token.content, token.id]))
   const special = new Set(added.filter(token => token.special).map(token => token.content))
   return {
     vocabSize: new Set(tokens.filter(token => token !== undefined)).size,
-    ...createEncode(createPlainEncode(file, model), compilePostProcessor(file.post_processor)),
+    ...createEncode(createPlainEncode(file, model, normalize), compilePostProcessor(file.post_processor)),
     ...createDecode(tokens, special, compileDecoder(file.decoder)),
     ...createLookup(tokens, addedIds, vocab),
   }
@@ -54,10 +55,11 @@ const createLookup = (
 
 type Tokens = readonly (string | undefined)[]
 
-function tokensById(added: readonly AddedToken[], vocab: ReadonlyMap<string, number>): Tokens {
+/** An added token that is looked for in normalized text is spelt in its normalized form, as the reference spells it. */
+function tokensById(added: readonly AddedToken[], vocab: ReadonlyMap<string, number>, normalize: Normalizer): Tokens {
   const tokens: (string | undefined)[] = []
   for (const [token, id] of vocab) tokens[id] = token
-  for (const { id, content } of added) tokens[id] = content
+  for (const { id, content, normalized } of added) tokens[id] = normalized ? normalize(content) : content
   return tokens
 }
 
@@ -65,8 +67,7 @@ function tokensById(added: readonly AddedToken[], vocab: ReadonlyMap<string, num
  * Text → ids without special tokens. Added tokens are cut out first, from the text as it is and then from the
  * normalized text; what is between them is normalized, cut into pieces and merged piece by piece.
  */
-function createPlainEncode(file: TokenizerFile, model: BpeModel): (text: string) => number[] {
-  const normalize = compileNormalizer(file.normalizer)
+function createPlainEncode(file: TokenizerFile, model: BpeModel, normalize: Normalizer): (text: string) => number[] {
   const preTokenizer = compilePreTokenizer(file.pre_tokenizer)
   const encodePiece = createBpe(model, preTokenizer.finish)
   const asWritten = createFinder(

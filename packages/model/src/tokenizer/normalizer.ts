@@ -33,7 +33,7 @@ export function compileNormalizer(config: unknown): Normalizer {
     case 'Strip':
       return compileStrip(strip.parse(config))
     case 'StripAccents':
-      return text => text.replace(/\p{Mn}+/gu, '')
+      return text => text.replace(/\p{M}+/gu, '')
     default:
       return unknownComponent('normalizer', type, KNOWN)
   }

@@ -12,8 +12,9 @@ import { MAX_PATTERN_LENGTH } from './limits.ts'
  * - possessive `?+ *+ ++`: a lookahead that captures, then a reference to the capture, which cannot be backtracked into.
  * - `\p{Han}`: `\p{Script=Han}`. `\A`, `\z`, `\h`, and needless escapes, which the `u` flag forbids.
  *
- * A file may come from anyone, and a pattern such as `(a+)+$` takes time exponential in the text. So an unbounded
- * repetition of a group that repeats without bound inside is refused; no tokenizer in use has one.
+ * A file may come from anyone, and a pattern such as `(a+)+$` takes time exponential in the text. An unbounded repetition
+ * of a group that repeats without bound inside is therefore refused; no tokenizer in use has one. (It is the usual form
+ * of such patterns, not the only one.)
  */
 
 const patternSchema = z.union([z.object({ String: z.string() }), z.object({ Regex: z.string() })])
@@ -28,7 +29,9 @@ export function compilePattern(config: unknown): RegExp {
 /** `text` as a pattern that matches exactly it. */
 export const escapeLiteral = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 
-const WORD = '\\p{L}\\p{M}\\p{Nd}\\p{Pc}'
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}'
+/** Oniguruma's `\\w` has these six as well, but only outside of classes. */
+const WORD_OUTSIDE = `${WORD}²³¹¼½¾`
 const ESCAPES: Readonly<Record<string, string>> = {
   s: '\\p{White_Space}',
   S: '\\P{White_Space}',
@@ -153,20 +156,27 @@ function quantify(state: State): void {
     pushAtom(state, literal(state, readChar(state)))
     return
   }
-  const quantifier = match[0].replace('{,', '{0,')
   if (state.atom >= state.out.length) fail(state.source, `repeats nothing at ${state.at}`)
+  state.at += match[0].length
+  const suffix = /^[+?]?/.exec(state.source.slice(state.at))?.[0] ?? ''
+  state.at += suffix.length
+  const possessive = suffix === '+' && match[0].length === 1
+  const quantifier = suffix === '+' && !possessive ? repeatRange(state, match[0]) : match[0].replace('{,', '{0,')
   const unbounded = /^(?:[*+]|\{\d+,\})$/.test(quantifier)
   if (unbounded && state.atomRepeats)
     fail(state.source, 'repeats a repetition without bound, which can take exponential time')
-  state.at += match[0].length
-  const next = state.source[state.at]
-  const possessive = next === '+' && match[0].length === 1
-  if (possessive || next === '?') state.at++
   const atom = state.out.splice(state.atom).join('')
-  state.out.push(possessive ? possess(state, atom + quantifier) : atom + quantifier + (next === '?' ? '?' : ''))
+  state.out.push(possessive ? possess(state, atom + quantifier) : atom + quantifier + (suffix === '?' ? '?' : ''))
   if (!unbounded) return
   state.atomRepeats = true
   ;(state.groups.at(-1) as Group).repeats = true
+}
+
+/** In Ruby's syntax `x{1,3}+` is not possessive: it repeats the range, which from 0 or 1 on is simply `x*` or `x+`. */
+function repeatRange(state: State, range: string): string {
+  const least = Number(/\d+/.exec(range.replace('{,', '{0,'))?.[0])
+  if (least > 1) fail(state.source, `repeats ${range}, which is not known here`)
+  return least === 0 ? '*' : '+'
 }
 
 function possess(state: State, body: string): string {
@@ -178,8 +188,8 @@ function readEscape(state: State, inClass: boolean): string {
   const char = state.source[state.at + 1]
   if (char === undefined) fail(state.source, 'ends in a backslash')
   state.at += 2
-  if (char === 'w') return inClass ? WORD : `[${WORD}]`
-  if (char === 'W' && !inClass) return `[^${WORD}]`
+  if (char === 'w') return inClass ? WORD : `[${WORD_OUTSIDE}]`
+  if (char === 'W' && !inClass) return `[^${WORD_OUTSIDE}]`
   if (char === 'p' || char === 'P') return readProperty(state, char)
   if ((char === 'A' || char === 'z' || char === 'W') && inClass) fail(state.source, `has \\${char} in a class`)
   if (char === 'h' && inClass) return '0-9a-fA-F'
