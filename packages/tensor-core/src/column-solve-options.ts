@@ -58,7 +58,7 @@ export function blockEdges(width: number, blockSize: number, groupSize: number):
 
 /** Checks options against a width. @throws RangeError or TypeError that names the option */
 export function planSolve({ quantize, sparse, blockSize = 128 }: ColumnSolveOptions, width: number): SolvePlan {
-  whole('blockSize', blockSize, 1, 4096)
+  whole('blockSize', blockSize, 1, 1024)
   const groupSize = groupSizeOf(quantize, width)
   if (sparse) checkSparse(sparse, quantize, blockSize, groupSize < width ? groupSize : blockSize)
   return {

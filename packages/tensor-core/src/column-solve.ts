@@ -1,7 +1,7 @@
 import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-solve-options.ts'
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
-import type { BlockArgs } from './kernels/column-block.ts'
+import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
 import type { KernelRef } from './kernels/pool.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
@@ -39,12 +39,12 @@ export interface ColumnSolution {
   }
 }
 
-const blockModule = new URL(
-  import.meta.url.endsWith('.ts') ? './kernels/column-block.ts' : './kernels/column-block.js',
-  import.meta.url,
-).href
-const solveBlock: KernelRef = { module: blockModule, name: 'solveBlock' }
-const fitStaticGroups: KernelRef = { module: blockModule, name: 'fitStaticGroups' }
+const kernel = (file: string, name: string): KernelRef => ({
+  module: new URL(`./kernels/${file}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url).href,
+  name,
+})
+const solveBlock = kernel('column-block', 'solveBlock')
+const fitStaticGroups = kernel('column-groups', 'fitStaticGroups')
 
 /**
  * Replaces a matrix column by column and pushes each column's error onto those not yet done, by the inverse of
@@ -94,7 +94,7 @@ function sizeOfRows(parts: readonly WeightRows[]): { rows: number; width: number
   return { rows, width }
 }
 
-type State = Omit<BlockArgs, 'start' | 'end'> & {
+type State = ColumnArgs & {
   /** Errors of positions before this one are already in a column's weights [d]. */
   readonly applied: Int32Array
   readonly groupCount: number
@@ -131,7 +131,6 @@ function createState(
     codes: new Uint8Array(bytes(plan.grid ? width * rows : 0)),
     mask: new Uint8Array(bytes(plan.sparse ? width * rows : 0)),
     pattern: plan.sparse && 'of' in plan.sparse ? plan.sparse : undefined,
-    masked: plan.sparse !== undefined,
     applied: new Int32Array(width),
     groupCount,
   }

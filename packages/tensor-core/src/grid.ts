@@ -178,12 +178,44 @@ function rangeError(
   importance: Float64Array | undefined,
   limit: number,
 ): number {
+  if (grid.norm === 2) return squaredError(values, fitted, grid, start, count, importance, limit)
   let sum = 0
   for (let i = start; i < start + count; i++) {
     const error = Math.abs(values[i]! - levelOf(codeOf(values[i]!, fitted, grid), fitted, grid))
-    const cost = grid.norm === 2 ? error * error : error ** grid.norm
+    const cost = error ** grid.norm
     sum += importance ? cost * importance[i]! : cost
     if (sum >= limit) return sum
+  }
+  return sum
+}
+
+/** Adding and taking away 1.5·2⁵² rounds half to even; see roundHalfEven. */
+const noFraction = 6755399441055744
+
+/**
+ * `rangeError` with norm 2: the search spends all its time here, so no calls and no division (a tenth of the time). A level
+ * that the reciprocal moves across a tie costs the same on either side.
+ */
+function squaredError(
+  values: Float32Array | Float64Array,
+  { scale, zero }: FittedGrid,
+  grid: Grid,
+  start: number,
+  count: number,
+  importance: Float64Array | undefined,
+  limit: number,
+): number {
+  const isMin = grid.zero === 'min'
+  const offset = isMin ? zero : 0
+  const least = isMin ? 0 : -zero
+  const most = least + maxCode(grid)
+  const reciprocal = 1 / scale
+  let sum = 0
+  for (let i = start; i < start + count && sum < limit; i++) {
+    const weight = values[i]! - offset
+    const level = weight * reciprocal + noFraction - noFraction
+    const error = weight - scale * (level < least ? least : level > most ? most : level)
+    sum += importance ? error * error * importance[i]! : error * error
   }
   return sum
 }

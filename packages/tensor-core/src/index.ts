@@ -1,9 +1,15 @@
 export * from './backends/backend.ts'
+export { gemmOn } from './backends/gemm.ts'
 export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
 export { type ColumnSolution, columnSolve, type WeightRows } from './column-solve.ts'
-export type { ColumnSolveOptions, QuantizeOptions, SparseOptions } from './column-solve-options.ts'
+export {
+  blockEdges,
+  type ColumnSolveOptions,
+  type QuantizeOptions,
+  type SparseOptions,
+} from './column-solve-options.ts'
 export * from './compute.ts'
 export { defaultCompute } from './compute-default.ts'
 export {
@@ -41,7 +47,7 @@ export { createPool, type KernelRef, type Pool, type RowKernel } from './kernels
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
 export { gemm } from './linalg/gemm.ts'
 export { lowerFactorOfInverse, upperFactorOfInverse } from './linalg/inverse-factor.ts'
-export { block, identity, matrix, transpose } from './linalg/matrix.ts'
+export { block, identity, matrix, transpose as transposeMatrix } from './linalg/matrix.ts'
 export { solveCholesky, solveLower, solveUpper } from './linalg/triangular.ts'
 export { toOnnx } from './onnx/lower.ts'
 export * from './ops/index.ts'

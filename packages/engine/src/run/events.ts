@@ -8,7 +8,13 @@ export type RunEvent =
   | { readonly type: 'layer'; readonly layer: LayerReport }
   | { readonly type: 'note'; readonly layer: string; readonly note: Note }
   /** Work done of a stage, in its own unit, for rates and the time left. */
-  | { readonly type: 'progress'; readonly stage: string; readonly done: number; readonly total: number; readonly unit: string }
+  | {
+      readonly type: 'progress'
+      readonly stage: string
+      readonly done: number
+      readonly total: number
+      readonly unit: string
+    }
   | { readonly type: 'done'; readonly result: RunResult }
 
 export interface LayerReport {
@@ -31,7 +37,12 @@ export interface RunResult {
   readonly layers: readonly LayerReport[]
   readonly notes: readonly { readonly layer: string; readonly note: Note }[]
   /** Stored bits of the compressed matrices, by what they are spent on. */
-  readonly bits: { readonly values: number; readonly scales: number; readonly zeroPoints: number; readonly indices: number }
+  readonly bits: {
+    readonly values: number
+    readonly scales: number
+    readonly zeroPoints: number
+    readonly indices: number
+  }
   readonly weights: number
   readonly outputBytes: number
   /** Seconds by stage. */

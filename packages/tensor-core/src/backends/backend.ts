@@ -1,5 +1,5 @@
-import type { Graph } from '../graph/graph.ts'
 import type { DType } from '../dtype.ts'
+import type { Graph } from '../graph/graph.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** A tensor that stays with the backend (in its worker, on its device) between runs. */

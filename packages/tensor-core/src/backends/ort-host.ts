@@ -1,12 +1,14 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common'
 import { dtypes } from '../dtype.ts'
-import { fromOrtType, ortTypes } from '../onnx/types.ts'
 import { outputName } from '../onnx/lower.ts'
+import { fromOrtType, ortTypes } from '../onnx/types.ts'
 import type { Tensor } from '../tensor.ts'
 
 /** The part of onnxruntime-node and onnxruntime-web that is used; both have it. */
 export interface OrtModule {
-  readonly InferenceSession: { create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession> }
+  readonly InferenceSession: {
+    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>
+  }
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor
 }
 
@@ -28,6 +30,7 @@ export class OrtHost {
   readonly #ort: OrtModule
   readonly #options: InferenceSession.SessionOptions
   readonly #sessions = new Map<number, InferenceSession>()
+  readonly #scratches = new Map<string, OrtTensor>()
   readonly #residents = new Map<number, OrtTensor>()
 
   constructor(ort: OrtModule, options: InferenceSession.SessionOptions) {
@@ -47,10 +50,23 @@ export class OrtHost {
     const fetches: Record<string, OrtTensor | null> = {}
     for (const name of request.outputs) {
       const target = request.into[name]
-      fetches[outputName(name)] = target === undefined ? null : this.#resident(target)
+      const sum = request.accumulate[name]
+      if (target !== undefined) fetches[outputName(name)] = this.#resident(target)
+      else fetches[outputName(name)] = sum === undefined ? null : this.#scratch(this.#resident(sum).dims)
     }
     const results = await session.run(feeds, fetches)
     return this.#deliver(request, results)
+  }
+
+  /** One f32 buffer a shape for outputs that are only added to a sum: nothing to collect after each run. */
+  #scratch(dims: readonly number[]): OrtTensor {
+    const key = dims.join()
+    const known = this.#scratches.get(key)
+    if (known) return known
+    const data = new Float32Array(dims.reduce((n, dim) => n * dim, 1))
+    const made = new this.#ort.Tensor('float32', data, dims)
+    this.#scratches.set(key, made)
+    return made
   }
 
   upload(id: number, tensor: Tensor): void {
@@ -106,7 +122,11 @@ export class OrtHost {
 const fromOrt = (value: OrtTensor): Tensor => {
   const dtype = fromOrtType(value.type)
   const data = value.data as Float32Array
-  return { dtype, shape: value.dims, data: data instanceof dtypes[dtype].array ? data : new dtypes[dtype].array(data.buffer as ArrayBuffer) }
+  return {
+    dtype,
+    shape: value.dims,
+    data: data instanceof dtypes[dtype].array ? data : new dtypes[dtype].array(data.buffer as ArrayBuffer),
+  }
 }
 
 function addInto(total: Float64Array, values: Float32Array): void {

@@ -18,12 +18,18 @@ const host = new OrtHost(ort.default ?? ort, {
 
 async function answer(request: WorkerRequest): Promise<Record<string, Tensor> | Tensor | undefined> {
   switch (request.kind) {
-    case 'compile': return void (await host.compile(request.program, request.model))
-    case 'run': return host.run(request.run)
-    case 'upload': return host.upload(request.id, request.tensor) as undefined
-    case 'read': return host.read(request.id)
-    case 'release': return host.release(request.id) as undefined
-    case 'closeProgram': return void (await host.closeProgram(request.program))
+    case 'compile':
+      return void (await host.compile(request.program, request.model))
+    case 'run':
+      return host.run(request.run)
+    case 'upload':
+      return host.upload(request.id, request.tensor) as undefined
+    case 'read':
+      return host.read(request.id)
+    case 'release':
+      return host.release(request.id) as undefined
+    case 'closeProgram':
+      return void (await host.closeProgram(request.program))
   }
 }
 

@@ -124,7 +124,11 @@ async function compile(worker: OrtWorker, graph: Graph): Promise<Program> {
 }
 
 async function run(
-  worker: OrtWorker, program: number, graph: Graph, inputs: Readonly<Record<string, Argument>>, options: RunOptions,
+  worker: OrtWorker,
+  program: number,
+  graph: Graph,
+  inputs: Readonly<Record<string, Argument>>,
+  options: RunOptions,
 ): Promise<Record<string, Argument>> {
   const shapes = checkInputs(graph, inputs)
   const sent: Record<string, HostArgument> = {}
@@ -139,7 +143,12 @@ async function run(
     results[name] = new RemoteResident(worker, keep[name], graph.outputs.get(name)!.dtype, shapes(name))
   }
   const request: HostRun = {
-    program, inputs: sent, keep, into: ids(options.into), accumulate: ids(options.accumulate), outputs: [...graph.outputs.keys()],
+    program,
+    inputs: sent,
+    keep,
+    into: ids(options.into),
+    accumulate: ids(options.accumulate),
+    outputs: [...graph.outputs.keys()],
   }
   return { ...results, ...((await worker.call({ kind: 'run', run: request })) as Record<string, Tensor>) }
 }

@@ -41,7 +41,9 @@ interface LocalResident extends Resident {
 }
 
 const localResident = (host: OrtHost, id: number, dtype: Tensor['dtype'], shape: readonly number[]): LocalResident => ({
-  id, dtype, shape,
+  id,
+  dtype,
+  shape,
   read: async () => host.read(id),
   release: () => host.release(id),
 })
@@ -62,7 +64,17 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
         results[name] = localResident(host, keep[name], graph.outputs.get(name)!.dtype, shapes(name))
       }
       const outputs = [...graph.outputs.keys()]
-      return { ...results, ...(await host.run({ program, inputs: sent, keep, into: ids(options.into), accumulate: ids(options.accumulate), outputs })) }
+      return {
+        ...results,
+        ...(await host.run({
+          program,
+          inputs: sent,
+          keep,
+          into: ids(options.into),
+          accumulate: ids(options.accumulate),
+          outputs,
+        })),
+      }
     },
     close: () => host.closeProgram(program),
   }

@@ -15,7 +15,7 @@ export function bindShape(name: string, declared: Shape, actual: readonly number
   })
 }
 
-/** The shape with every name replaced by its number; `a+b` is the sum. */
+/** The shape with every name replaced by its number; `a+b` is the sum and `a*b` the product. */
 export function boundShape(node: Node, bindings: ReadonlyMap<string, number>): number[] {
   return node.shape.map(dim => boundDim(dim, bindings))
 }
@@ -24,9 +24,9 @@ function boundDim(dim: Dim, bindings: ReadonlyMap<string, number>): number {
   if (typeof dim === 'number') return dim
   const whole = bindings.get(dim)
   if (whole !== undefined) return whole
-  return dim.split('+').reduce((sum, part) => {
-    const value = bindings.get(part) ?? Number(part)
-    if (Number.isNaN(value)) throw new TypeError(`dimension "${part}" has no value`)
+  return dim.split('+').reduce((sum, term) => {
+    const value = term.split('*').reduce((n, part) => n * (bindings.get(part) ?? Number(part)), 1)
+    if (Number.isNaN(value)) throw new TypeError(`dimension "${dim}" has no value`)
     return sum + value
   }, 0)
 }

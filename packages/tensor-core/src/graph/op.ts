@@ -12,7 +12,13 @@ export interface OnnxEmitter {
   /** Adds a node with one output and returns that output's name. */
   node(type: string, inputs: readonly string[], attributes?: OnnxAttributes, domain?: OnnxDomain): string
   /** Adds a node and returns the names of its `count` outputs. */
-  nodes(type: string, inputs: readonly string[], count: number, attributes?: OnnxAttributes, domain?: OnnxDomain): string[]
+  nodes(
+    type: string,
+    inputs: readonly string[],
+    count: number,
+    attributes?: OnnxAttributes,
+    domain?: OnnxDomain,
+  ): string[]
   /** A constant tensor, shared when equal. */
   constant(dtype: DType, shape: readonly number[], data: TypedArray | readonly number[]): string
 }
@@ -64,7 +70,8 @@ export function broadcast(a: Shape, b: Shape): Shape {
   for (let i = 0; i < rank; i++) {
     const x = a[a.length - rank + i] ?? 1
     const y = b[b.length - rank + i] ?? 1
-    if (x !== y && x !== 1 && y !== 1) throw new TypeError(`shapes ${showShape(a)} and ${showShape(b)} do not broadcast`)
+    if (x !== y && x !== 1 && y !== 1)
+      throw new TypeError(`shapes ${showShape(a)} and ${showShape(b)} do not broadcast`)
     out.push(x === 1 ? y : x)
   }
   return out

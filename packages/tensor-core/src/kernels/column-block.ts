@@ -1,73 +1,55 @@
-import { fitGrid, type Grid } from '../grid.ts'
+import type { Grid } from '../grid.ts'
+import { type BlockArgs, lanes, type Tile } from './column-args.ts'
+import { fitGroup } from './column-groups.ts'
+import { type SimdKernels, simdKernels } from './simd.ts'
 
-/**
- * The inner part of the column solver: one block of columns, a share of the rows. Rows are independent of each other.
- * Matrices of the solver are stored by column, [d, o], in solving order: a column's values for neighbouring rows lie
- * side by side, and errors of earlier columns are a contiguous [i, o] operand for the product outside the block.
- */
-export interface BlockArgs {
-  /** Number of rows, o. */
-  readonly rows: number
-  /** Number of columns, d. */
-  readonly width: number
-  /** The block's columns [start, end). */
-  readonly start: number
-  readonly end: number
-  /** [d, o]; on return the block's columns hold their final values. */
-  readonly weights: Float64Array
-  /** [d, o], (w − q)/U_jj of every finished column. */
-  readonly errors: Float64Array
-  /** Uᵀ [d, d]. */
-  readonly lower: Float64Array
-  /** [o], Σ e² so far. */
-  readonly loss: Float64Array
-  readonly grid: Grid | undefined
-  readonly groups: 'live' | 'stale' | 'static'
-  readonly weighted: boolean
-  readonly groupSize: number
-  /** Group of each position [d]. */
-  readonly groupOf: Int32Array
-  /** [groups, o] */
-  readonly scales: Float64Array
-  /** [groups, o], zero points or minima. */
-  readonly zeros: Float64Array
-  /** [d, o] */
-  readonly codes: Uint8Array
-  /** [d, o], 1 = removed; filled before the block (unstructured) or here (n:m). */
-  readonly mask: Uint8Array
-  readonly pattern: { readonly zeros: number; readonly of: number } | undefined
-  readonly masked: boolean
-}
-
-/** Rows solved together: a step of a column over them is one pass of eight sums in registers. */
-const lanes = 8
-
-interface Tile {
-  readonly row: number
-  readonly count: number
-  /** [block columns, lanes] */
+/** A block in the memory of the SIMD kernels: the tile's values and errors, then the block's square of Uᵀ. */
+interface Workspace {
+  readonly kernels: SimdKernels
   readonly values: Float64Array
   readonly errors: Float64Array
-  /** The errors of columns before this one are already in a column's values. */
+  /** [block columns, block columns] of Uᵀ. */
+  readonly factors: Float64Array
+  /** The errors of the block's columns before this one are already in a column's values. */
   readonly applied: Int32Array
 }
 
-/** Row kernel. */
+/** Row kernel: solves one block of columns for a share of the rows. */
 export function solveBlock(args: BlockArgs, start: number, end: number): void {
-  const columns = args.end - args.start
-  const values = new Float64Array(columns * lanes)
-  const errors = new Float64Array(columns * lanes)
-  const applied = new Int32Array(columns)
+  const space = createWorkspace(args)
   for (let row = start; row < end; row += lanes) {
-    const tile = { row, count: Math.min(lanes, end - row), values, errors, applied: applied.fill(0) }
+    const { values, errors } = space
+    const tile: Tile = { row, count: Math.min(lanes, end - row), values, errors }
+    space.applied.fill(0)
     load(args, tile)
-    solveTile(args, tile)
+    solveTile(args, space, tile)
     store(args, tile)
   }
 }
 
+let last: { columns: number; simd: ReturnType<typeof simdKernels> } | undefined
+
+function createWorkspace({ start, end, lower, width }: BlockArgs): Workspace {
+  const columns = end - start
+  const tileSize = columns * lanes
+  if (last?.columns !== columns) last = { columns, simd: simdKernels((2 * tileSize + columns * columns) * 8) }
+  const { kernels, memory } = last.simd
+  const factors = memory.subarray(2 * tileSize, 2 * tileSize + columns * columns)
+  for (let k = 0; k < columns; k++) {
+    const from = (start + k) * width + start
+    factors.set(lower.subarray(from, from + columns), k * columns)
+  }
+  return {
+    kernels,
+    values: memory.subarray(0, tileSize),
+    errors: memory.subarray(tileSize, 2 * tileSize),
+    factors,
+    applied: new Int32Array(columns),
+  }
+}
+
 function load({ start, end, rows, weights }: BlockArgs, { row, count, values }: Tile): void {
-  values.fill(0)
+  if (count < lanes) values.fill(0)
   for (let i = start; i < end; i++)
     for (let r = 0, from = i * rows + row, to = (i - start) * lanes; r < count; r++) values[to + r] = weights[from + r]!
 }
@@ -80,167 +62,93 @@ function store({ start, end, rows, weights, errors }: BlockArgs, tile: Tile): vo
     }
 }
 
-function solveTile(args: BlockArgs, tile: Tile): void {
-  const { start, end, groupSize, groups, grid, pattern } = args
+function solveTile(args: BlockArgs, space: Workspace, tile: Tile): void {
+  const { start, end, groupSize, groups, grid, pattern, width } = args
+  const kept = new Float64Array(lanes)
   if (grid && groups === 'stale') for (let i = start; i < end; i++) if (i % groupSize === 0) fitGroup(args, tile, i)
   for (let i = start; i < end; i++) {
     if (grid && groups === 'live' && i % groupSize === 0) {
-      for (let k = i; k < Math.min(end, i + groupSize); k++) advance(args, tile, k - start, i - start)
+      advance(space, i - start, Math.min(end, i + groupSize) - start)
       fitGroup(args, tile, i)
     }
     if (pattern && i % pattern.of === 0) {
-      const last = Math.min(args.width, i + pattern.of)
-      for (let k = i; k < last; k++) advance(args, tile, k - start, i - start)
-      chooseZeros(args, tile, i, last)
+      const to = Math.min(width, i + pattern.of)
+      advance(space, i - start, to - start)
+      chooseZeros(args, tile, i, to)
     }
-    advance(args, tile, i - start, i - start)
-    finishColumn(args, tile, i)
+    advance(space, i - start, i - start + 1)
+    keep(args, tile, i, kept)
+    if (grid) round(args, grid, tile, i, kept)
+    finish(args, tile, i, kept)
   }
 }
 
-/** Brings a column of the tile up to date with the errors of the block's columns before `upTo`. */
-function advance(
-  { lower, start, width }: BlockArgs,
-  { values, errors, applied }: Tile,
-  column: number,
-  upTo: number,
-): void {
-  const from = applied[column]!
-  if (from >= upTo) return
-  applied[column] = upTo
-  const factors = (start + column) * width + start
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  let s4 = 0
-  let s5 = 0
-  let s6 = 0
-  let s7 = 0
-  for (let i = from, e = from * lanes; i < upTo; i++, e += lanes) {
-    const u = lower[factors + i]!
-    s0 += u * errors[e]!
-    s1 += u * errors[e + 1]!
-    s2 += u * errors[e + 2]!
-    s3 += u * errors[e + 3]!
-    s4 += u * errors[e + 4]!
-    s5 += u * errors[e + 5]!
-    s6 += u * errors[e + 6]!
-    s7 += u * errors[e + 7]!
+/** Brings the columns [from, to) of the tile up to date with the errors of all the block's columns before `from`. */
+function advance({ kernels, errors, factors, applied }: Workspace, from: number, to: number): void {
+  const columns = applied.length
+  for (let k = from; k < to; k++) {
+    const done = applied[k]!
+    if (done >= from) continue
+    applied[k] = from
+    const row = factors.byteOffset + k * columns * 8
+    kernels.advance(k * lanes * 8, errors.byteOffset + done * lanes * 8, row + done * 8, row + from * 8)
   }
-  const to = column * lanes
-  values[to]! -= s0
-  values[to + 1]! -= s1
-  values[to + 2]! -= s2
-  values[to + 3]! -= s3
-  values[to + 4]! -= s4
-  values[to + 5]! -= s5
-  values[to + 6]! -= s6
-  values[to + 7]! -= s7
+}
+
+/** The column's values with the removed ones at 0. */
+function keep({ rows, mask, start }: BlockArgs, { row, count, values }: Tile, i: number, kept: Float64Array): void {
+  const from = (i - start) * lanes
+  const flags = i * rows + row
+  if (mask.length === 0) for (let r = 0; r < count; r++) kept[r] = values[from + r]!
+  else for (let r = 0; r < count; r++) kept[r] = mask[flags + r] ? 0 : values[from + r]!
+}
+
+/** Adding and taking away 1.5·2⁵² rounds half to even; see roundHalfEven. Levels are far below 2⁵¹. */
+const noFraction = 6755399441055744
+
+/** Rounds the column to its group's grids and records the codes. */
+function round(args: BlockArgs, grid: Grid, { row, count }: Tile, i: number, kept: Float64Array): void {
+  const { rows, groupOf, scales, zeros, codes } = args
+  const max = 2 ** grid.bits - 1
+  const minimum = grid.zero === 'min'
+  const group = groupOf[i]! * rows + row
+  const to = i * rows + row
+  for (let r = 0; r < count; r++) {
+    const scale = scales[group + r]!
+    const zero = zeros[group + r]!
+    const level = minimum
+      ? (kept[r]! - zero) / scale + noFraction - noFraction
+      : kept[r]! / scale + noFraction - noFraction + zero
+    const code = level > 0 ? (level < max ? level : max) : 0
+    codes[to + r] = code
+    kept[r] = minimum ? scale * code + zero : scale * (code - zero)
+  }
 }
 
 /** Writes the column's final values and its errors, scaled so that later columns take Uᵀ times them. */
-function finishColumn(args: BlockArgs, tile: Tile, i: number): void {
-  const { rows, grid, masked, mask, lower, width, loss } = args
+function finish({ start, lower, width, loss }: BlockArgs, tile: Tile, i: number, kept: Float64Array): void {
   const { row, count, values, errors } = tile
-  const pivot = lower[i * width + i]!
-  const at = (i - args.start) * lanes
+  const pivot = lower[i * (width + 1)]!
+  const at = (i - start) * lanes
   for (let r = 0; r < count; r++) {
-    const weight = values[at + r]!
-    const kept = masked && mask[i * rows + row + r] ? 0 : weight
-    const value = grid ? round(args, grid, i, row + r, kept) : kept
-    const error = (weight - value) / pivot
-    values[at + r] = value
+    const error = (values[at + r]! - kept[r]!) / pivot
+    values[at + r] = kept[r]!
     errors[at + r] = error
     loss[row + r]! += error * error
   }
 }
 
-/** Adding and taking away 1.5·2⁵² rounds half to even; see roundHalfEven. Weights over scales are far below 2⁵¹. */
-const noFraction = 6755399441055744
-
-/** Records the code of a weight and returns its value. */
-function round(
-  { rows, groupOf, scales, zeros, codes }: BlockArgs,
-  grid: Grid,
-  i: number,
-  row: number,
-  weight: number,
-): number {
-  const at = groupOf[i]! * rows + row
-  const scale = scales[at]!
-  const zero = zeros[at]!
-  const max = 2 ** grid.bits - 1
-  const isMin = grid.zero === 'min'
-  const level = isMin
-    ? (weight - zero) / scale + noFraction - noFraction
-    : weight / scale + noFraction - noFraction + zero
-  const code = level > 0 ? Math.min(level, max) : 0
-  codes[i * rows + row] = code
-  return isMin ? scale * code + zero : scale * (code - zero)
-}
-
-/** Fits the group that starts at column i to the tile's values; what lies beyond the block is up to date already. */
-function fitGroup(args: BlockArgs, tile: Tile, i: number): void {
-  const { rows, width, weights, start, end, groupSize } = args
-  const last = Math.min(width, i + groupSize)
-  const run = new Float64Array(last - i)
-  const importance = importanceOf(args, i, last)
-  for (let r = 0; r < tile.count; r++) {
-    for (let k = i; k < last; k++)
-      run[k - i] = k < end ? tile.values[(k - start) * lanes + r]! : weights[k * rows + tile.row + r]!
-    keepGrid(args, Math.floor(i / groupSize), tile.row + r, run, importance)
-  }
-}
-
-function keepGrid(args: BlockArgs, group: number, row: number, run: Float64Array, importance?: Float64Array): void {
-  const { scale, zero } = fitGrid(run, args.grid!, 0, run.length, importance)
-  args.scales[group * args.rows + row] = scale
-  args.zeros[group * args.rows + row] = zero
-}
-
-function importanceOf({ weighted, lower, width }: BlockArgs, from: number, to: number): Float64Array | undefined {
-  if (!weighted) return undefined
-  return Float64Array.from({ length: to - from }, (_, k) => lower[(from + k) * (width + 1)]! ** -2)
-}
-
-/** Row kernel: grids of every group from the weights as they are, groups in the original order of columns. */
-export function fitStaticGroups(
-  args: BlockArgs & { readonly positionOf: Int32Array },
-  start: number,
-  end: number,
-): void {
-  const { rows, width, groupSize, weights, positionOf } = args
-  const all = importanceOf(args, 0, width)
-  for (let i = 0; i < width; i += groupSize) {
-    const positions = positionOf.subarray(i, Math.min(width, i + groupSize))
-    const run = new Float64Array(positions.length)
-    const importance = all && Float64Array.from(positions, p => all[p]!)
-    for (let row = start; row < end; row++) {
-      for (let k = 0; k < run.length; k++) run[k] = weights[positions[k]! * rows + row]!
-      keepGrid(args, i / groupSize, row, run, importance)
-    }
-  }
-}
-
 /** n:m: of the columns [from, to), already up to date, removes those whose loss w²/U_jj² is least; ties by index. */
-function chooseZeros(args: BlockArgs, tile: Tile, from: number, to: number): void {
-  const { rows, mask, lower, width, start, pattern } = args
+function chooseZeros({ rows, mask, lower, width, start, pattern }: BlockArgs, tile: Tile, from: number, to: number): void {
   const remove = Math.floor((pattern!.zeros * (to - from)) / pattern!.of)
+  const scores = new Float64Array(to - from)
   for (let r = 0; r < tile.count; r++) {
-    const row = tile.row + r
+    for (let k = from; k < to; k++) scores[k - from] = (tile.values[(k - start) * lanes + r]! / lower[k * (width + 1)]!) ** 2
     for (let n = 0; n < remove; n++) {
-      let best = -1
-      let least = Number.POSITIVE_INFINITY
-      for (let k = from; k < to; k++) {
-        if (mask[k * rows + row]) continue
-        const score = (tile.values[(k - start) * lanes + r]! / lower[k * (width + 1)]!) ** 2
-        if (score < least || best < 0) {
-          least = score
-          best = k
-        }
-      }
-      mask[best * rows + row] = 1
+      let best = 0
+      for (let k = 1; k < scores.length; k++) if (scores[k]! < scores[best]!) best = k
+      scores[best] = Number.POSITIVE_INFINITY
+      mask[(from + best) * rows + tile.row + r] = 1
     }
   }
 }

@@ -44,7 +44,7 @@ export async function invertLowerInPlace(l: Matrix, { gemm }: Pick<Compute, 'gem
       l.data.fill(0, r * l.cols + i, r * l.cols + end)
       l.data[r * l.cols + r] = 1
     }
-    substituteBlock(diagonal, l, i)
+    substituteBlock(diagonal, l, i, end)
   }
 }
 
@@ -58,17 +58,17 @@ function checkTriangle(l: Matrix, b: Matrix): void {
 const substitute = (l: Matrix, x: Matrix, start: number, end: number): void =>
   substituteBlock(block(l, start, end, start, end), x, start)
 
-/** Forward substitution of rows start … of x with a small triangle. */
-function substituteBlock(t: Matrix, { data, cols }: Matrix, start: number): void {
+/** Forward substitution of rows start … of x with a small triangle; columns from `used` on are 0 and stay so. */
+function substituteBlock(t: Matrix, { data, cols }: Matrix, start: number, used: number = cols): void {
   for (let r = 0; r < t.rows; r++) {
-    const row = data.subarray((start + r) * cols, (start + r + 1) * cols)
+    const row = (start + r) * cols
     for (let k = 0; k < r; k++) {
       const factor = t.data[r * t.cols + k]!
-      const above = data.subarray((start + k) * cols, (start + k + 1) * cols)
-      for (let c = 0; c < cols; c++) row[c]! -= factor * above[c]!
+      if (factor === 0) continue
+      for (let c = 0, above = (start + k) * cols; c < used; c++) data[row + c]! -= factor * data[above + c]!
     }
     const pivot = t.data[r * t.cols + r]!
-    for (let c = 0; c < cols; c++) row[c]! /= pivot
+    for (let c = 0; c < used; c++) data[row + c]! /= pivot
   }
 }
 

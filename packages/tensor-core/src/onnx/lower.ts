@@ -16,7 +16,15 @@ export function toOnnx(graph: Graph): Uint8Array {
   const emitter = createEmitter(body)
   for (const node of graph.nodes) {
     if (isInput(node)) names.set(node, node.attributes.name)
-    else names.set(node, opOf(node.op).lower(emitter, node.inputs.map(input => names.get(input)!), node))
+    else
+      names.set(
+        node,
+        opOf(node.op).lower(
+          emitter,
+          node.inputs.map(input => names.get(input)!),
+          node,
+        ),
+      )
   }
   // Graph outputs keep the caller's names, whatever made them.
   for (const [name, node] of graph.outputs) emitter.rename(names.get(node)!, name)
@@ -35,7 +43,10 @@ function model(graph: Uint8Array): Uint8Array {
   writer.tag(1, 0).int64(IR_VERSION)
   writer.tag(2, 2).string('sinter')
   writer.tag(7, 2).bytes(graph)
-  for (const [domain, version] of [['', OPSET], ['com.microsoft', 1]] as const)
+  for (const [domain, version] of [
+    ['', OPSET],
+    ['com.microsoft', 1],
+  ] as const)
     writer.tag(8, 2).bytes(new BinaryWriter().tag(1, 2).string(domain).tag(2, 0).int64(version).finish())
   return writer.finish()
 }
@@ -44,7 +55,11 @@ function createEmitter(body: BinaryWriter) {
   const constants = new Map<string, { name: string; bytes: Uint8Array }>()
   let count = 0
   const nodes = (
-    type: string, inputs: readonly string[], outputs: number, attributes: OnnxAttributes = {}, domain: OnnxDomain = '',
+    type: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: OnnxAttributes = {},
+    domain: OnnxDomain = '',
   ): string[] => {
     const made = Array.from({ length: outputs }, () => `v${count++}`)
     body.tag(1, 2).bytes(nodeProto(type, inputs, made, attributes, domain))
@@ -79,7 +94,11 @@ function typed(dtype: DType, values: readonly number[]): TypedArray {
 }
 
 function nodeProto(
-  type: string, inputs: readonly string[], outputs: readonly string[], attributes: OnnxAttributes, domain: OnnxDomain,
+  type: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: OnnxAttributes,
+  domain: OnnxDomain,
 ): Uint8Array {
   const writer = new BinaryWriter()
   for (const name of inputs) writer.tag(1, 2).string(name)
@@ -115,11 +134,13 @@ function tensorProto(name: string, dtype: DType, shape: readonly number[], raw: 
 function valueInfo(name: string, node: Node): Uint8Array {
   const shape = new BinaryWriter()
   for (const dim of node.shape)
-    shape.tag(1, 2).bytes(
-      typeof dim === 'number'
-        ? new BinaryWriter().tag(1, 0).int64(dim).finish()
-        : new BinaryWriter().tag(2, 2).string(dim).finish(),
-    )
+    shape
+      .tag(1, 2)
+      .bytes(
+        typeof dim === 'number'
+          ? new BinaryWriter().tag(1, 0).int64(dim).finish()
+          : new BinaryWriter().tag(2, 2).string(dim).finish(),
+      )
   const tensorType = new BinaryWriter().tag(1, 0).int32(onnxTypes[node.dtype]!).tag(2, 2).bytes(shape.finish()).finish()
   const type = new BinaryWriter().tag(1, 2).bytes(tensorType).finish()
   return new BinaryWriter().tag(1, 2).string(name).tag(2, 2).bytes(type).finish()

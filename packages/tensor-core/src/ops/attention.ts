@@ -109,7 +109,9 @@ function lowerPlain(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved
   const repeat = a.heads / a.kvHeads
   // [B, T, H·d] → [B, KV, R, T, d]; keys and values broadcast over R.
   const split = (x: string, r: number) =>
-    emit.node('Transpose', [emit.node('Reshape', [x, int(emit, [0, 0, a.kvHeads, r, a.headDim])])], { perm: [0n, 2n, 3n, 1n, 4n] })
+    emit.node('Transpose', [emit.node('Reshape', [x, int(emit, [0, 0, a.kvHeads, r, a.headDim])])], {
+      perm: [0n, 2n, 3n, 1n, 4n],
+    })
   const flip = (x: string) => emit.node('Transpose', [x], { perm: [0n, 1n, 2n, 4n, 3n] })
   const scalar = (value: number) => emit.constant('f32', [], [value])
   let scores = emit.node('Mul', [emit.node('MatMul', [split(q!, repeat), flip(split(k!, 1))]), scalar(a.scale)])
@@ -124,12 +126,16 @@ function lowerPlain(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved
 
 /** bool [queries, keys]: true where the query must not look. */
 function maskOf(emit: OnnxEmitter, q: string, k: string, window: number): string {
-  const length = (x: string) => emit.node('Squeeze', [emit.node('Slice', [emit.node('Shape', [x]), int(emit, [1]), int(emit, [2])])])
+  const length = (x: string) =>
+    emit.node('Squeeze', [emit.node('Slice', [emit.node('Shape', [x]), int(emit, [1]), int(emit, [2])])])
   const range = (limit: string) =>
     emit.node('Range', [emit.constant('i64', [], [0]), limit, emit.constant('i64', [], [1])])
   const queries = length(q)
   const keys = length(k)
-  const rows = emit.node('Add', [emit.node('Unsqueeze', [range(queries), int(emit, [1])]), emit.node('Sub', [keys, queries])])
+  const rows = emit.node('Add', [
+    emit.node('Unsqueeze', [range(queries), int(emit, [1])]),
+    emit.node('Sub', [keys, queries]),
+  ])
   const cols = range(keys)
   const future = emit.node('Less', [rows, cols])
   if (window === 0) return future

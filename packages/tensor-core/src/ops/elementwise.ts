@@ -28,7 +28,12 @@ const unaryTable = {
   /** The tanh form that checkpoints call gelu_new and gelu_pytorch_tanh. */
   geluTanh: { f: geluTanhValue, onnx: 'Gelu', attributes: { approximate: 'tanh' } },
   /** x·sigmoid(1.702 x). */
-  quickGelu: { f: x => x / (1 + Math.exp(-1.702 * x)), onnx: 'QuickGelu', domain: 'com.microsoft', attributes: { alpha: 1.702 } },
+  quickGelu: {
+    f: x => x / (1 + Math.exp(-1.702 * x)),
+    onnx: 'QuickGelu',
+    domain: 'com.microsoft',
+    attributes: { alpha: 1.702 },
+  },
 } satisfies Record<string, UnaryRow>
 
 type UnaryName = keyof typeof unaryTable
@@ -72,7 +77,10 @@ const unaryOps = Object.fromEntries(
   ]),
 ) as Record<UnaryName, Op>
 
-const unary = (name: UnaryName) => (x: Node): Node => apply(unaryOps[name], [x])
+const unary =
+  (name: UnaryName) =>
+  (x: Node): Node =>
+    apply(unaryOps[name], [x])
 
 export const neg: (x: Node) => Node = unary('neg')
 export const abs: (x: Node) => Node = unary('abs')
@@ -114,7 +122,10 @@ const binaryOps = Object.fromEntries(
   ]),
 ) as Record<BinaryName, Op>
 
-const binary = (name: BinaryName) => (a: Node, b: Node): Node => apply(binaryOps[name], [a, b])
+const binary =
+  (name: BinaryName) =>
+  (a: Node, b: Node): Node =>
+    apply(binaryOps[name], [a, b])
 
 /** Broadcasts as numpy does, like the five below it. */
 export const add: (a: Node, b: Node) => Node = binary('add')

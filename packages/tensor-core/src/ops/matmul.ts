@@ -21,7 +21,12 @@ const op = defineOp({
     const { transA, transB } = node.attributes as MatmulAttributes
     // FusedMatMul has f32 kernels only; in f64 the transposes are nodes of their own.
     if (node.dtype === 'f32' && (transA || transB))
-      return emit.node('FusedMatMul', [a!, b!], { transA: BigInt(transA ? 1 : 0), transB: BigInt(transB ? 1 : 0) }, 'com.microsoft')
+      return emit.node(
+        'FusedMatMul',
+        [a!, b!],
+        { transA: BigInt(transA ? 1 : 0), transB: BigInt(transB ? 1 : 0) },
+        'com.microsoft',
+      )
     return emit.node('MatMul', [flip(a!, node.inputs[0]!, transA), flip(b!, node.inputs[1]!, transB)])
 
     function flip(name: string, operand: Node, transpose: boolean | undefined): string {
@@ -68,9 +73,19 @@ function multiply(a: NdArray, b: NdArray, { transA, transB }: MatmulAttributes, 
 }
 
 function tile(
-  a: ArrayLike<number>, a0: number, am: number, ak: number,
-  b: ArrayLike<number>, b0: number, bk: number, bn: number,
-  c: Float64Array, c0: number, m: number, n: number, k: number,
+  a: ArrayLike<number>,
+  a0: number,
+  am: number,
+  ak: number,
+  b: ArrayLike<number>,
+  b0: number,
+  bk: number,
+  bn: number,
+  c: Float64Array,
+  c0: number,
+  m: number,
+  n: number,
+  k: number,
 ): void {
   for (let i = 0; i < m; i++)
     for (let j = 0; j < n; j++) {

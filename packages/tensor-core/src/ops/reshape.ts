@@ -11,7 +11,11 @@ function onnxShape(from: Shape, to: Shape): number[] {
 
 /** Numbers and names must be the same on both sides, names as factors. */
 function sameElements(from: Shape, to: Shape): boolean {
-  const names = (shape: Shape) => shape.filter((dim): dim is string => typeof dim === 'string').sort().join()
+  const names = (shape: Shape) =>
+    shape
+      .flatMap(dim => (typeof dim === 'string' ? dim.split('*') : []))
+      .sort()
+      .join()
   const count = (shape: Shape) => shape.reduce<number>((n, dim: Dim) => (typeof dim === 'number' ? n * dim : n), 1)
   return names(from) === names(to) && count(from) === count(to)
 }
@@ -20,7 +24,8 @@ const op = defineOp({
   name: 'reshape',
   infer: ([x], { shape }) => {
     const to = decode(shape as string)
-    if (!sameElements(x!.shape, to)) throw new TypeError(`reshape ${showShape(x!.shape)} → ${showShape(to)}: sizes differ`)
+    if (!sameElements(x!.shape, to))
+      throw new TypeError(`reshape ${showShape(x!.shape)} → ${showShape(to)}: sizes differ`)
     return { dtype: x!.dtype, shape: to }
   },
   reference: ([x], _, shape) => ({ shape, data: x!.data }),
@@ -32,5 +37,5 @@ const op = defineOp({
 
 const decode = (text: string): Shape => JSON.parse(text) as Shape
 
-/** The same elements in another shape. At most one named dimension may change its place. */
+/** The same elements in another shape. At most one named dimension may move; `'batch*tokens'` merges two into one. */
 export const reshape = (x: Node, shape: Shape): Node => apply(op, [x], { shape: JSON.stringify(shape) })

@@ -12,8 +12,15 @@ const op = defineOp({
     const { heads } = attributes as unknown as RotaryAttributes
     const headDim = (x!.shape.at(-1) as number) / heads
     const half = cos!.shape.at(-1) as number
-    if (x!.shape.length !== 3 || !Number.isInteger(headDim) || 2 * half > headDim || String(cos!.shape) !== String(sin!.shape))
-      throw new TypeError(`rotary: x ${showShape(x!.shape)} of ${heads} heads, tables ${showShape(cos!.shape)} do not fit`)
+    if (
+      x!.shape.length !== 3 ||
+      !Number.isInteger(headDim) ||
+      2 * half > headDim ||
+      String(cos!.shape) !== String(sin!.shape)
+    )
+      throw new TypeError(
+        `rotary: x ${showShape(x!.shape)} of ${heads} heads, tables ${showShape(cos!.shape)} do not fit`,
+      )
     return { dtype: x!.dtype, shape: x!.shape }
   },
   reference: ([x, cos, sin], attributes, shape) => {
@@ -39,11 +46,16 @@ const op = defineOp({
     const half = node.inputs[1]!.shape[1] as number
     // The tables already start at the first position of this call.
     const position = emit.constant('i64', [1], [0])
-    return emit.node('RotaryEmbedding', [x!, position, cos!, sin!], {
-      num_heads: BigInt(heads),
-      rotary_embedding_dim: BigInt(2 * half),
-      interleaved: interleaved ? 1n : 0n,
-    }, 'com.microsoft')
+    return emit.node(
+      'RotaryEmbedding',
+      [x!, position, cos!, sin!],
+      {
+        num_heads: BigInt(heads),
+        rotary_embedding_dim: BigInt(2 * half),
+        interleaved: interleaved ? 1n : 0n,
+      },
+      'com.microsoft',
+    )
   },
 })
 
@@ -51,6 +63,11 @@ const op = defineOp({
  * Rotary position embedding (Su et al. 2021) on x `[batch, tokens, heads·headDim]` with tables `[tokens, rotated/2]`.
  * Dimensions beyond `rotated` pass through. Pairs are (i, i + rotated/2), or neighbours when interleaved.
  */
-export function rotary(x: Node, cos: Node, sin: Node, { heads, interleaved = false }: { heads: number; interleaved?: boolean }): Node {
+export function rotary(
+  x: Node,
+  cos: Node,
+  sin: Node,
+  { heads, interleaved = false }: { heads: number; interleaved?: boolean },
+): Node {
   return apply(op, [x, cos, sin], { heads, interleaved })
 }

@@ -1,0 +1,156 @@
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { atomicWriteFile, createSafetensorsWriter, openSafetensors } from '@sinter/model'
+import {
+  decodeWeight,
+  encodeWeight,
+  type StoredWeight,
+  type Tensor,
+  type TensorF32,
+  type Weight,
+} from '@sinter/tensor-core'
+import type { CompressedBlock } from './compress-block.ts'
+import type { LayerReport } from './events.ts'
+import { RunError } from './run-error.ts'
+
+/** Everything that a run needs to go on after it was killed, in a folder beside the output. */
+export interface Journal {
+  readonly folder: string
+  /** The first block that is not finished. */
+  readonly next: number
+  saveBlock(block: number, result: CompressedBlock, notes: readonly JournalNote[]): Promise<void>
+  readBlock(block: number): Promise<CompressedBlock & { readonly notes: readonly JournalNote[] }>
+  /** Activations that enter a block, batch by batch. Older ones go once these are durable. */
+  saveHidden(
+    block: number,
+    shapes: readonly (readonly number[])[],
+    copy: (batch: number) => Promise<Tensor>,
+  ): Promise<void>
+  /** The latest block whose inputs are saved, at most `next`. */
+  readonly hiddenAt: number
+  readHidden(block: number, batch: number): Promise<Tensor>
+  remove(): Promise<void>
+}
+
+export interface JournalNote {
+  readonly layer: string
+  readonly code: string
+  readonly message: string
+  readonly value?: number
+}
+
+const blockFile = (block: number) => `block-${String(block).padStart(4, '0')}.safetensors`
+const hiddenFile = (block: number) => `hidden-${String(block).padStart(4, '0')}.safetensors`
+
+/**
+ * Opens the journal of a run, or starts one.
+ * @param fingerprint of model, recipe, data and version: a journal of another run is not continued
+ * @throws RunError `journal-exists` when there is one and `resume` is not set, `journal-differs` when it is of another run
+ */
+export async function openJournal(
+  folder: string,
+  fingerprint: string,
+  blocks: number,
+  resume: boolean,
+): Promise<Journal> {
+  const found = await readFile(join(folder, 'run.json'), 'utf8').catch(() => undefined)
+  if (found !== undefined && !resume)
+    throw new RunError(
+      'journal-exists',
+      `an unfinished run is in ${folder}; go on with --resume, or delete that folder to start over`,
+    )
+  if (found !== undefined && (JSON.parse(found) as { fingerprint?: string }).fingerprint !== fingerprint)
+    throw new RunError(
+      'journal-differs',
+      `the unfinished run in ${folder} has another model, recipe, text or version; delete that folder to start over`,
+    )
+  await mkdir(folder, { recursive: true })
+  if (found === undefined) await atomicWriteFile(join(folder, 'run.json'), `${JSON.stringify({ fingerprint })}\n`)
+  const files = new Set(await readdir(folder))
+  let next = 0
+  while (next < blocks && files.has(blockFile(next))) next++
+  let hiddenAt = next
+  while (hiddenAt > 0 && !files.has(hiddenFile(hiddenAt))) hiddenAt--
+  return journalIn(folder, next, hiddenAt)
+}
+
+function journalIn(folder: string, next: number, hiddenAt: number): Journal {
+  return {
+    folder,
+    next,
+    hiddenAt,
+    saveBlock: (block, result, notes) => saveBlock(join(folder, blockFile(block)), result, notes),
+    readBlock: block => readBlock(join(folder, blockFile(block))),
+    async saveHidden(block, shapes, copy) {
+      const entries = shapes.map((shape, i) => ({ name: `batch.${i}`, dtype: 'f32' as const, shape }))
+      const writer = await createSafetensorsWriter(join(folder, hiddenFile(block)), entries)
+      for (const i of shapes.keys()) await writer.write(`batch.${i}`, await copy(i))
+      await writer.commit()
+      if (block > 0) await rm(join(folder, hiddenFile(block - 1)), { force: true })
+    },
+    async readHidden(block, batch) {
+      const source = await openSafetensors(join(folder, hiddenFile(block)))
+      try {
+        return await source.read(`batch.${batch}`)
+      } finally {
+        await source.close()
+      }
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+interface BlockHead {
+  readonly weights: Readonly<Record<string, StoredWeight['attributes']>>
+  readonly layers: readonly LayerReport[]
+  readonly notes: readonly JournalNote[]
+}
+
+async function saveBlock(path: string, result: CompressedBlock, notes: readonly JournalNote[]): Promise<void> {
+  const tensors = new Map<string, Tensor>()
+  const weights: Record<string, StoredWeight['attributes']> = {}
+  for (const [name, weight] of result.weights) {
+    const stored = encodeWeight(weight)
+    weights[name] = stored.attributes
+    for (const [part, tensor] of Object.entries(stored.tensors)) tensors.set(`weight:${name}:${part}`, tensor)
+  }
+  for (const [name, tensor] of result.rewritten) tensors.set(`dense:${name}`, tensor)
+  const head: BlockHead = { weights, layers: result.layers, notes }
+  const entries = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
+  const writer = await createSafetensorsWriter(path, entries, { metadata: { sinter: JSON.stringify(head) } })
+  for (const [name, tensor] of tensors) await writer.write(name, tensor)
+  await writer.commit()
+}
+
+async function readBlock(path: string): Promise<CompressedBlock & { notes: readonly JournalNote[] }> {
+  const source = await openSafetensors(path)
+  try {
+    const head = JSON.parse(source.metadata.sinter ?? '{}') as BlockHead
+    const parts = new Map<string, Record<string, Tensor>>()
+    const rewritten = new Map<string, TensorF32>()
+    for (const name of source.names()) {
+      const [kind, owner, part] = name.split(':') as [string, string, string]
+      if (kind === 'dense') rewritten.set(owner, (await source.read(name)) as TensorF32)
+      else parts.set(owner, { ...parts.get(owner), [part]: await source.read(name) })
+    }
+    const weights = new Map<string, Weight>(
+      Object.entries(head.weights).map(([name, attributes]) => [
+        name,
+        decodeWeight({ attributes, tensors: parts.get(name) ?? {} }),
+      ]),
+    )
+    return { weights, rewritten, layers: head.layers, notes: head.notes }
+  } finally {
+    await source.close()
+  }
+}
+
+/** Bytes that a folder holds. */
+export async function folderBytes(folder: string): Promise<number> {
+  let total = 0
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    total += entry.isDirectory() ? await folderBytes(path) : (await stat(path)).size
+  }
+  return total
+}

@@ -1,0 +1,177 @@
+import type { BlockGraph, Model, Statistic, Statistics } from '@sinter/model'
+import {
+  type Argument,
+  type Backend,
+  extract,
+  type Node,
+  type Program,
+  type Resident,
+  type TensorF32,
+  toTensor,
+} from '@sinter/tensor-core'
+import type { BufferPool, CarryStore } from './carry-store.ts'
+import { StatisticsCollector } from './statistics.ts'
+
+/** Token counts of the calibration batches: `[sequences, tokens]` each. */
+export type BatchShape = readonly [sequences: number, tokens: number]
+
+/** One sweep over all calibration batches, from carried values to new ones, collecting statistics on the way. */
+export interface Pass {
+  readonly from: readonly Node[]
+  /** Values to carry on from here; those of `from` that are not among them are forgotten. */
+  readonly carry: readonly Node[]
+  readonly statistics: readonly { readonly node: Node; readonly needs: readonly Statistic[] }[]
+  readonly onBatch?: (done: number, total: number) => void
+}
+
+/** Runs one block at a time over the calibration set. Graphs are compiled once per kind of block and pass. */
+export class Walker {
+  readonly #model: Model
+  readonly #backend: Backend
+  readonly #store: CarryStore
+  readonly #pool: BufferPool
+  readonly #batches: readonly BatchShape[]
+  readonly #programs = new Map<string, Program>()
+  readonly #tables = new Map<string, Resident>()
+  readonly #names = new WeakMap<Node, string>()
+  readonly #signal: AbortSignal | undefined
+  #weights = new Map<string, Resident>()
+
+  constructor(
+    model: Model,
+    backend: Backend,
+    store: CarryStore,
+    pool: BufferPool,
+    batches: readonly BatchShape[],
+    signal?: AbortSignal,
+  ) {
+    this.#model = model
+    this.#backend = backend
+    this.#store = store
+    this.#pool = pool
+    this.#batches = batches
+    this.#signal = signal
+  }
+
+  /** Makes these the block's parameters; the ones of the block before are given back. */
+  async load(tensors: ReadonlyMap<string, TensorF32>): Promise<void> {
+    for (const resident of this.#weights.values()) resident.release()
+    this.#weights = new Map()
+    for (const [name, tensor] of tensors) this.#weights.set(name, await this.#backend.upload(tensor))
+  }
+
+  async replace(name: string, tensor: TensorF32): Promise<void> {
+    this.#weights.get(name)?.release()
+    this.#weights.set(name, await this.#backend.upload(tensor, { move: true }))
+  }
+
+  /** Runs the pass; statistics come back in the order asked for. */
+  async sweep(block: BlockGraph, pass: Pass): Promise<Statistics[]> {
+    const made = pass.carry.filter(node => !pass.from.includes(node))
+    const collectors = pass.statistics.map(
+      ({ node, needs }) => new StatisticsCollector(node.shape.at(-1) as number, needs),
+    )
+    const outputs: Record<string, Node> = Object.fromEntries(made.map(node => [this.#name(block, node), node]))
+    pass.statistics.forEach(({ node }, i) => Object.assign(outputs, collectors[i]!.outputs(node, `s${i}`)))
+    const { program, inputs } = await this.#program(block, pass.from, outputs)
+    try {
+      for (const [batch, [sequences, tokens]] of this.#batches.entries()) {
+        this.#signal?.throwIfAborted()
+        const taken = await this.#take(block, pass.from, batch)
+        const into: Record<string, Resident> = {}
+        for (const node of made)
+          into[this.#name(block, node)] = await this.#pool.take([sequences, tokens, node.shape.at(-1) as number])
+        const accumulate: Record<string, Resident> = {}
+        for (const [i, collector] of collectors.entries())
+          Object.assign(accumulate, await collector.accumulators(this.#backend, `s${i}`))
+        const args = { ...(await this.#parameters(block, inputs, tokens)), ...taken }
+        const results = await program.run(args, { into, accumulate })
+        collectors.forEach((collector, i) => collector.observe(results, `s${i}`, sequences, tokens))
+        for (const node of pass.from) {
+          const name = this.#name(block, node)
+          this.#store.done(name, batch, taken[name]!, !pass.carry.includes(node))
+        }
+        for (const [name, buffer] of Object.entries(into)) await this.#store.put(name, batch, buffer)
+        pass.onBatch?.(batch + 1, this.#batches.length)
+      }
+      return await Promise.all(collectors.map(collector => collector.finish()))
+    } finally {
+      for (const collector of collectors) collector.release()
+      for (const node of pass.from) if (!pass.carry.includes(node)) await this.#store.drop(this.#name(block, node))
+    }
+  }
+
+  /** What one node is for the first batch, with some parameters replaced. f32 `[sequences, tokens, width]` */
+  async peek(
+    block: BlockGraph,
+    from: readonly Node[],
+    node: Node,
+    replacements: ReadonlyMap<string, TensorF32> = new Map(),
+  ): Promise<TensorF32> {
+    const { program, inputs } = await this.#program(block, from, { value: node })
+    const taken = await this.#take(block, from, 0)
+    const parameters = await this.#parameters(block, inputs, this.#batches[0]![1])
+    const results = await program.run({ ...parameters, ...Object.fromEntries(replacements), ...taken })
+    for (const source of from) this.#store.done(this.#name(block, source), 0, taken[this.#name(block, source)]!, false)
+    return (await toTensor(results.value!)) as TensorF32
+  }
+
+  /** The block's output becomes the next block's input. */
+  async advance(block: BlockGraph): Promise<void> {
+    await this.#store.rename(this.#name(block, block.output), 'x')
+  }
+
+  async close(): Promise<void> {
+    await this.load(new Map())
+    for (const program of this.#programs.values()) await program.close()
+    for (const table of this.#tables.values()) table.release()
+    await this.#store.close()
+  }
+
+  async #take(block: BlockGraph, from: readonly Node[], batch: number): Promise<Record<string, Resident>> {
+    const taken: Record<string, Resident> = {}
+    for (const node of from) taken[this.#name(block, node)] = await this.#store.get(this.#name(block, node), batch)
+    return taken
+  }
+
+  /** Names of carried values: the same for every block of a kind, so that compiled graphs are shared. */
+  #name(block: BlockGraph, node: Node): string {
+    if (node === block.input) return 'x'
+    if (node === block.output) return 'y'
+    const known = this.#names.get(node)
+    if (known) return known
+    const group = block.groupInputs.indexOf(node)
+    const name = group >= 0 ? `g${group}` : `n${this.#counter++}`
+    this.#names.set(node, name)
+    return name
+  }
+
+  #counter = 0
+
+  async #program(block: BlockGraph, from: readonly Node[], outputs: Readonly<Record<string, Node>>) {
+    const graph = extract(new Map(from.map(node => [node, this.#name(block, node)])), outputs)
+    const key = [block.key, [...graph.inputs.keys()], [...graph.outputs.keys()]].join('|')
+    let program = this.#programs.get(key)
+    if (!program) this.#programs.set(key, (program = await this.#backend.compile(graph)))
+    return { program, inputs: [...graph.inputs.keys()] }
+  }
+
+  async #parameters(block: BlockGraph, inputs: readonly string[], tokens: number): Promise<Record<string, Argument>> {
+    const args: Record<string, Argument> = {}
+    for (const name of inputs) {
+      const weight = this.#weights.get(name)
+      if (weight) args[name] = weight
+      else if (block.tables.includes(name)) args[name] = await this.#table(block, name, tokens)
+    }
+    return args
+  }
+
+  async #table(block: BlockGraph, name: string, tokens: number): Promise<Resident> {
+    const key = `${block.key}|${name}|${tokens}`
+    const known = this.#tables.get(key)
+    if (known) return known
+    for (const [table, tensor] of this.#model.tables(block, tokens))
+      this.#tables.set(`${block.key}|${table}|${tokens}`, await this.#backend.upload(tensor))
+    return this.#tables.get(key)!
+  }
+}
