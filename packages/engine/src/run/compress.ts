@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { type Model, openModel } from '@sinter/model'
 import { type Backend, type Compute, createPool, gemmOn, ortNodeBackend, toF32 } from '@sinter/tensor-core'
 import type { Plan } from '../plan/plan.ts'

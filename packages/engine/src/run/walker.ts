@@ -72,7 +72,7 @@ export class Walker {
       ({ node, needs }) => new StatisticsCollector(node.shape.at(-1) as number, needs),
     )
     const outputs: Record<string, Node> = Object.fromEntries(made.map(node => [this.#name(block, node), node]))
-    pass.statistics.forEach(({ node }, i) => Object.assign(outputs, collectors[i]!.outputs(node, `s${i}`)))
+    for (const [i, { node }] of pass.statistics.entries()) Object.assign(outputs, collectors[i]!.outputs(node, `s${i}`))
     const { program, inputs } = await this.#program(block, pass.from, outputs)
     try {
       for (const [batch, [sequences, tokens]] of this.#batches.entries()) {
@@ -86,7 +86,7 @@ export class Walker {
           Object.assign(accumulate, await collector.accumulators(this.#backend, `s${i}`))
         const args = { ...(await this.#parameters(block, inputs, tokens)), ...taken }
         const results = await program.run(args, { into, accumulate })
-        collectors.forEach((collector, i) => collector.observe(results, `s${i}`, sequences, tokens))
+        for (const [i, collector] of collectors.entries()) collector.observe(results, `s${i}`, sequences, tokens)
         for (const node of pass.from) {
           const name = this.#name(block, node)
           this.#store.done(name, batch, taken[name]!, !pass.carry.includes(node))

@@ -18,7 +18,7 @@ const unaryTable = {
   sqrt: { f: Math.sqrt, onnx: 'Sqrt' },
   tanh: { f: Math.tanh, onnx: 'Tanh' },
   sigmoid: { f: x => 1 / (1 + Math.exp(-x)), onnx: 'Sigmoid' },
-  relu: { f: x => (x > 0 ? x : 0), onnx: 'Relu' },
+  relu: { f: x => Math.max(x, 0), onnx: 'Relu' },
   /** Rounds half to even. */
   round: { f: roundHalfToEven, onnx: 'Round' },
   /** x·sigmoid(x). */
