@@ -2,7 +2,7 @@ import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-sol
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
 import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
-import type { KernelRef } from './kernels/pool.ts'
+import { kernelRef } from './kernels/pool.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
 
@@ -39,12 +39,8 @@ export interface ColumnSolution {
   }
 }
 
-const kernel = (file: string, name: string): KernelRef => ({
-  module: new URL(`./kernels/${file}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url).href,
-  name,
-})
-const solveBlock = kernel('column-block', 'solveBlock')
-const fitStaticGroups = kernel('column-groups', 'fitStaticGroups')
+const solveBlock = kernelRef(import.meta.url, './kernels/column-block', 'solveBlock')
+const fitStaticGroups = kernelRef(import.meta.url, './kernels/column-groups', 'fitStaticGroups')
 
 /**
  * Replaces a matrix column by column and pushes each column's error onto those not yet done, by the inverse of

@@ -11,7 +11,7 @@ export {
   type SparseOptions,
 } from './column-solve-options.ts'
 export * from './compute.ts'
-export { defaultCompute } from './compute-default.ts'
+export { createCompute, defaultCompute } from './compute-default.ts'
 export {
   bf16Bits,
   bf16ToF32,
@@ -43,9 +43,9 @@ export {
   resolveGrid,
 } from './grid.ts'
 export { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
-export { createPool, type KernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
+export { createPool, type KernelRef, kernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
-export { gemm } from './linalg/gemm.ts'
+export { gemm, pooledGemm } from './linalg/gemm.ts'
 export { lowerFactorOfInverse, upperFactorOfInverse } from './linalg/inverse-factor.ts'
 export { block, identity, matrix, transpose as transposeMatrix } from './linalg/matrix.ts'
 export { solveCholesky, solveLower, solveUpper } from './linalg/triangular.ts'

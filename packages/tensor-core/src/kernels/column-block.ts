@@ -139,11 +139,17 @@ function finish({ start, lower, width, loss }: BlockArgs, tile: Tile, i: number,
 }
 
 /** n:m: of the columns [from, to), already up to date, removes those whose loss w²/U_jj² is least; ties by index. */
-function chooseZeros({ rows, mask, lower, width, start, pattern }: BlockArgs, tile: Tile, from: number, to: number): void {
+function chooseZeros(
+  { rows, mask, lower, width, start, pattern }: BlockArgs,
+  tile: Tile,
+  from: number,
+  to: number,
+): void {
   const remove = Math.floor((pattern!.zeros * (to - from)) / pattern!.of)
   const scores = new Float64Array(to - from)
   for (let r = 0; r < tile.count; r++) {
-    for (let k = from; k < to; k++) scores[k - from] = (tile.values[(k - start) * lanes + r]! / lower[k * (width + 1)]!) ** 2
+    for (let k = from; k < to; k++)
+      scores[k - from] = (tile.values[(k - start) * lanes + r]! / lower[k * (width + 1)]!) ** 2
     for (let n = 0; n < remove; n++) {
       let best = 0
       for (let k = 1; k < scores.length; k++) if (scores[k]! < scores[best]!) best = k

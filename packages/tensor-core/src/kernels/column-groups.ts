@@ -15,7 +15,11 @@ export function fitGroup(args: BlockArgs, tile: Tile, i: number): void {
 }
 
 /** Row kernel: the grid of every group from the weights as they are, groups in the original order of columns. */
-export function fitStaticGroups(args: ColumnArgs & { readonly positionOf: Int32Array }, start: number, end: number): void {
+export function fitStaticGroups(
+  args: ColumnArgs & { readonly positionOf: Int32Array },
+  start: number,
+  end: number,
+): void {
   const { rows, width, groupSize, weights, positionOf } = args
   const all = importanceOf(args, 0, width)
   for (let i = 0; i < width; i += groupSize) {

@@ -17,7 +17,7 @@ interface Waiting {
 }
 
 /** Kernels work on shared buffers, so a worker's own heap holds little more than code. */
-const limits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
+const limits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
 
 /** Starts a worker thread. It keeps the process alive only while a job of it is awaited. */
 export function startWorker(): {

@@ -7,6 +7,14 @@ export interface KernelRef {
   readonly name: string
 }
 
+/**
+ * Names an export of a file beside the one at `base` (its `import.meta.url`): `kernelRef(import.meta.url, './round', 'roundRows')`.
+ * Sources end in .ts, published files in .js; a file knows from its own name which it is.
+ */
+export function kernelRef(base: string, path: string, name: string): KernelRef {
+  return { module: new URL(`${path}${base.endsWith('.ts') ? '.ts' : '.js'}`, base).href, name }
+}
+
 /** What a KernelRef names. It must be a pure function of its arguments and the shared memory among them. */
 export type RowKernel<Args = unknown, T = unknown> = (args: Args, start: number, end: number) => T | Promise<T>
 

@@ -1,4 +1,18 @@
-import { add, assemble, type Code, get, load, loadBoth, loopBelow, multiply, set, step, store, subtract, zero } from './wasm.ts'
+import {
+  add,
+  assemble,
+  type Code,
+  get,
+  load,
+  loadBoth,
+  loopBelow,
+  multiply,
+  set,
+  step,
+  store,
+  subtract,
+  zero,
+} from './wasm.ts'
 
 /**
  * Two f64 kernels in WebAssembly SIMD, several times faster than the same loops in TypeScript (tools/bench). Sums run in the
@@ -30,17 +44,41 @@ function tilesKernel() {
   const [a, aEnd, b, c, depthBytes, at, end, left, right, first] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const
   const sum = (row: number, half: number) => first + 2 * row + half
   const row = (r: number): Code => [
-    get(a), loadBoth(8 * r), set(first + 8),
-    get(sum(r, 0)), get(first + 8), get(left), multiply, add, set(sum(r, 0)),
-    get(sum(r, 1)), get(first + 8), get(right), multiply, add, set(sum(r, 1)),
+    get(a),
+    loadBoth(8 * r),
+    set(first + 8),
+    get(sum(r, 0)),
+    get(first + 8),
+    get(left),
+    multiply,
+    add,
+    set(sum(r, 0)),
+    get(sum(r, 1)),
+    get(first + 8),
+    get(right),
+    multiply,
+    add,
+    set(sum(r, 1)),
   ]
   const deep: Code = [
-    get(at), load(0), set(left), get(at), load(16), set(right),
-    repeat(4, row), step(a, 32), step(at, 32),
+    get(at),
+    load(0),
+    set(left),
+    get(at),
+    load(16),
+    set(right),
+    repeat(4, row),
+    step(a, 32),
+    step(at, 32),
   ]
   const tile: Code = [
     repeat(8, i => [zero, set(first + i)]),
-    get(b), set(at), get(b), get(depthBytes), 0x6a, set(end),
+    get(b),
+    set(at),
+    get(b),
+    get(depthBytes),
+    0x6a,
+    set(end),
     loopBelow(at, end, deep),
     repeat(8, i => [get(c), get(first + i), store(16 * i)]),
     step(c, 128),
@@ -51,9 +89,12 @@ function tilesKernel() {
 function advanceKernel() {
   const [values, errors, factors, end, factor, first] = [0, 1, 2, 3, 4, 5] as const
   const term: Code = [
-    get(factors), loadBoth(0), set(factor),
+    get(factors),
+    loadBoth(0),
+    set(factor),
     repeat(8, i => [get(first + i), get(factor), get(errors), load(16 * i), multiply, add, set(first + i)]),
-    step(errors, 128), step(factors, 8),
+    step(errors, 128),
+    step(factors, 8),
   ]
   const body: Code = [
     repeat(8, i => [zero, set(first + i)]),

@@ -27,8 +27,23 @@ export const step = (local: number, bytes: number): Code => [get(local), constan
 
 /** Runs the body while `local` < `limit` (unsigned); the body moves `local`. */
 export const loopBelow = (local: number, limit: number, body: Code): Code => [
-  0x02, 0x40, get(local), get(limit), less, 0x45, 0x0d, 0,
-  0x03, 0x40, body, get(local), get(limit), less, 0x0d, 0, 0x0b,
+  0x02,
+  0x40,
+  get(local),
+  get(limit),
+  less,
+  0x45,
+  0x0d,
+  0,
+  0x03,
+  0x40,
+  body,
+  get(local),
+  get(limit),
+  less,
+  0x0d,
+  0,
+  0x0b,
   0x0b,
 ]
 
@@ -47,7 +62,16 @@ export function assemble(kernels: Readonly<Record<string, Kernel>>): Uint8Array<
   const types = list.map(([, k]) => [0x60, vector(new Array<Code>(k.parameters).fill([i32])), 0])
   const memory = [name('env'), name('memory'), 0x02, 0x00, 0]
   const exports = list.map(([key], i) => [name(key), 0x00, i])
-  const bodies = list.map(([, k]) => sized([vector([[k.integers, i32], [k.vectors, v128]]), k.body, 0x0b]))
+  const bodies = list.map(([, k]) =>
+    sized([
+      vector([
+        [k.integers, i32],
+        [k.vectors, v128],
+      ]),
+      k.body,
+      0x0b,
+    ]),
+  )
   return Uint8Array.from(
     flat([
       [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
