@@ -33,20 +33,19 @@ const file = z.object({
 
 /** Reads tokenizer.json from its text or its parsed value. Throws when it is too large, not JSON, or of another shape. */
 export function readTokenizerFile(json: unknown): TokenizerFile {
-  const value = typeof json === 'string' ? parseJson(json) : json
+  const value = typeof json === 'string' ? parseJson(json, 'tokenizer.json') : json
   const { normalizer, pre_tokenizer, post_processor, decoder, ...rest } = file.parse(value)
   return { ...rest, normalizer, pre_tokenizer, post_processor, decoder }
 }
 
-function parseJson(text: string): unknown {
+/** @param file its name, for messages */
+export function parseJson(text: string, file: string): unknown {
   if (text.length > MAX_JSON_LENGTH) {
-    throw new Error(`tokenizer.json has ${text.length} characters; at most ${MAX_JSON_LENGTH} are read.`)
+    throw new Error(`${file} has ${text.length} characters; at most ${MAX_JSON_LENGTH} are read.`)
   }
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error(
-      `tokenizer.json is not JSON (${(error as Error).message}). Was it cut off, or is it a Git LFS pointer?`,
-    )
+    throw new Error(`${file} is not JSON (${(error as Error).message}). Was it cut off, or is it a Git LFS pointer?`)
   }
 }

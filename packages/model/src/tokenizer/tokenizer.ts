@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { isPlainBpe } from './bpe-file.ts'
 import { createBpeTokenizer } from './bpe-tokenizer.ts'
 import { createLibraryTokenizer } from './library-tokenizer.ts'
-import { readTokenizerFile } from './tokenizer-file.ts'
+import { parseJson, readTokenizerFile } from './tokenizer-file.ts'
 
 /** Text ↔ token ids, by the tokenizer.json of a model. */
 export interface Tokenizer {
@@ -79,7 +79,7 @@ function createCore(tokenizerJson: unknown): TokenizerCore {
 }
 
 function readConfig(config: unknown): z.infer<typeof configSchema> {
-  return configSchema.parse((typeof config === 'string' ? JSON.parse(config) : config) ?? {})
+  return configSchema.parse((typeof config === 'string' ? parseJson(config, 'tokenizer_config.json') : config) ?? {})
 }
 
 /** Several templates: the one called "default" is the one for chat. */
