@@ -18,7 +18,7 @@ import {
 } from './blocks/block-32.ts'
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
 import { FormatError } from './format-error.ts'
-import { bf16Bits, bf16Value, f16At, putF16 } from './half.ts'
+import { f16At, putBf16, putF16 } from './half.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
 export interface Encoding {
@@ -99,14 +99,14 @@ const bf16 = blocks(
   1,
   2,
   (bytes, at, out, to) => {
-    out[to] = bf16Value(bytes[at]! | (bytes[at + 1]! << 8))
+    bits[0] = (bytes[at]! << 16) | (bytes[at + 1]! << 24)
+    out[to] = float[0]!
   },
-  (values, from, out, at) => {
-    const raw = bf16Bits(values[from]!)
-    out[at] = raw
-    out[at + 1] = raw >>> 8
-  },
+  (values, from, out, at) => putBf16(out, at, values[from]!),
 )
+
+const float = new Float32Array(1)
+const bits = new Uint32Array(float.buffer)
 
 /** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
 export const encodings: readonly Encoding[] = [

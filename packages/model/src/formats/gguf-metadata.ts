@@ -1,0 +1,165 @@
+import { type Config, headsOf, numberField, optionalNumber, textConfig } from './config-fields.ts'
+import { FormatError } from './format-error.ts'
+import type { GgufFamily } from './gguf-families.ts'
+import { type GgufRope, localRopeTheta, ropeParameters, ropeToGguf } from './gguf-rope.ts'
+import { type GgufValue, ggufArray, ggufBool, ggufF32, ggufString, ggufU32 } from './gguf-value.ts'
+
+/**
+ * config.json as GGUF metadata.
+ * @throws FormatError `unsupported` when llama.cpp would compute something else than the config says
+ */
+export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRope {
+  const config = textConfig(fullConfig)
+  const { arch } = family
+  const { heads, kvHeads, headDim } = headsOf(config)
+  const hidden = numberField(config, 'hidden_size', optionalNumber(config, 'n_embd'))
+  const keys = new Map<string, GgufValue>([['general.architecture', ggufString(arch)]])
+  const put = (name: string, value: GgufValue): unknown => keys.set(`${arch}.${name}`, value)
+  put('block_count', ggufU32(numberField(config, 'num_hidden_layers', optionalNumber(config, 'n_layer'))))
+  put('context_length', ggufU32(numberField(config, 'max_position_embeddings', optionalNumber(config, 'n_positions'))))
+  put('embedding_length', ggufU32(hidden))
+  put(
+    'feed_forward_length',
+    ggufU32(numberField(config, 'intermediate_size', optionalNumber(config, 'n_inner') ?? 4 * hidden)),
+  )
+  put('attention.head_count', ggufU32(heads))
+  put('attention.head_count_kv', ggufU32(kvHeads))
+  put('attention.key_length', ggufU32(headDim))
+  put('attention.value_length', ggufU32(headDim))
+  put('vocab_size', ggufU32(numberField(config, 'vocab_size')))
+  put(...normEpsilon(config))
+  const rope = arch === 'gpt2' ? noRope : ropeToGguf(arch, config, rotatedDims(family, config, headDim))
+  for (const [key, value] of rope.keys) keys.set(key, value)
+  const notes = [...rope.notes]
+  for (const [name, value] of familyKeys(family, config, notes)) put(name, value)
+  return { keys, tensors: rope.tensors, notes }
+}
+
+const noRope: GgufRope = { keys: new Map(), tensors: new Map(), notes: [] }
+
+function normEpsilon(config: Config): readonly [string, GgufValue] {
+  const rms = optionalNumber(config, 'rms_norm_eps')
+  if (rms !== undefined) return ['attention.layer_norm_rms_epsilon', ggufF32(rms)]
+  return [
+    'attention.layer_norm_epsilon',
+    ggufF32(numberField(config, 'layer_norm_epsilon', optionalNumber(config, 'layer_norm_eps'))),
+  ]
+}
+
+function rotatedDims(family: GgufFamily, config: Config, headDim: number): number {
+  const part =
+    optionalNumber(ropeParameters(config), 'partial_rotary_factor') ?? optionalNumber(config, 'rotary_pct') ?? 1
+  if (part !== 1 && !['phi3', 'gptneox'].includes(family.arch))
+    throw unsupported(family, `partial_rotary_factor ${part}`, 'it rotates whole heads')
+  return Math.floor(part * headDim)
+}
+
+const unsupported = (family: GgufFamily, what: string, why: string): FormatError =>
+  new FormatError('unsupported', `llama.cpp's ${family.arch} cannot do ${what}: ${why}. Use --format hf`)
+
+/** Activations that llama.cpp has fixed for the family. */
+const activations: { readonly [arch: string]: readonly string[] } = {
+  gpt2: ['gelu_new', 'gelu_pytorch_tanh', 'gelu_fast', 'gelu'],
+  gptneox: ['gelu', 'gelu_new', 'gelu_fast', 'gelu_pytorch_tanh'],
+  gemma2: ['gelu_pytorch_tanh', 'gelu'],
+  gemma3: ['gelu_pytorch_tanh', 'gelu'],
+}
+
+function familyKeys(family: GgufFamily, config: Config, notes: string[]): [string, GgufValue][] {
+  checkActivation(family, config, notes)
+  const window = optionalNumber(config, 'sliding_window')
+  switch (family.arch) {
+    case 'gemma2':
+    case 'gemma3':
+      return gemmaKeys(family, config)
+    case 'granite':
+      return graniteKeys(family, config)
+    case 'smollm3':
+      checkNopeLayers(family, config)
+      return []
+    case 'gptneox':
+      return [['use_parallel_residual', ggufBool(config.use_parallel_residual !== false)]]
+    case 'phi3':
+      if (window !== undefined) notes.push(windowNote(family, window))
+      return [
+        ['attention.sliding_window', ggufU32(window ?? 0)],
+        ...(optionalNumber(config, 'original_max_position_embeddings') === undefined
+          ? []
+          : ([
+              [
+                'rope.scaling.original_context_length',
+                ggufU32(numberField(config, 'original_max_position_embeddings')),
+              ],
+            ] as [string, GgufValue][])),
+      ]
+    default:
+      if (window !== undefined && config.use_sliding_window !== false) notes.push(windowNote(family, window))
+      return []
+  }
+}
+
+const windowNote = (family: GgufFamily, window: number): string =>
+  `llama.cpp's ${family.arch} attends to everything: beyond ${window} tokens (sliding_window) its results differ`
+
+function checkActivation(family: GgufFamily, config: Config, notes: string[]): void {
+  const name = String(config.hidden_activation ?? config.hidden_act ?? config.activation_function ?? 'silu')
+  const known = activations[family.arch] ?? ['silu', 'swish']
+  if (!known.includes(name)) throw unsupported(family, `the activation ${name}`, `it has ${known[0]}`)
+  if (name === 'gelu') notes.push(`llama.cpp's ${family.arch} computes gelu by its tanh approximation`)
+}
+
+function gemmaKeys(family: GgufFamily, config: Config): [string, GgufValue][] {
+  checkGemmaScale(family, config)
+  const keys: [string, GgufValue][] = [['attention.sliding_window', ggufU32(numberField(config, 'sliding_window'))]]
+  const softcap = (field: string, key: string): void => {
+    const value = optionalNumber(config, field)
+    if (value !== undefined) keys.push([key, ggufF32(value)])
+  }
+  softcap('attn_logit_softcapping', 'attn_logit_softcapping')
+  softcap('final_logit_softcapping', 'final_logit_softcapping')
+  const windowed = windowedLayers(config, family.arch === 'gemma2' ? 2 : 6)
+  keys.push(['attention.sliding_window_pattern', ggufArray('bool', windowed)])
+  const local = localRopeTheta(config)
+  if (local !== undefined) keys.push(['rope.freq_base_swa', ggufF32(local)])
+  return keys
+}
+
+/** Which layers look at a window only: `layer_types`, or every layer but each `pattern`-th. */
+function windowedLayers(config: Config, fallback: number): boolean[] {
+  const layers = numberField(config, 'num_hidden_layers')
+  const types = config.layer_types
+  if (Array.isArray(types) && types.length === layers) return types.map(type => type === 'sliding_attention')
+  const pattern =
+    optionalNumber(config, 'sliding_window_pattern') ?? optionalNumber(config, '_sliding_window_pattern') ?? fallback
+  return Array.from({ length: layers }, (_, i) => (i + 1) % pattern !== 0)
+}
+
+/** llama.cpp scales scores by the width of a head, and by hidden / heads in the 27B models only. */
+function checkGemmaScale(family: GgufFamily, config: Config): void {
+  const { heads, headDim } = headsOf(config)
+  const scalar = optionalNumber(config, 'query_pre_attn_scalar') ?? headDim
+  const layers27B = family.arch === 'gemma2' ? 46 : 62
+  const expected = config.num_hidden_layers === layers27B ? numberField(config, 'hidden_size') / heads : headDim
+  if (scalar !== expected) throw unsupported(family, `query_pre_attn_scalar ${scalar}`, `it uses ${expected}`)
+}
+
+function graniteKeys(family: GgufFamily, config: Config): [string, GgufValue][] {
+  const { heads, headDim } = headsOf(config)
+  if (headDim * heads !== config.hidden_size)
+    throw unsupported(family, `head_dim ${headDim}`, 'it uses hidden_size / heads')
+  const fields: readonly [string, string][] = [
+    ['attention_multiplier', 'attention.scale'],
+    ['embedding_multiplier', 'embedding_scale'],
+    ['residual_multiplier', 'residual_scale'],
+    ['logits_scaling', 'logit_scale'],
+  ]
+  return fields.map(([field, key]) => [key, ggufF32(numberField(config, field, 1))])
+}
+
+/** llama.cpp leaves rotary positions out of every fourth layer, whatever the config says. */
+function checkNopeLayers(family: GgufFamily, config: Config): void {
+  const stored = config.no_rope_layers
+  if (!Array.isArray(stored)) return
+  const expected = stored.every((rotates, i) => Boolean(rotates) === ((i + 1) % 4 !== 0))
+  if (!expected) throw unsupported(family, `no_rope_layers [${stored}]`, 'it leaves rope out of every fourth layer')
+}

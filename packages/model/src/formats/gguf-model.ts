@@ -1,0 +1,95 @@
+import { f32, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { type Config, headsOf } from './config-fields.ts'
+import { FormatError } from './format-error.ts'
+import { type GgufSource, openGguf } from './gguf.ts'
+import { configFromMetadata } from './gguf-config.ts'
+import { ggufFamilyOfArch } from './gguf-families.ts'
+import { fromGgufLayout, type GgufLayout, ggufLayout } from './gguf-layout.ts'
+import { hfName } from './gguf-names.ts'
+import { type GgufTokenizer, tokenizerFromGguf } from './gguf-tokenizer-read.ts'
+import { stringOf } from './gguf-value.ts'
+import { checkRows, type TensorSource } from './source.ts'
+
+/** A GGUF file as a model: Hugging Face names, orientation and config. */
+export interface GgufModel {
+  readonly config: Config
+  readonly source: TensorSource
+  readonly tokenizer?: GgufTokenizer
+  /** The file itself, with its own names, for those who want the stored bytes. */
+  readonly file: GgufSource
+}
+
+/** Tables computed from the config, not parameters. */
+const ropeTables = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_factors_short.weight']
+
+/**
+ * Opens a GGUF file as a model.
+ * @throws FormatError as `openGguf` does; `unsupported` for an architecture that is not known
+ */
+export async function openGgufModel(path: string): Promise<GgufModel> {
+  const file = await openGguf(path)
+  try {
+    const family = ggufFamilyOfArch(stringOf(file.metadata.get('general.architecture')))
+    const tables = new Map<string, TensorF32>()
+    for (const name of ropeTables) if (file.has(name)) tables.set(name, toF32(await file.read(name)))
+    const config = configFromMetadata(family, file.metadata, file.has, name => tables.get(name))
+    const parts = new Map<string, Part>()
+    for (const name of file.names()) {
+      const hf = hfName(family, name)
+      if (hf !== undefined) parts.set(hf, { name, layout: ggufLayout(family, hf, headsOf(config)) })
+      else if (!tables.has(name))
+        throw new FormatError('unsupported', `${path}: the tensor ${JSON.stringify(name)} is not one of ${family.arch}`)
+    }
+    const tokenizer = tokenizerFromGguf(file.metadata)
+    return { config, file, source: renamed(file, parts, path), ...(tokenizer && { tokenizer }) }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+interface Part {
+  readonly name: string
+  readonly layout: GgufLayout
+}
+
+function renamed(file: GgufSource, parts: ReadonlyMap<string, Part>, path: string): TensorSource {
+  const part = (name: string): Part => {
+    const found = parts.get(name)
+    if (!found) throw new FormatError('missing', `${path}: has no tensor ${JSON.stringify(name)}`)
+    return found
+  }
+  const read = async (name: string): Promise<Tensor> => {
+    const { name: stored, layout } = part(name)
+    const value = await file.read(stored)
+    return isPlain(layout) ? value : fromGgufLayout(layout, toF32(value))
+  }
+  return {
+    kind: 'gguf',
+    names: () => [...parts.keys()],
+    has: name => parts.has(name),
+    info: name => {
+      const { name: stored, layout } = part(name)
+      const info = file.info(stored)
+      if (isPlain(layout)) return info
+      return { ...info, dtype: 'f32', shape: layout.transpose ? info.shape.toReversed() : info.shape }
+    },
+    read,
+    readRows: async (name, start, count) => {
+      const { name: stored, layout } = part(name)
+      if (isPlain(layout)) return file.readRows(stored, start, count)
+      // Rows that changed places lie anywhere: these tensors are small enough to be read whole.
+      return rowsOf(name, await read(name), start, count)
+    },
+    close: () => file.close(),
+  }
+}
+
+const isPlain = ({ transpose, rowOrder, add }: GgufLayout): boolean => !transpose && !rowOrder && add === 0
+
+function rowsOf(name: string, value: Tensor, start: number, count: number): Tensor {
+  checkRows(name, value.shape, start, count)
+  const width = value.data.length / value.shape[0]!
+  const data = toF32(value).data.slice(start * width, (start + count) * width)
+  return f32([count, ...value.shape.slice(1)], data)
+}

@@ -1,0 +1,153 @@
+import { readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { openFile } from '../io/file.ts'
+import type { Config } from './config-fields.ts'
+import { FormatError } from './format-error.ts'
+import { openGgufModel } from './gguf-model.ts'
+import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
+import { openSafetensors } from './safetensors.ts'
+import { openSafetensorsIndex } from './safetensors-shards.ts'
+import type { TensorSource } from './source.ts'
+
+/** An opened model folder, .safetensors or .gguf, whatever it was. */
+export interface Checkpoint {
+  /** What was opened. */
+  readonly path: string
+  readonly config: Config
+  readonly source: TensorSource
+  /** In the shape of tokenizer.json. */
+  readonly tokenizerJson?: Config
+  readonly tokenizerConfig?: Config
+  readonly generationConfig?: Config
+  readonly chatTemplate?: string
+  /** Names of the small files beside the weights, to be kept as they are. Empty for a GGUF. */
+  readonly files: readonly string[]
+  /** Where `files` lie. */
+  readonly folder: string
+  close(): Promise<void>
+}
+
+/** Tokenizers with large vocabularies have files of 35 MB; nothing beside the weights is larger. */
+const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20
+
+const INDEX = 'model.safetensors.index.json'
+const SINGLE = 'model.safetensors'
+
+/** Small files that travel with a model. Everything else in the folder is left alone. */
+const sideFiles = new Set([
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'tokenizer.model',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'vocab.txt',
+  'merges.txt',
+  'chat_template.jinja',
+  'chat_template.json',
+  'preprocessor_config.json',
+  'processor_config.json',
+  'LICENSE',
+  'LICENSE.txt',
+  'README.md',
+])
+
+/**
+ * Opens a model: a Hugging Face folder, a .safetensors file (or its index) with config.json beside it, or a .gguf file.
+ * Weights are not read.
+ * @throws FormatError that says what is missing or malformed
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const info = await stat(path).catch(() => undefined)
+  if (!info) throw new FormatError('missing', `${path}: no such file or folder`)
+  if (info.isDirectory()) return openFolder(path, path, await weightsOf(path))
+  if (path.endsWith('.gguf')) return openGgufCheckpoint(path)
+  if (path.endsWith('.safetensors') || path.endsWith('.safetensors.index.json'))
+    return openFolder(path, dirname(path), basename(path))
+  throw new FormatError(
+    'unsupported',
+    `${path}: expected a folder with config.json and model.safetensors, a .safetensors file or a .gguf file`,
+  )
+}
+
+/** The weights of a folder: one file, an index, or the only safetensors file there is. */
+async function weightsOf(folder: string): Promise<string> {
+  const names = await readdir(folder)
+  for (const name of [SINGLE, INDEX]) if (names.includes(name)) return name
+  const found = names.filter(name => name.endsWith('.safetensors'))
+  if (found.length === 1) return found[0]!
+  const gguf = names.filter(name => name.endsWith('.gguf'))
+  const pickle = names.some(name => /\.(bin|pt|pth)$/.test(name))
+  const hint =
+    gguf.length > 0
+      ? `; give the file: ${join(folder, gguf[0]!)}`
+      : pickle
+        ? '; .bin and .pt files can run code when opened and are not read: convert them to safetensors'
+        : ''
+  throw new FormatError('missing', `${folder}: has neither ${SINGLE} nor ${INDEX}${hint}`)
+}
+
+async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
+  const config = await readJson(join(folder, 'config.json'))
+  if (!config) throw new FormatError('missing', `${folder}: has no config.json`)
+  const tokenizerJson = await readJson(join(folder, 'tokenizer.json'))
+  const tokenizerConfig = await readJson(join(folder, 'tokenizer_config.json'))
+  const generationConfig = await readJson(join(folder, 'generation_config.json'))
+  const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
+  const weightsPath = join(folder, weights)
+  const source = await (weights.endsWith('.json') ? openSafetensorsIndex(weightsPath) : openSafetensors(weightsPath))
+  return {
+    path,
+    folder,
+    config,
+    source,
+    ...(tokenizerJson && { tokenizerJson }),
+    ...(tokenizerConfig && { tokenizerConfig }),
+    ...(generationConfig && { generationConfig }),
+    ...(chatTemplate !== undefined && { chatTemplate }),
+    files: (await readdir(folder)).filter(name => sideFiles.has(name)).sort(),
+    close: () => source.close(),
+  }
+}
+
+async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
+  const { config, source, tokenizer } = await openGgufModel(path)
+  return { path, folder: dirname(path), config, source, ...tokenizer, files: [], close: () => source.close() }
+}
+
+async function readBytes(path: string): Promise<Uint8Array | undefined> {
+  const file = await openFile(path).catch(error => {
+    if (error instanceof FormatError && error.code === 'missing') return undefined
+    throw error
+  })
+  if (!file) return undefined
+  try {
+    if (file.size > MAX_SIDE_FILE_BYTES)
+      throw new FormatError('limit', `${path}: ${file.size} bytes; at most ${MAX_SIDE_FILE_BYTES} are read`)
+    return await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+}
+
+async function readJson(path: string): Promise<Config | undefined> {
+  const bytes = await readBytes(path)
+  if (!bytes) return undefined
+  const value = parseJsonStrict(bytes, path)
+  if (!isObject(value)) throw new FormatError('schema', `${path}: expected a JSON object`)
+  return value
+}
+
+/** A file of its own goes before the one inside tokenizer_config.json, as in transformers. */
+async function readChatTemplate(folder: string, tokenizerConfig: Config | undefined): Promise<string | undefined> {
+  const path = join(folder, 'chat_template.jinja')
+  const own = await readBytes(path)
+  if (own) return decodeUtf8(own, path)
+  const template = tokenizerConfig?.chat_template
+  if (typeof template === 'string') return template
+  if (!Array.isArray(template)) return undefined
+  const named = template.find(entry => isObject(entry) && entry.name === 'default')
+  return isObject(named) && typeof named.template === 'string' ? named.template : undefined
+}
