@@ -34,8 +34,8 @@ export const gptqDefaults: GptqOptions = {
   ...gridDefaults,
   actOrder: true,
   groups: 'static',
-  range: 'minmax',
-  weighted: false,
+  range: 'mse',
+  weighted: true,
   damping: 0.01,
   blockSize: 128,
 }
@@ -69,7 +69,10 @@ export async function gptq(
 function quantizeOptions(options: GptqOptions): QuantizeOptions & { readonly zero: 'integer' | 'min' } {
   const { bits, groupSize, symmetric, symmetricRange, scaleDType, groups, range, weighted } = options
   const zero = symmetric ? 'integer' : options.zero
-  return { bits, groupSize, symmetric, symmetricRange, zero, scaleDType, groups, range, weighted }
+  // GPTQ's own search: |e|^2.4 over 80 ranges. Weighted by the Hessian, |e|² is the loss itself, and ranges below 0.65 of
+  // the whole never win at 4 bits.
+  const search = weighted ? { norm: 2, grid: 40, steps: bits < 4 ? 28 : 15 } : {}
+  return { bits, groupSize, symmetric, symmetricRange, zero, scaleDType, groups, range, weighted, ...search }
 }
 
 /** Groups fitted on the way in another order of columns need that order stored. */

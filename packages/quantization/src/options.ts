@@ -21,7 +21,7 @@ export const gridFields: {
   symmetric: z.boolean().default(true).describe('Fix the zero point in the middle of the codes, and do not store it.'),
   symmetricRange: z
     .enum(['full', 'restricted', 'signed'])
-    .default('full')
+    .default('signed')
     .describe(
       'Where the largest |w| of a symmetric group lies, at 4 bits: full ±7.5, restricted ±7, signed exactly −8 (as Q4_0 has it).',
     ),
@@ -46,7 +46,7 @@ export const gridDefaults: GridOptions = {
   bits: 4,
   groupSize: 64,
   symmetric: true,
-  symmetricRange: 'full',
+  symmetricRange: 'signed',
   zero: 'integer',
   scaleDType: 'f16',
 }

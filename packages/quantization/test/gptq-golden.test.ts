@@ -18,7 +18,13 @@ function layerError(a: TensorF32, b: TensorF32, hessian: Float64Array): number {
   return total
 }
 
-const base: Partial<GptqOptions> = { scaleDType: 'f32', actOrder: false }
+const base: Partial<GptqOptions> = {
+  scaleDType: 'f32',
+  actOrder: false,
+  symmetricRange: 'full',
+  range: 'minmax',
+  weighted: false,
+}
 const cases: Readonly<Record<string, readonly [options: Partial<GptqOptions>, float64: number]>> = {
   row4_asym: [{ bits: 4, symmetric: false, groupSize: -1 }, 2.8101312699941174],
   row3_sym: [{ bits: 3, groupSize: -1 }, 24.429872108809196],
@@ -46,12 +52,18 @@ for (const [name, [options, float64]] of Object.entries(cases))
     expect(layerError(ours, weight, hessian) / float64).toBeCloseTo(1, 2)
   })
 
-goldenTest('the defaults beat symmetric RTN and plain GPTQ of group 64', import.meta.url, 'gptq', ['_input'], async input => {
+goldenTest('the defaults beat symmetric RTN, plain GPTQ, and act-order with static groups', import.meta.url, 'gptq', ['_input'], async input => {
   const weight = toF32(input.tensor('W'))
   const hessian = input.f64('H')
   const error = async (options: Partial<GptqOptions>) =>
     layerError((await gptq(weight, hessian, options)).weight.dense(), weight, hessian)
-  const plain = await error({ actOrder: false, groups: 'live' })
-  expect(plain).toBeLessThan(layerError(rtn(weight).dense(), weight, hessian))
-  expect(await error({})).toBeLessThan(plain)
+  const plain = { symmetricRange: 'full', range: 'minmax', weighted: false } as const
+  const errors = [
+    await error({}),
+    await error({ ...plain, actOrder: true, groups: 'static' }),
+    await error({ ...plain, actOrder: false, groups: 'live' }),
+    layerError(rtn(weight).dense(), weight, hessian),
+  ]
+  expect(errors).toEqual([...errors].sort((a, b) => a - b))
+  expect(errors[0]! / errors[1]!).toBeLessThan(0.6)
 })
