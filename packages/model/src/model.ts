@@ -1,8 +1,8 @@
 import type { Backend, Graph, InputNode, Node, Resident, Tensor, TensorF32 } from '@sinter/tensor-core'
 import type { ModelConfig } from './config.ts'
 import type { Family } from './families/family.ts'
-import type { LayerGroup } from './method.ts'
 import type { TensorSource } from './formats/source.ts'
+import type { LayerGroup } from './method.ts'
 import type { Tokenizer } from './tokenizer/tokenizer.ts'
 
 /** A checkpoint with the family that knows how to run it. Nothing is read before it is asked for. */
@@ -23,6 +23,8 @@ export interface Model {
    */
   readBlock(block: number): Promise<Map<string, TensorF32>>
   blockGraph(block: number): BlockGraph
+  /** A block tensor by canonical name as the checkpoint keeps it: the inverse of what `readBlock` did to its layout. */
+  storedForm(name: string, tensor: TensorF32): TensorF32
   /** Values for the graph's `tables` inputs (rotary cosines …) of `tokens` positions from `start`. */
   tables(graph: BlockGraph, tokens: number, start?: number, total?: number): Map<string, TensorF32>
   /** What enters block 0 for token ids `[batch, tokens]`; reads only the rows that occur. f32 `[batch, tokens, hidden]` */

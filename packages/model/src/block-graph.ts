@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { type Graph, graph, type InputNode, input, type Node } from '@sinter/tensor-core'
+import type { ModelConfig } from './config.ts'
+import type { Family } from './families/family.ts'
+import { createTrace } from './families/tracer.ts'
+import { findGroups } from './folds.ts'
+import type { BlockGraph } from './model.ts'
+
+/** A traced block, with the shapes its parameters must have. */
+export interface TracedBlock extends BlockGraph {
+  readonly shapes: ReadonlyMap<string, readonly number[]>
+}
+
+/** Traces block `index` of a model. */
+export function traceBlock(family: Family, config: ModelConfig, index: number): TracedBlock {
+  const layer = config.layers[index]
+  if (!layer) throw new RangeError(`block ${index}: the model has blocks 0 … ${config.blocks - 1}`)
+  const x = streamInput(config)
+  const trace = createTrace(config)
+  const output = family.block(trace.tracer, x, layer)
+  const groups = findGroups(trace.linears, output)
+  return {
+    key: structureKey(graph({ y: output })),
+    input: x,
+    output,
+    parameters: [...trace.parameters.keys()],
+    tables: [...trace.tables.keys()],
+    linears: trace.linears,
+    groups: groups.map(({ group }) => group),
+    groupInputs: groups.map(({ input: node }) => node),
+    shapes: new Map([...trace.parameters].map(([name, node]) => [name, node.shape as readonly number[]])),
+    cached: () => cachedBlock(family, config, index),
+  }
+}
+
+function cachedBlock(family: Family, config: ModelConfig, index: number): Graph {
+  const trace = createTrace(config, { cached: true })
+  const y = family.block(trace.tracer, streamInput(config), config.layers[index]!)
+  const { k, v } = trace.present()!
+  return graph({ y, 'present.k': k, 'present.v': v })
+}
+
+/** The residual stream. */
+export const streamInput = (config: ModelConfig): InputNode => input('x', 'f32', ['batch', 'tokens', config.hiddenSize])
+
+/** Names a graph by what it computes, so that equal blocks, of any model, share a compiled one. */
+export function structureKey(g: Graph): string {
+  const order = new Map<Node, number>(g.nodes.map((node, i) => [node, i]))
+  const lines = g.nodes.map(node =>
+    JSON.stringify([node.op, node.dtype, node.shape, node.inputs.map(operand => order.get(operand)), node.attributes]),
+  )
+  const outputs = [...g.outputs].map(([name, node]) => `${name}=${order.get(node)}`)
+  return createHash('sha256')
+    .update([...lines, ...outputs].join('\n'))
+    .digest('hex')
+    .slice(0, 24)
+}

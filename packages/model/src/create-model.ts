@@ -1,0 +1,132 @@
+import {
+  constant,
+  div,
+  type Graph,
+  graph,
+  mul,
+  type Node,
+  type Tensor,
+  type TensorF32,
+  tanh,
+  toF32,
+} from '@sinter/tensor-core'
+import { streamInput, type TracedBlock, traceBlock } from './block-graph.ts'
+import { type ModelConfig, readConfig } from './config.ts'
+import { embedTokens } from './embed.ts'
+import type { Family } from './families/family.ts'
+import { familyOf } from './families/index.ts'
+import { createTrace } from './families/tracer.ts'
+import { textConfig } from './formats/config-fields.ts'
+import type { TensorSource } from './formats/source.ts'
+import { expectShape, type Layout, resolveLayout } from './layout.ts'
+import type { BlockGraph, Model } from './model.ts'
+import { ropeTables } from './rope.ts'
+import type { Tokenizer } from './tokenizer/tokenizer.ts'
+
+export interface ModelParts {
+  /** Contents of config.json. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly source: TensorSource
+  readonly tokenizer?: Tokenizer | undefined
+  readonly path: string
+}
+
+/**
+ * A model from an open checkpoint; it takes the source over. Only names and shapes are looked at.
+ * @throws FormatError for an unknown family, a configuration that does not fit, or tensors that do not fit it
+ */
+export function createModel({ config: file, source, tokenizer, path }: ModelParts): Model {
+  const family = familyOf(file.model_type)
+  const config = readConfig(textConfig(file), family)
+  const blocks = Array.from({ length: config.blocks }, (_, i) => traceBlock(family, config, i))
+  const layout = resolveLayout(family, config, source, blocks)
+  const head = traceHead(family, config)
+  for (const [name, shape] of head.shapes) expectShape(source, layout.prefix + name, shape)
+  return {
+    config,
+    family,
+    source,
+    ...(tokenizer && { tokenizer }),
+    path,
+    blocks: config.blocks,
+    blockTensors: block => at(layout.blocks, block),
+    readBlock: block => readBlock(family, source, at(layout.blocks, block)),
+    blockGraph: block => at(blocks, block),
+    storedForm: (name, tensor) => (family.transposed?.includes(name) ? transposed(tensor) : tensor),
+    tables: (block, tokens, start = 0, total = start + tokens) => tablesOf(config, block, tokens, start, total),
+    embed: (ids, start = 0) => embedTokens(config, layout, source, ids, start),
+    headInputGraph: () => head.graph,
+    readHeadInput: () =>
+      readAll(
+        source,
+        [...head.shapes.keys()].map(name => [name, layout.prefix + name]),
+      ),
+    readHeadRows: async (start, count) => ({ weight: toF32(await source.readRows(layout.head, start, count)) }),
+    finishLogits: logits => finish(config, logits),
+    close: () => source.close(),
+  }
+}
+
+function at<T>(list: readonly T[], block: number): T {
+  const found = list[block]
+  if (found === undefined) throw new RangeError(`block ${block}: the model has blocks 0 … ${list.length - 1}`)
+  return found
+}
+
+async function readAll(
+  source: TensorSource,
+  names: Iterable<readonly [string, string]>,
+): Promise<Map<string, TensorF32>> {
+  const tensors = new Map<string, TensorF32>()
+  for (const [name, stored] of names) tensors.set(name, toF32(await source.read(stored)))
+  return tensors
+}
+
+async function readBlock(
+  family: Family,
+  source: TensorSource,
+  names: ReadonlyMap<string, string>,
+): Promise<Map<string, TensorF32>> {
+  const tensors = await readAll(source, names)
+  for (const name of family.transposed ?? []) tensors.set(name, transposed(tensors.get(name)!))
+  return tensors
+}
+
+function transposed({ shape, data }: TensorF32): TensorF32 {
+  const [rows, cols] = shape as readonly [number, number]
+  const out = new Float32Array(data.length)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = data[i * cols + j]!
+  return { dtype: 'f32', shape: [cols, rows], data: out }
+}
+
+function tablesOf(
+  config: ModelConfig,
+  block: BlockGraph,
+  tokens: number,
+  start: number,
+  total: number,
+): Map<string, TensorF32> {
+  const tables = new Map<string, TensorF32>()
+  for (const kind of ['full', 'local'] as const) {
+    if (!block.tables.includes(`${kind}.cos`)) continue
+    const { cos, sin } = ropeTables((kind === 'full' ? config.rope : config.localRope)!, tokens, start, total)
+    tables.set(`${kind}.cos`, cos).set(`${kind}.sin`, sin)
+  }
+  return tables
+}
+
+function traceHead(
+  family: Family,
+  config: ModelConfig,
+): { graph: Graph; shapes: ReadonlyMap<string, readonly number[]> } {
+  const trace = createTrace(config)
+  const y = family.headInput(trace.tracer, streamInput(config))
+  const shapes = new Map([...trace.parameters].map(([name, node]) => [name, node.shape as readonly number[]]))
+  return { graph: graph({ head_input: y }), shapes }
+}
+
+function finish({ logitDivisor, logitSoftcap }: ModelConfig, logits: Node): Node {
+  const divided = logitDivisor === 1 ? logits : div(logits, constant(logitDivisor))
+  if (logitSoftcap === undefined) return divided
+  return mul(tanh(div(divided, constant(logitSoftcap))), constant(logitSoftcap))
+}

@@ -1,0 +1,66 @@
+import { graph, type Resident, type Tensor } from '@sinter/tensor-core'
+import type { ForwardOptions, HiddenBatch, Model } from './model.ts'
+import { createPrograms, type Programs } from './programs.ts'
+import { releaseAll, uploadAll } from './residents.ts'
+
+/**
+ * Hidden states after the last block for batches of token ids `[batch, tokens]`. One block's weights are in memory at a time,
+ * and the hidden states of all batches: 4 bytes × tokens × width. The caller releases them.
+ */
+export async function forward(
+  model: Model,
+  inputs: readonly Tensor[],
+  { backend, onHidden, onBlock, signal }: ForwardOptions,
+): Promise<HiddenBatch[]> {
+  const programs = createPrograms(backend)
+  const walk = createWalk(model, programs)
+  const batches: HiddenBatch[] = []
+  try {
+    for (const ids of inputs) {
+      signal?.throwIfAborted()
+      batches.push({ ids, hidden: await backend.upload(await model.embed(ids), { move: true }) })
+    }
+    await onHidden?.(0, batches)
+    for (let block = 0; block < model.blocks; block++) {
+      const weights = await uploadAll(backend, await model.readBlock(block))
+      try {
+        for (const [i, batch] of batches.entries()) {
+          signal?.throwIfAborted()
+          batches[i] = { ids: batch.ids, hidden: await walk.step(block, weights, batch.hidden) }
+        }
+      } finally {
+        releaseAll(weights)
+      }
+      await onHidden?.(block + 1, batches)
+      onBlock?.(block + 1, model.blocks)
+    }
+    return batches
+  } catch (error) {
+    for (const { hidden } of batches) hidden.release()
+    throw error
+  } finally {
+    walk.close()
+    await programs.close()
+  }
+}
+
+/** Steps through blocks with one spare buffer a shape: a block's result is written where the last input but one was. */
+function createWalk(model: Model, programs: Programs) {
+  const spares = new Map<string, Resident>()
+  return {
+    async step(block: number, weights: Readonly<Record<string, Resident>>, x: Resident): Promise<Resident> {
+      const traced = model.blockGraph(block)
+      const program = await programs.get(traced.key, () => graph({ y: traced.output }))
+      const tables = Object.fromEntries(model.tables(traced, x.shape[1]!))
+      const shape = x.shape.join()
+      const spare = spares.get(shape)
+      spares.delete(shape)
+      const { y } = await program.run({ x, ...weights, ...tables }, spare ? { into: { y: spare } } : { keep: ['y'] })
+      spares.set(shape, x)
+      return y as Resident
+    },
+    close() {
+      for (const spare of spares.values()) spare.release()
+    },
+  }
+}
