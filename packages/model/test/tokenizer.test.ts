@@ -140,6 +140,11 @@ describe('loadTokenizer', () => {
     ['an unknown decoder', f => ({ ...f, decoder: { type: 'CTC' } }), /decoder of type "CTC"/],
     ['a template without ids', f => ({ ...f, post_processor: template }), /"<x>" but does not give its ids/],
     ['a pattern that explodes', f => ({ ...f, pre_tokenizer: splitOn('(a+)+$') }), /exponential time/],
+    [
+      'a stage that the library cannot read',
+      f => ({ ...f, model: { type: 'Unigram', vocab: 3 } }),
+      /model type Unigram/,
+    ],
     ['a pattern too long', f => ({ ...f, pre_tokenizer: splitOn('a'.repeat(9000)) }), /has 9000 characters; at most/],
   ]
   const template = {

@@ -4,8 +4,7 @@ import type { TokenizerFile } from './tokenizer-file.ts'
 
 /** Unigram, WordPiece and whatever else is not plain BPE: the library's implementation, with the differences that docs/tokenizers.md lists. */
 export function createLibraryTokenizer(file: TokenizerFile): TokenizerCore {
-  // The library's own types are looser than what it reads; the shape has been checked by readTokenizerFile.
-  const library = new LibraryTokenizer(file, {})
+  const library = openLibrary(file)
   const special = new Set(file.added_tokens.filter(token => token.special).map(token => token.id))
   return {
     vocabSize: library.get_vocab().size,
@@ -18,5 +17,15 @@ export function createLibraryTokenizer(file: TokenizerFile): TokenizerCore {
     },
     tokenOf: id => library.id_to_token(id),
     idOf: token => library.token_to_id(token),
+  }
+}
+
+/** The library does not check what it reads: a malformed stage shows as a TypeError from somewhere inside it. */
+function openLibrary(file: TokenizerFile): LibraryTokenizer {
+  try {
+    return new LibraryTokenizer(file, {})
+  } catch (error) {
+    const type = file.model.type ?? 'unknown'
+    throw new Error(`tokenizer.json (model type ${type}) has a stage that cannot be read: ${(error as Error).message}`)
   }
 }
