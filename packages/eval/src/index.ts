@@ -1,1 +1,7 @@
-export {}
+export { type Divergence, divergence, type Percent, type Spread, spread } from './divergence.ts'
+export { type EvaluateOptions, type Evaluation, evaluate, wantedBos } from './evaluate.ts'
+export { type Estimate, estimateMean, quantile } from './moments.ts'
+export { type Perplexity, perplexity } from './perplexity.ts'
+export { type EvaluationProgress, type ScoreOptions, scoreWindows } from './score-windows.ts'
+export type { TokenScores } from './token-scores.ts'
+export { cutWindows, type Protocol, type Window, type WindowOptions } from './windows.ts'
