@@ -2,7 +2,10 @@ import type { PreparedHessian } from '@sinter/tensor-core'
 import type { MethodContext } from './method.ts'
 
 /** Tells the report what factoring a Hessian needed: more damping than asked for, inputs that were always zero. */
-export function noteHessian({ damping, rescues, dead }: PreparedHessian, context: Pick<MethodContext, 'name' | 'note'>): void {
+export function noteHessian(
+  { damping, rescues, dead }: PreparedHessian,
+  context: Pick<MethodContext, 'name' | 'note'>,
+): void {
   if (rescues > 0)
     context.note({
       code: 'damping-raised',

@@ -2,7 +2,7 @@ import { assertFinite, type WeightMethod } from '@sinter/model'
 import { maskSmallest, type Pattern, type TensorF32, type Weight } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { patternCount, smallestPerPattern, smallestPerRow } from './masks.ts'
-import { patternOf, pruneFields, type PruneOptions } from './options.ts'
+import { type PruneOptions, patternOf, pruneFields } from './options.ts'
 import { prunedBits, prunedWeight } from './pruned-weight.ts'
 
 export interface MagnitudeOptions extends PruneOptions {
@@ -19,7 +19,9 @@ export function magnitudeMask(
   const cols = weight.shape[1]!
   const scores = weight.data.map(Math.abs)
   if (pattern) return smallestPerPattern(scores, cols, pattern)
-  return scope === 'row' ? smallestPerRow(scores, cols, sparsity) : maskSmallest(scores, Math.floor(sparsity * scores.length))
+  return scope === 'row'
+    ? smallestPerRow(scores, cols, sparsity)
+    : maskSmallest(scores, Math.floor(sparsity * scores.length))
 }
 
 /** Elements that a mask of this kind removes. */

@@ -1,10 +1,4 @@
-import { magnitude } from './magnitude.ts'
-import { sparseGptMethod } from './sparsegpt.ts'
-import { wanda } from './wanda.ts'
-
-/** Every method of this package. To add one: its file, and a line here. */
-export const methods: readonly [typeof magnitude, typeof wanda, typeof sparseGptMethod] = [
-  magnitude,
-  wanda,
-  sparseGptMethod,
-]
+// Every method of this package. To add one: its file, and a line here.
+export { magnitude } from './magnitude.ts'
+export { sparseGptMethod } from './sparsegpt.ts'
+export { wanda } from './wanda.ts'

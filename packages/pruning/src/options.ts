@@ -14,10 +14,7 @@ export const pruneFields: {
     .refine(text => isPattern(text), 'expected n:m with 0 < n < m <= 256')
     .optional()
     .describe('n zeros in every m consecutive inputs, written n:m (2:4). Takes the place of sparsity.'),
-  dtype: z
-    .enum(['f16', 'bf16', 'f32'])
-    .default('f16')
-    .describe('Type in which the remaining weights are stored.'),
+  dtype: z.enum(['f16', 'bf16', 'f32']).default('f16').describe('Type in which the remaining weights are stored.'),
 }
 
 /** What `pruneFields` give. */

@@ -1,5 +1,13 @@
-import { denseAs, dtypes, indexBits, type Pattern, sparseWeight, type TensorF32, type Weight } from '@sinter/tensor-core'
-import { patternOf, type PruneOptions } from './options.ts'
+import {
+  denseAs,
+  dtypes,
+  indexBits,
+  type Pattern,
+  sparseWeight,
+  type TensorF32,
+  type Weight,
+} from '@sinter/tensor-core'
+import { type PruneOptions, patternOf } from './options.ts'
 
 /**
  * A matrix with removed elements, the others rounded to `dtype`.

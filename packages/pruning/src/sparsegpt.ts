@@ -9,15 +9,15 @@ import {
   type Pattern,
   type PreparedHessian,
   prepareHessian,
-  quantizedWeight,
   type QuantizeOptions,
+  quantizedWeight,
   sparseWeight,
   type TensorF32,
   type Weight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { patternCount } from './masks.ts'
-import { patternOf, pruneFields, type PruneOptions } from './options.ts'
+import { type PruneOptions, patternOf, pruneFields } from './options.ts'
 import { indexBitsOf, prunedBits, prunedWeight } from './pruned-weight.ts'
 
 export interface SparseGptOptions extends PruneOptions {
@@ -126,14 +126,22 @@ export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
   paper: 'arXiv:2301.00774',
   options: z.strictObject({
     ...pruneFields,
-    bits: z.int().min(2).max(8).optional().describe('Quantize the remaining weights in the same pass, to this many bits.'),
+    bits: z
+      .int()
+      .min(2)
+      .max(8)
+      .optional()
+      .describe('Quantize the remaining weights in the same pass, to this many bits.'),
     groupSize: z
       .int()
       .min(-1)
       .refine(size => size !== 0, 'expected -1 (the whole row) or a positive size')
       .default(sparseGptDefaults.groupSize)
       .describe('With bits: consecutive inputs of a row that share a scale; -1: the whole row.'),
-    symmetric: z.boolean().default(sparseGptDefaults.symmetric).describe('With bits: fix the zero point in the middle.'),
+    symmetric: z
+      .boolean()
+      .default(sparseGptDefaults.symmetric)
+      .describe('With bits: fix the zero point in the middle.'),
     damping: z
       .number()
       .min(0)
@@ -155,7 +163,8 @@ export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
     const hessian = await prepareHessian(gram, width, options, context.compute)
     noteHessian(hessian, context)
     const out = new Map<string, Weight>()
-    for (const [name, weight] of layers) out.set(name, (await sparseGpt(weight, hessian, options, context.compute)).weight)
+    for (const [name, weight] of layers)
+      out.set(name, (await sparseGpt(weight, hessian, options, context.compute)).weight)
     return out
   },
   bitsPerWeight,

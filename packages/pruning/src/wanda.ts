@@ -2,7 +2,7 @@ import { assertFinite, requireStatistic, type WeightMethod } from '@sinter/model
 import type { Pattern, TensorF32, Weight } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { patternCount, smallestPerPattern, smallestPerRow } from './masks.ts'
-import { patternOf, pruneFields, type PruneOptions } from './options.ts'
+import { type PruneOptions, patternOf, pruneFields } from './options.ts'
 import { prunedBits, prunedWeight } from './pruned-weight.ts'
 
 /**

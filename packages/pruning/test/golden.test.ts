@@ -18,7 +18,10 @@ goldenTest('Wanda masks (arXiv:2306.11695 §3)', import.meta.url, 'prune', ['_in
   const cases = { mask_50: { sparsity: 0.5 }, mask_60: { sparsity: 0.6 } }
   for (const [name, options] of Object.entries(cases))
     expect(wandaMask(weight, norms, options), name).toEqual(expected.tensor(name).data)
-  for (const [name, pattern] of [['mask_2of4', { zeros: 2, of: 4 }], ['mask_4of8', { zeros: 4, of: 8 }]] as const)
+  for (const [name, pattern] of [
+    ['mask_2of4', { zeros: 2, of: 4 }],
+    ['mask_4of8', { zeros: 4, of: 8 }],
+  ] as const)
     expect(wandaMask(weight, norms, { pattern }), name).toEqual(expected.tensor(name).data)
 })
 
@@ -36,12 +39,18 @@ for (const [name, pattern] of Object.entries(patterns))
     for (let k = 0; k < values.length; k++) expect(Math.abs(values[k]! - reference[k]!)).toBeLessThan(1e-6)
   })
 
-goldenTest('SparseGPT 50 %: one weight a block more goes in the reference', import.meta.url, 'prune', ['_input', 'sparsegpt_50'], async (input, expected) => {
-  const compute = defaultCompute()
-  const hessian = await prepareHessian(input.f64('H'), 128, { compatible: true }, compute)
-  const ours = await sparseGpt(toF32(input.tensor('W')), hessian, { dtype: 'f32' }, compute)
-  const reference = expected.tensor('mask').data as Uint8Array
-  const more = reference.filter((r, k) => r && !ours.removed[k]).length
-  expect([ours.removed.reduce((sum, r) => sum + r, 0), more]).toEqual([64 * 64, 1])
-  expect(reference.filter((r, k) => !r && ours.removed[k]).length).toBe(0)
-})
+goldenTest(
+  'SparseGPT 50 %: one weight a block more goes in the reference',
+  import.meta.url,
+  'prune',
+  ['_input', 'sparsegpt_50'],
+  async (input, expected) => {
+    const compute = defaultCompute()
+    const hessian = await prepareHessian(input.f64('H'), 128, { compatible: true }, compute)
+    const ours = await sparseGpt(toF32(input.tensor('W')), hessian, { dtype: 'f32' }, compute)
+    const reference = expected.tensor('mask').data as Uint8Array
+    const more = reference.filter((r, k) => r && !ours.removed[k]).length
+    expect([ours.removed.reduce((sum, r) => sum + r, 0), more]).toEqual([64 * 64, 1])
+    expect(reference.filter((r, k) => !r && ours.removed[k]).length).toBe(0)
+  },
+)

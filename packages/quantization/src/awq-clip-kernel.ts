@@ -25,7 +25,12 @@ export function clipRows(args: ClipArgs, start: number, end: number): void {
   for (let row = start; row < end; row++) for (let g = 0; g < groups; g++) clipGroup(args, row, g, row * groups + g)
 }
 
-function clipGroup({ cols, groupSize, grid, weight, blocks, limits, steps }: ClipArgs, row: number, g: number, at: number): void {
+function clipGroup(
+  { cols, groupSize, grid, weight, blocks, limits, steps }: ClipArgs,
+  row: number,
+  g: number,
+  at: number,
+): void {
   const from = row * cols + g * groupSize
   const count = Math.min(groupSize, cols - g * groupSize)
   const block = blocks.subarray(g * groupSize * groupSize, g * groupSize * groupSize + count * count)

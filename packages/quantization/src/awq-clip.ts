@@ -29,7 +29,15 @@ export async function awqClip(
   const bytes = (count: number) => (shared ? new SharedArrayBuffer(count) : new ArrayBuffer(count))
   const limits = new Float64Array(bytes(rows * groups * 8))
   const steps = new Uint8Array(bytes(rows * groups))
-  const args: ClipArgs = { cols, groupSize, grid, weight: weight.data, blocks: diagonalBlocks(gram, cols, groupSize), limits, steps }
+  const args: ClipArgs = {
+    cols,
+    groupSize,
+    grid,
+    weight: weight.data,
+    blocks: diagonalBlocks(gram, cols, groupSize),
+    limits,
+    steps,
+  }
   await compute.pool.rows(clipRows, rows, args)
   return { limits, steps }
 }

@@ -1,10 +1,16 @@
-import { type LayerGroup, requireStatistic, type Statistics, type TransformBlock, type TransformMethod } from '@sinter/model'
+import {
+  type LayerGroup,
+  requireStatistic,
+  type Statistics,
+  type TransformBlock,
+  type TransformMethod,
+} from '@sinter/model'
 import { type Compute, type Grid, resolveGrid, type TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { awqClip, clamped } from './awq-clip.ts'
 import { awqRatios, awqScales, gramLoss, meanSquaredError, roundedAtScale } from './awq-scales.ts'
 import { averageShared, channelOf, foldScales } from './fold.ts'
-import { columnsPerGroup, gridFields, type GridOptions } from './options.ts'
+import { columnsPerGroup, type GridOptions, gridFields } from './options.ts'
 
 export interface AwqOptions extends GridOptions {
   /** What a scale is judged by. */
@@ -47,7 +53,12 @@ export async function searchScales(
   return { scales: awqScales(meanAbs, index / ratios), index, losses }
 }
 
-async function searchGroup(block: TransformBlock, group: LayerGroup, options: AwqOptions, compute: Compute): Promise<AwqChoice> {
+async function searchGroup(
+  block: TransformBlock,
+  group: LayerGroup,
+  options: AwqOptions,
+  compute: Compute,
+): Promise<AwqChoice> {
   const statistics = block.statistics(group)
   const where = { name: group.linears[0] ?? 'group' }
   const sumAbs = requireStatistic(statistics, 'sumAbs', where)
@@ -73,7 +84,11 @@ type Loss = (rounded: readonly TensorF32[]) => Promise<number>
 const gramObjective =
   (weights: readonly TensorF32[], gram: Float64Array, compute: Compute): Loss =>
   rounded =>
-    gramLoss(weights.map((weight, k) => [weight, rounded[k]!] as const), gram, compute)
+    gramLoss(
+      weights.map((weight, k) => [weight, rounded[k]!] as const),
+      gram,
+      compute,
+    )
 
 async function moduleObjective(block: TransformBlock, group: LayerGroup, names: readonly string[]): Promise<Loss> {
   const original = await block.moduleOutput(group, new Map())
@@ -120,14 +135,22 @@ export const awq: TransformMethod<AwqOptions> = {
   paper: 'arXiv:2306.00978',
   options: z.strictObject({
     ...gridFields,
-    groupSize: gridFields.groupSize.refine(size => size !== 0, 'awq has no grid for the whole matrix; use -1, one a row'),
+    groupSize: gridFields.groupSize.refine(
+      size => size !== 0,
+      'awq has no grid for the whole matrix; use -1, one a row',
+    ),
     symmetric: z.boolean().default(false).describe('Whether the weight method that follows is symmetric.'),
     objective: z
       .enum(['module', 'gram'])
       .default('module')
-      .describe('Judge a scale by the output of the enclosing module (the paper), or of the linears alone (no forward pass).'),
+      .describe(
+        'Judge a scale by the output of the enclosing module (the paper), or of the linears alone (no forward pass).',
+      ),
     ratios: z.int().min(1).max(100).default(20).describe('Exponents that are tried: 0, 1/n … (n−1)/n.'),
-    clip: z.boolean().default(true).describe('Afterwards draw in the largest weights of each group where that lowers the error.'),
+    clip: z
+      .boolean()
+      .default(true)
+      .describe('Afterwards draw in the largest weights of each group where that lowers the error.'),
   }),
   needs: ({ objective, clip }) => (clip || objective === 'gram' ? ['sumAbs', 'gram'] : ['sumAbs']),
   async transform(block, options, { compute, note }) {

@@ -56,11 +56,16 @@ function divideProducer(block: TransformBlock, producer: Producer, scales: Float
   channels.forEach((channel, column) => {
     divisors[channel] = scales[column]!
   })
-  if (producer.kind === 'norm') return divideNorm(block, producer, divisors)
+  if (producer.kind === 'norm') divideNorm(block, producer, divisors)
+  else divideLinear(block, producer, divisors)
+}
+
+function divideLinear(block: TransformBlock, producer: Producer & { kind: 'linear' }, divisors: Float64Array): void {
   const weight = block.tensor(producer.weight)
   const perRow = weight.data.length / weight.shape[0]!
   block.replace(producer.weight, dividedRange(weight, producer.start * perRow, perRow, divisors))
-  if (producer.bias) block.replace(producer.bias, dividedRange(block.tensor(producer.bias), producer.start, 1, divisors))
+  if (producer.bias)
+    block.replace(producer.bias, dividedRange(block.tensor(producer.bias), producer.start, 1, divisors))
 }
 
 /** A norm stored with offset 1 multiplies by `1 + w`: its new weight is `(1 + w)/s − 1`. */

@@ -14,7 +14,7 @@ import {
   type Weight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
-import { columnsPerGroup, gridBits, gridDefaults, gridFields, type GridOptions } from './options.ts'
+import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields } from './options.ts'
 import { solvedWeight } from './solved-weight.ts'
 
 export interface GptqOptions extends GridOptions {
@@ -90,7 +90,10 @@ export const gptqMethod: WeightMethod<GptqOptions> = {
   paper: 'arXiv:2210.17323',
   options: z.strictObject({
     ...gridFields,
-    groupSize: gridFields.groupSize.refine(size => size !== 0, 'gptq has no grid for the whole matrix; use -1, one a row'),
+    groupSize: gridFields.groupSize.refine(
+      size => size !== 0,
+      'gptq has no grid for the whole matrix; use -1, one a row',
+    ),
     actOrder: z.boolean().default(gptqDefaults.actOrder).describe('Quantize the inputs that matter most first.'),
     groups: z
       .enum(['static', 'live', 'stale'])

@@ -39,7 +39,7 @@ export function roundRun(
   for (let k = start; k < start + count; k++) {
     // The quotient in f32, as reference kernels have it: −absmax then lands on the tie at −7.5 and takes the code −8.
     const q = Math.fround((weights[k]! - before) / scale) + noFraction - noFraction + after
-    codes[k] = q > 0 ? (q < max ? q : max) : 0
+    codes[k] = q > 0 ? Math.min(q, max) : 0
   }
 }
 
@@ -58,5 +58,7 @@ export function toWeight(
       : { dtype: 'f32', shape: gridShape, data }
   const base = { shape, bits: grid.bits, groupSize, codes, scales: store(scales) }
   if (grid.symmetric) return quantizedWeight(base)
-  return quantizedWeight(grid.zero === 'min' ? { ...base, mins: store(zeros) } : { ...base, zeroPoints: Uint8Array.from(zeros) })
+  return quantizedWeight(
+    grid.zero === 'min' ? { ...base, mins: store(zeros) } : { ...base, zeroPoints: Uint8Array.from(zeros) },
+  )
 }

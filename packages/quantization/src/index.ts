@@ -1,9 +1,14 @@
-export { methods } from './methods.ts'
-export { gridBits, type GridOptions } from './options.ts'
-export { fitRange, type RangeRule } from './range.ts'
-export { gridOf, rtn, rtnMethod, type RtnOptions, rtnOnGrid } from './rtn.ts'
-export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
+import type { Method } from '@sinter/model'
+import * as table from './methods.ts'
+
 export { type AwqChoice, type AwqOptions, awq, searchScales } from './awq.ts'
 export { awqClip, type ClipResult, clamped } from './awq-clip.ts'
 export { awqRatios, awqScales, gramLoss, roundedAtScale } from './awq-scales.ts'
 export { foldScales } from './fold.ts'
+export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
+export { type GridOptions, gridBits } from './options.ts'
+export { fitRange, type RangeRule } from './range.ts'
+export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
+
+/** Every method of this package, in the order of their names there. */
+export const methods: readonly Method[] = Object.values(table)

@@ -1,6 +1,4 @@
-import { awq } from './awq.ts'
-import { gptqMethod } from './gptq.ts'
-import { rtnMethod } from './rtn.ts'
-
-/** Every method of this package. To add one: its file, and a line here. */
-export const methods: readonly [typeof rtnMethod, typeof gptqMethod, typeof awq] = [rtnMethod, gptqMethod, awq]
+// Every method of this package. To add one: its file, and a line here.
+export { awq } from './awq.ts'
+export { gptqMethod } from './gptq.ts'
+export { rtnMethod } from './rtn.ts'

@@ -2,7 +2,7 @@ import { assertFinite, type WeightMethod } from '@sinter/model'
 import { type Grid, type QuantizedWeight, resolveGrid, type TensorF32, type Weight } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { gridArrays, roundRun, toWeight } from './grid-arrays.ts'
-import { columnsPerGroup, gridBits, gridDefaults, gridFields, type GridOptions } from './options.ts'
+import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
 
 export interface RtnOptions extends GridOptions, RangeRule {}
@@ -13,7 +13,14 @@ const rtnDefaults: RtnOptions = { ...gridDefaults, range: 'minmax', percentile: 
 export function gridOf(options: RtnOptions): Grid {
   const { bits, symmetric, symmetricRange, scaleDType } = options
   const zero = symmetric ? 'integer' : options.zero
-  return resolveGrid({ bits, symmetric, symmetricRange, zero, scaleDType, range: options.range === 'mse' ? 'mse' : 'minmax' })
+  return resolveGrid({
+    bits,
+    symmetric,
+    symmetricRange,
+    zero,
+    scaleDType,
+    range: options.range === 'mse' ? 'mse' : 'minmax',
+  })
 }
 
 /**
@@ -57,7 +64,9 @@ export const rtnMethod: WeightMethod<RtnOptions> = {
     range: z
       .enum(['minmax', 'percentile', 'rms', 'mse'])
       .default('minmax')
-      .describe('How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.'),
+      .describe(
+        'How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.',
+      ),
     percentile: z.number().gt(0).max(100).default(99.9).describe('Percentile of |w| that range: percentile keeps.'),
     rmsFactor: z.number().positive().default(3).describe('Multiple of the root mean square that range: rms keeps.'),
   }),

@@ -70,17 +70,23 @@ const quantized = ({ rows, cols }: Shape) =>
 const leaf = (s: Shape) => fc.oneof(dense(s), quantized(s))
 
 const sparse = (s: Shape) =>
-  fc.record({ inner: leaf(s), removed: bytes(s.rows * s.cols, 1) }).map(({ inner, removed }) => sparseWeight({ inner, removed }))
+  fc
+    .record({ inner: leaf(s), removed: bytes(s.rows * s.cols, 1) })
+    .map(({ inner, removed }) => sparseWeight({ inner, removed }))
 
 const patterned = fc
-  .record({ rows: fc.integer({ min: 1, max: 4 }), spans: fc.integer({ min: 1, max: 4 }), of: fc.integer({ min: 2, max: 9 }) })
+  .record({
+    rows: fc.integer({ min: 1, max: 4 }),
+    spans: fc.integer({ min: 1, max: 4 }),
+    of: fc.integer({ min: 2, max: 9 }),
+  })
   .chain(({ rows, spans, of }) =>
-    fc.record({ inner: leaf({ rows, cols: spans * of }), zeros: fc.integer({ min: 1, max: of - 1 }), seed: fc.nat() }).map(
-      ({ inner, zeros, seed }) => {
+    fc
+      .record({ inner: leaf({ rows, cols: spans * of }), zeros: fc.integer({ min: 1, max: of - 1 }), seed: fc.nat() })
+      .map(({ inner, zeros, seed }) => {
         const removed = Uint8Array.from({ length: rows * spans * of }, (_, k) => ((k + seed) % of < zeros ? 1 : 0))
         return sparseWeight({ inner, removed, pattern: { zeros, of } })
-      },
-    ),
+      }),
   )
 
 const order = (cols: number) =>
@@ -97,7 +103,9 @@ const combined = (s: Shape): fc.Arbitrary<Weight> =>
     fc
       .record({ inner: leaf(s), rows: floats(s.rows), columns: floats(s.cols) })
       .map(({ inner, rows, columns }) => scaledWeight(inner, { rows, columns })),
-    fc.record({ inner: leaf(s), columns: floats(s.cols) }).map(({ inner, columns }) => scaledWeight(inner, { columns })),
+    fc
+      .record({ inner: leaf(s), columns: floats(s.cols) })
+      .map(({ inner, columns }) => scaledWeight(inner, { columns })),
     fc.array(fc.oneof(leaf(s), sparse(s)), { minLength: 1, maxLength: 3 }).map(sumWeight),
   )
 
@@ -185,7 +193,9 @@ test('2:4 takes two bits for each kept value: 9 bits a weight in f16', () => {
   const removed = Uint8Array.of(0, 1, 1, 0, 1, 1, 0, 0)
   const weight = sparseWeight({ inner, removed, pattern: { zeros: 2, of: 4 } })
   expect(weight.bits()).toEqual({ values: 64, scales: 0, zeroPoints: 0, indices: 8 })
-  expect(() => sparseWeight({ inner, removed: new Uint8Array(8), pattern: { zeros: 2, of: 4 } })).toThrow(/2:4: row 0, column 0 has 0 zeros/)
+  expect(() => sparseWeight({ inner, removed: new Uint8Array(8), pattern: { zeros: 2, of: 4 } })).toThrow(
+    /2:4: row 0, column 0 has 0 zeros/,
+  )
 })
 
 test('stored weights that lie are refused', () => {
@@ -199,5 +209,7 @@ test('stored weights that lie are refused', () => {
   refused({ zero: 'integer' }, {}, /part "zeroPoints" is missing; found: codes, scales/)
   refused({ groupSize: 32 }, {}, /expected scales \[2, 2\] or \[1, 1\], got \[2,1\]/)
   refused({}, { codes: tensors.scales }, /part "codes": expected u8, got f16/)
-  expect(() => permutedWeight(q({}), new Int32Array(64))).toThrow(/expected every column from 0 to 63 once; 0 does not fit/)
+  expect(() => permutedWeight(q({}), new Int32Array(64))).toThrow(
+    /expected every column from 0 to 63 once; 0 does not fit/,
+  )
 })

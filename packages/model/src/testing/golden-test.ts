@@ -16,7 +16,10 @@ export function goldenTest(
 ): void {
   const paths = names.map(name => find(testUrl, topic, name))
   const missing = names.filter((_, k) => !paths[k])
-  if (missing.length === 0) return test(title, () => body(...paths.map(path => readGolden(path!))))
+  if (missing.length === 0) {
+    test(title, () => body(...paths.map(path => readGolden(path!))))
+    return
+  }
   const what = missing.map(name => `${topic}/${name}`).join(', ')
   test(`left out: ${title}; ${what} is not here`, () => console.warn(`${title}: left out, ${what} is not here`))
 }

@@ -2,8 +2,19 @@ import { readFileSync } from 'node:fs'
 import { type DType, dtypes, type Tensor, toF64 } from '@sinter/tensor-core'
 
 const names: Readonly<Record<string, DType>> = {
-  F64: 'f64', F32: 'f32', F16: 'f16', BF16: 'bf16', I8: 'i8', U8: 'u8', I16: 'i16', U16: 'u16', I32: 'i32', U32: 'u32',
-  I64: 'i64', U64: 'u64', BOOL: 'bool',
+  F64: 'f64',
+  F32: 'f32',
+  F16: 'f16',
+  BF16: 'bf16',
+  I8: 'i8',
+  U8: 'u8',
+  I16: 'i16',
+  U16: 'u16',
+  I32: 'i32',
+  U32: 'u32',
+  I64: 'i64',
+  U64: 'u64',
+  BOOL: 'bool',
 }
 
 /** Reference numbers of one fixture file: `NAME.safetensors`, small and trusted, read whole. */

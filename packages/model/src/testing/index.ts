@@ -1,3 +1,7 @@
+export { applyBaseline, type Baseline } from './baselines.ts'
+export { type Fixture, type FixtureSpec, layerError, layerFixture } from './fixture.ts'
 export { type Golden, readGolden } from './golden.ts'
 export { goldenTest } from './golden-test.ts'
+export { randomBlock, type TransformCase, testTransform } from './test-transform.ts'
+export { testWeightMethod, type WeightMethodCase } from './test-weight-method.ts'
 export { statisticsOf, type TinyBlock, type TinyBlockSpec, tinyBlock } from './tiny-block.ts'

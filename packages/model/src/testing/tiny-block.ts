@@ -108,7 +108,12 @@ function project(stored: Replacements, replaced: Replacements, name: string, x: 
   return linearRows(x, weight.data, weight.shape[0]!, stored.get(`${name}.bias`)?.data)
 }
 
-function attention(spec: TinyBlockSpec, stored: Replacements, replaced: Replacements, normed: Rows): { mix: Rows; out: Rows } {
+function attention(
+  spec: TinyBlockSpec,
+  stored: Replacements,
+  replaced: Replacements,
+  normed: Rows,
+): { mix: Rows; out: Rows } {
   const tokens = rowCount(normed) / spec.sequences
   const q = project(stored, replaced, 'self_attn.q_proj', normed)
   const k = project(stored, replaced, 'self_attn.k_proj', normed)
@@ -137,7 +142,10 @@ function moduleOf(spec: TinyBlockSpec, stored: Replacements, group: LayerGroup, 
 }
 
 /** All statistics of rows `[tokens, width]`; every row is a sample. */
-export function statisticsOf({ width, data }: Rows, sequences: number): Statistics & Required<Pick<Statistics, 'gram' | 'sumSquares' | 'sumAbs'>> {
+export function statisticsOf(
+  { width, data }: Rows,
+  sequences: number,
+): Statistics & Required<Pick<Statistics, 'gram' | 'sumSquares' | 'sumAbs'>> {
   const gram = new Float64Array(width * width)
   const sumAbs = new Float64Array(width)
   const maxAbs = new Float64Array(width)

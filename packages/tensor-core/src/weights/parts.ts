@@ -8,8 +8,7 @@ type Parts = Readonly<Record<string, Tensor>>
 export function takePart(parts: Parts, name: string, dtype?: DType): Tensor {
   const part = parts[name]
   if (!part) throw new TypeError(`weight part "${name}" is missing; found: ${Object.keys(parts).join(', ') || 'none'}`)
-  if (dtype && part.dtype !== dtype)
-    throw new TypeError(`weight part "${name}": expected ${dtype}, got ${part.dtype}`)
+  if (dtype && part.dtype !== dtype) throw new TypeError(`weight part "${name}": expected ${dtype}, got ${part.dtype}`)
   return part
 }
 
@@ -23,7 +22,9 @@ export const bytesTensor = (data: Uint8Array): Tensor => ({ dtype: 'u8', shape: 
 export function takeInt(attributes: WeightAttributes, name: string, min: number, max: number): number {
   const value = attributes[name]
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max)
-    throw new TypeError(`weight attribute "${name}": expected a whole number from ${min} to ${max}, got ${String(value)}`)
+    throw new TypeError(
+      `weight attribute "${name}": expected a whole number from ${min} to ${max}, got ${String(value)}`,
+    )
   return value
 }
 

@@ -121,7 +121,10 @@ function bits(q: Quantized): BitCount {
   }
 }
 
-export function decodeQuantized(attributes: WeightAttributes, stored: Readonly<Record<string, Tensor>>): QuantizedWeight {
+export function decodeQuantized(
+  attributes: WeightAttributes,
+  stored: Readonly<Record<string, Tensor>>,
+): QuantizedWeight {
   const shape = takeShape(attributes)
   const bits = takeInt(attributes, 'bits', 1, 8)
   const groupSize = takeInt(attributes, 'groupSize', 1, 2 ** 24)

@@ -22,7 +22,9 @@ export function scaledWeight(inner: Weight, scales: Scales): ScaledWeight {
   const [out, width] = inner.shape
   const { rows, columns } = scales
   if ((rows && rows.length !== out) || (columns && columns.length !== width))
-    throw new TypeError(`scaled weight [${out}, ${width}]: got ${rows?.length} row and ${columns?.length} column scales`)
+    throw new TypeError(
+      `scaled weight [${out}, ${width}]: got ${rows?.length} row and ${columns?.length} column scales`,
+    )
   const extra = (prefix: string): Record<string, Tensor> => ({
     ...(rows && { [`${prefix}rows`]: f32([out], rows) }),
     ...(columns && { [`${prefix}columns`]: f32([width], columns) }),

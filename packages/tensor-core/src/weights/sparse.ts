@@ -4,7 +4,7 @@ import { packBits, unpackBits } from './bit-pack.ts'
 import { type DenseWeight, denseWeight } from './dense.ts'
 import { denseInputs, emitDense } from './emit-dense.ts'
 import { bytesTensor, takeBytes, takeInt, takeObject, takePart, takeShape, unprefixed } from './parts.ts'
-import { decodeQuantized, type QuantizedWeight, quantizedWeight } from './quantized.ts'
+import { decodeQuantized, type QuantizedWeight } from './quantized.ts'
 import { expand, indexBits, keptOnly, packPattern, unpackPattern } from './sparse-index.ts'
 import type { Weight, WeightAttributes } from './weight.ts'
 
@@ -33,7 +33,9 @@ export function sparseWeight(sparse: Sparse): SparseWeight {
   const { inner, removed, pattern } = sparse
   const [rows, cols] = inner.shape
   if (removed.length !== rows * cols)
-    throw new TypeError(`sparse weight [${rows}, ${cols}]: expected a mask of ${rows * cols} bytes, got ${removed.length}`)
+    throw new TypeError(
+      `sparse weight [${rows}, ${cols}]: expected a mask of ${rows * cols} bytes, got ${removed.length}`,
+    )
   if (pattern) checkPattern(removed, cols, pattern)
   const kept = removed.reduce((count, r) => count + (r ? 0 : 1), 0)
   const weight: SparseWeight = {
@@ -75,9 +77,7 @@ function zeroed(t: TensorF32, removed: Uint8Array): TensorF32 {
 }
 
 const storedIndex = ({ removed, pattern }: Sparse): Record<string, Tensor> =>
-  pattern
-    ? { index: bytesTensor(packPattern(removed, pattern)) }
-    : { index: bytesTensor(packBits(removed, 1)) }
+  pattern ? { index: bytesTensor(packPattern(removed, pattern)) } : { index: bytesTensor(packBits(removed, 1)) }
 
 function storedValues({ inner, removed }: Sparse): Record<string, Tensor> {
   if (inner.kind === 'dense') {

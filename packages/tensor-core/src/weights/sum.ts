@@ -21,7 +21,7 @@ export function sumWeight(terms: readonly Weight[]): SumWeight {
     terms,
     dense() {
       const data = Float32Array.from(first.dense().data)
-      for (const term of rest) term.dense().data.forEach((value, k) => (data[k]! += value))
+      for (const term of rest) addTo(data, term.dense().data)
       return { dtype: 'f32', shape: first.shape, data }
     },
     parts: () => Object.assign({}, ...terms.map((t, k) => prefixed(`${k}`, encodeWeight(t).tensors))),
@@ -33,6 +33,10 @@ export function sumWeight(terms: readonly Weight[]): SumWeight {
     emit: (x, name) => terms.map((t, k) => t.emit(x, `${name}.${k}`)).reduce((a, b) => add(a, b)),
     inputs: name => Object.assign({}, ...terms.map((t, k) => t.inputs(`${name}.${k}`))),
   }
+}
+
+function addTo(sum: Float32Array, values: Float32Array): void {
+  for (let k = 0; k < sum.length; k++) sum[k]! += values[k]!
 }
 
 const addBits = (a: BitCount, b: BitCount): BitCount => ({

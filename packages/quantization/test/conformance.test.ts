@@ -1,0 +1,49 @@
+import { testTransform, testWeightMethod } from '@sinter/model/testing'
+import { awq } from '../src/awq.ts'
+import { gptqMethod } from '../src/gptq.ts'
+import { rtnMethod } from '../src/rtn.ts'
+
+const round = (bits: number, groupSize: number, symmetric: boolean) =>
+  ({ kind: 'round', bits, groupSize, symmetric }) as const
+
+testWeightMethod(rtnMethod, [
+  {
+    name: 'symmetric, full range',
+    options: { symmetricRange: 'full', groupSize: 32, scaleDType: 'f32' },
+    baseline: round(4, 32, true),
+  },
+  { name: 'asymmetric, 3 bits', options: { bits: 3, symmetric: false, groupSize: 16 }, baseline: round(3, 16, false) },
+  { name: 'a row each, least squares range', options: { groupSize: -1, range: 'mse' }, baseline: round(4, -1, true) },
+  {
+    name: 'one grid for the matrix',
+    options: { groupSize: 0, bits: 8, symmetricRange: 'full' },
+    baseline: round(6, 0, true),
+  },
+  {
+    name: 'minimums, f32 scales',
+    options: { symmetric: false, zero: 'min', scaleDType: 'f32' },
+    baseline: round(4, 64, true),
+  },
+])
+
+testWeightMethod(gptqMethod, [
+  { name: 'defaults', options: {}, baseline: round(4, 64, true) },
+  { name: 'asymmetric', options: { symmetric: false, groupSize: 32 }, baseline: round(4, 32, false) },
+  {
+    name: 'act-order with groups fitted on the way',
+    options: { groups: 'live', groupSize: 16, bits: 3 },
+    baseline: round(3, 16, true),
+  },
+  { name: 'minimums', options: { symmetric: false, zero: 'min', groupSize: 32 }, baseline: round(4, 32, false) },
+  {
+    name: 'plain, a row each',
+    options: { actOrder: false, range: 'minmax', groupSize: -1 },
+    baseline: round(4, -1, true),
+  },
+])
+
+// Clipping is the part of AWQ that does change the function: it is left out here.
+testTransform(awq, [
+  { name: 'module objective', options: { clip: false, groupSize: 16 } },
+  { name: 'gram objective', options: { clip: false, groupSize: 16, objective: 'gram' } },
+])
