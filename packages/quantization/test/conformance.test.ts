@@ -16,8 +16,8 @@ testWeightMethod(rtnMethod, [
   { name: 'a row each, least squares range', options: { groupSize: -1, range: 'mse' }, baseline: round(4, -1, true) },
   {
     name: 'one grid for the matrix',
-    options: { groupSize: 0, bits: 8, symmetricRange: 'full' },
-    baseline: round(6, 0, true),
+    options: { groupSize: 0, scaleDType: 'f32', symmetricRange: 'full' },
+    baseline: round(4, 0, true),
   },
   {
     name: 'minimums, f32 scales',
