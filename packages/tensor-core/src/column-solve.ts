@@ -1,3 +1,4 @@
+import { byRow, gather, inverseOf, spread, type WeightRows } from './column-layout.ts'
 import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-solve-options.ts'
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
@@ -5,12 +6,6 @@ import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
 import { kernelRef } from './kernels/pool.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
-
-/** Rows of a matrix [out, in]: a TensorF32, or the like in f64. Several are solved as if stacked. */
-export interface WeightRows {
-  readonly shape: readonly number[]
-  readonly data: Float32Array | Float64Array
-}
 
 export interface ColumnSolution {
   readonly rows: number
@@ -132,32 +127,6 @@ function createState(
   }
 }
 
-/** Copies the parts into [d, o] in solving order; inputs that were always zero lose their weights. */
-function spread(
-  parts: readonly WeightRows[],
-  order: Int32Array,
-  dead: Uint8Array,
-  to: Float64Array,
-  rows: number,
-): void {
-  const width = order.length
-  let row = 0
-  for (const { shape, data } of parts)
-    for (let r = 0; r < shape[0]!; r++, row++)
-      for (let i = 0; i < width; i++) {
-        const value = data[r * width + order[i]!]!
-        if (!Number.isFinite(value))
-          throw new RangeError(`columnSolve: weight [${row}, ${order[i]}] is ${value}; expected finite numbers`)
-        to[i * rows + row] = dead[order[i]!] ? 0 : value
-      }
-}
-
-function inverseOf(order: Int32Array): Int32Array {
-  const inverse = new Int32Array(order.length)
-  for (let i = 0; i < order.length; i++) inverse[order[i]!] = i
-  return inverse
-}
-
 /** A group that starts with the block may reach beyond it: its fit wants all its columns up to date. */
 function neededColumns({ grid, groups, groupSize }: SolvePlan, start: number, end: number, width: number): number {
   return grid && groups === 'live' && start % groupSize === 0 ? Math.min(width, Math.max(end, start + groupSize)) : end
@@ -231,19 +200,4 @@ function collect(state: State, hessian: PreparedHessian, { sparse, grid, groupSi
       },
     }),
   }
-}
-
-/** [d, o] in solving order to [o, d] in the original order. */
-function gather<A extends Float64Array | Uint8Array>(from: A, position: Int32Array, rows: number, to: A): A {
-  const width = position.length
-  for (let r0 = 0; r0 < rows; r0 += 32)
-    for (let c = 0; c < width; c++)
-      for (let r = r0; r < Math.min(rows, r0 + 32); r++) to[r * width + c] = from[position[c]! * rows + r]!
-  return to
-}
-
-/** [groups, o] to [o, groups]. */
-const byRow = <A extends Float64Array | Uint8Array>(from: Float64Array, rows: number, groups: number, to: A): A => {
-  for (let g = 0; g < groups; g++) for (let r = 0; r < rows; r++) to[r * groups + g] = from[g * rows + r]!
-  return to
 }

@@ -5,7 +5,7 @@ import type { Tensor, TensorF32 } from './tensor.ts'
 
 // One shared cell to see a float's bits. Little-endian hosts only, as the file formats are.
 const cell = new Float32Array(1)
-const bits = new Uint32Array(cell.buffer)
+const bits = new Int32Array(cell.buffer)
 
 /** Adding and taking away 1.5·2⁵² leaves no room for a fraction, so the FPU rounds half to even. Exact for |x| < 2⁵¹. */
 const noFraction = 6755399441055744
@@ -72,42 +72,42 @@ export function bf16Bits(x: number): number {
 
 function bf16BitsOf(u: number): number {
   if ((u & 0x7fffffff) > 0x7f800000) return (u >>> 16) | 0x40
-  return (u + 0x7fff + ((u >>> 16) & 1)) >>> 16
+  return ((u + 0x7fff + ((u >>> 16) & 1)) | 0) >>> 16
 }
 
-const viewBits = (a: Float32Array): Uint32Array => new Uint32Array(a.buffer, a.byteOffset, a.length)
+const viewBits = (a: Float32Array): Int32Array => new Int32Array(a.buffer, a.byteOffset, a.length)
 
 /** f16 bits to f32, exact. */
 export function f16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
   const table = f16Table()
-  for (let i = 0; i < source.length; i++) out[i] = table[source[i]!]!
+  for (let i = 0, n = source.length; i < n; i++) out[i] = table[source[i]!]!
   return out
 }
 
 /** bf16 bits to f32, exact. */
 export function bf16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
   const to = viewBits(out)
-  for (let i = 0; i < source.length; i++) to[i] = source[i]! << 16
+  for (let i = 0, n = source.length; i < n; i++) to[i] = source[i]! << 16
   return out
 }
 
 /** f32 to f16 bits, halves to even. */
 export function f32ToF16(source: Float32Array, out: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const from = viewBits(source)
-  for (let i = 0; i < source.length; i++) out[i] = f16BitsOf(from[i]!)
+  for (let i = 0, n = source.length; i < n; i++) out[i] = f16BitsOf(from[i]!)
   return out
 }
 
 /** f32 to bf16 bits, halves to even. */
 export function f32ToBf16(source: Float32Array, out: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const from = viewBits(source)
-  for (let i = 0; i < source.length; i++) out[i] = bf16BitsOf(from[i]!)
+  for (let i = 0, n = source.length; i < n; i++) out[i] = bf16BitsOf(from[i]!)
   return out
 }
 
 function lookUp(source: Uint8Array, table: Float32Array): Float32Array {
   const out = new Float32Array(source.length)
-  for (let i = 0; i < source.length; i++) out[i] = table[source[i]!]!
+  for (let i = 0, n = source.length; i < n; i++) out[i] = table[source[i]!]!
   return out
 }
 

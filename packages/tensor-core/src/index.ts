@@ -3,7 +3,8 @@ export { gemmOn } from './backends/gemm.ts'
 export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
-export { type ColumnSolution, columnSolve, type WeightRows } from './column-solve.ts'
+export type { WeightRows } from './column-layout.ts'
+export { type ColumnSolution, columnSolve } from './column-solve.ts'
 export {
   blockEdges,
   type ColumnSolveOptions,
@@ -45,9 +46,12 @@ export {
 export { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
 export { createPool, type KernelRef, kernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
+export { type Eigen, symmetricEigen } from './linalg/eigen.ts'
 export { gemm, pooledGemm } from './linalg/gemm.ts'
 export { lowerFactorOfInverse, upperFactorOfInverse } from './linalg/inverse-factor.ts'
-export { block, identity, matrix, transpose as transposeMatrix } from './linalg/matrix.ts'
+export { identity, matrix, submatrix, transposed } from './linalg/matrix.ts'
+export { type Qr, qr } from './linalg/qr.ts'
+export { pseudoInverse, type Svd, svd } from './linalg/svd.ts'
 export { solveCholesky, solveLower, solveUpper } from './linalg/triangular.ts'
 export { toOnnx } from './onnx/lower.ts'
 export * from './ops/index.ts'

@@ -119,7 +119,7 @@ function round(args: BlockArgs, grid: Grid, { row, count }: Tile, i: number, kep
     const level = minimum
       ? (kept[r]! - zero) / scale + noFraction - noFraction
       : kept[r]! / scale + noFraction - noFraction + zero
-    const code = level > 0 ? (level < max ? level : max) : 0
+    const code = level > 0 ? Math.min(level, max) : 0
     codes[to + r] = code
     kept[r] = minimum ? scale * code + zero : scale * (code - zero)
   }

@@ -19,13 +19,16 @@ interface Waiting {
 /** Kernels work on shared buffers, so a worker's own heap holds little more than code. */
 const limits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
 
+/** A worker inherits the flags of its process (export conditions, loaders), but for the one that speaks of code given by `--eval`. */
+const inheritedFlags = (): string[] => process.execArgv.filter(flag => !flag.startsWith('--input-type'))
+
 /** Starts a worker thread. It keeps the process alive only while a job of it is awaited. */
 export function startWorker(): {
   run(kernel: KernelRef, args: unknown, start: number, end: number): Promise<unknown>
   close(): Promise<void>
 } {
   const file = import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js'
-  const worker = new Worker(new URL(file, import.meta.url), { resourceLimits: limits })
+  const worker = new Worker(new URL(file, import.meta.url), { resourceLimits: limits, execArgv: inheritedFlags() })
   worker.unref()
   const waiting = new Map<number, Waiting>()
   const failAll = (error: unknown) => {

@@ -1,5 +1,5 @@
 import type { Compute, Matrix } from '../compute.ts'
-import { block, matrix, subtractAt } from './matrix.ts'
+import { matrix, rowsOf, submatrix, subtractAt } from './matrix.ts'
 
 /** Columns factored by plain loops at a time; the rest of the work is products. */
 const panel = 64
@@ -33,8 +33,8 @@ export async function choleskyInPlace(a: Matrix, { gemm }: Pick<Compute, 'gemm'>
   for (let j = 0; j < n; j += panel) {
     const end = Math.min(n, j + panel)
     if (j > 0) {
-      const done = block(a, j, n, 0, j)
-      const update = await gemm(done, block(done, 0, end - j), { transB: true })
+      const done = submatrix(a, j, n, 0, j)
+      const update = await gemm(done, rowsOf(done, 0, end - j), { transB: true })
       subtractAt(a, update, j, j)
     }
     factorPanel(a, j, end)

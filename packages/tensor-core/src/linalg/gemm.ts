@@ -1,7 +1,7 @@
 import type { Gemm, Matrix } from '../compute.ts'
 import { gemmColumns } from '../kernels/gemm-columns.ts'
 import { kernelRef, type Pool } from '../kernels/pool.ts'
-import { matrix, transpose } from './matrix.ts'
+import { matrix, transposed } from './matrix.ts'
 
 /**
  * `C = op(A) op(B)` in f64 on one core: 4 × 4 results at a time in SIMD registers, from operands packed to fit the cache.
@@ -32,8 +32,8 @@ export const pooledGemm =
   }
 
 function operands(a: Matrix, b: Matrix, options: { transA?: boolean; transB?: boolean }) {
-  const left = options.transA ? transpose(a) : a
-  const right = options.transB ? transpose(b) : b
+  const left = options.transA ? transposed(a) : a
+  const right = options.transB ? transposed(b) : b
   if (left.cols !== right.rows)
     throw new RangeError(`gemm: [${left.rows}, ${left.cols}] times [${right.rows}, ${right.cols}]: inner sizes differ`)
   return { left, right }

@@ -1,6 +1,6 @@
 import type { Compute, Matrix } from '../compute.ts'
 import { choleskyInPlace } from './cholesky.ts'
-import { matrix, transpose } from './matrix.ts'
+import { matrix, transposed } from './matrix.ts'
 import { invertLowerInPlace } from './triangular.ts'
 
 /**
@@ -25,5 +25,5 @@ export async function upperFactorOfInverseInPlace(h: Matrix, compute: Pick<Compu
 
 /** Uᵀ of `upperFactorOfInverse`: row k holds what column k takes from each earlier column's error. */
 export async function lowerFactorOfInverse(h: Matrix, compute: Pick<Compute, 'gemm'>): Promise<Matrix> {
-  return transpose(await upperFactorOfInverse(h, compute))
+  return transposed(await upperFactorOfInverse(h, compute))
 }

@@ -7,13 +7,16 @@ export function matrix(rows: number, cols: number, data: Float64Array = new Floa
   return { rows, cols, data }
 }
 
-/** Copies the block of rows [r0, r1) and columns [c0, c1). Whole rows are a view, not a copy. */
-export function block(m: Matrix, r0: number, r1: number, c0 = 0, c1: number = m.cols): Matrix {
-  if (c0 === 0 && c1 === m.cols) return matrix(r1 - r0, m.cols, m.data.subarray(r0 * m.cols, r1 * m.cols))
+/** A copy of the rows [r0, r1) and columns [c0, c1). */
+export function submatrix(m: Matrix, r0: number, r1: number, c0 = 0, c1: number = m.cols): Matrix {
   const out = matrix(r1 - r0, c1 - c0)
   for (let r = r0; r < r1; r++) out.data.set(m.data.subarray(r * m.cols + c0, r * m.cols + c1), (r - r0) * out.cols)
   return out
 }
+
+/** The rows [r0, r1), not a copy. */
+export const rowsOf = (m: Matrix, r0: number, r1: number): Matrix =>
+  matrix(r1 - r0, m.cols, m.data.subarray(r0 * m.cols, r1 * m.cols))
 
 /** Subtracts `part` from `m` at (row, col), in place. */
 export function subtractAt(m: Matrix, part: Matrix, row: number, col: number): void {
@@ -23,8 +26,8 @@ export function subtractAt(m: Matrix, part: Matrix, row: number, col: number): v
   }
 }
 
-/** The transpose, in tiles so that neither side misses the cache on every element. */
-export function transpose(m: Matrix): Matrix {
+/** The transposed, in tiles so that neither side misses the cache on every element. */
+export function transposed(m: Matrix): Matrix {
   const out = matrix(m.cols, m.rows)
   const tile = 32
   for (let r0 = 0; r0 < m.rows; r0 += tile)

@@ -1,5 +1,5 @@
 import type { Compute, Matrix } from '../compute.ts'
-import { block, matrix, subtractAt, transpose } from './matrix.ts'
+import { matrix, rowsOf, submatrix, subtractAt, transposed } from './matrix.ts'
 
 /** Rows solved by plain loops at a time; the rest of the work is products. */
 const panel = 64
@@ -13,7 +13,7 @@ export async function solveLower(l: Matrix, b: Matrix, { gemm }: Pick<Compute, '
   const x = matrix(b.rows, b.cols, Float64Array.from(b.data))
   for (let i = 0; i < l.rows; i += panel) {
     const end = Math.min(l.rows, i + panel)
-    if (i > 0) subtractAt(x, await gemm(block(l, i, end, 0, i), block(x, 0, i)), i, 0)
+    if (i > 0) subtractAt(x, await gemm(submatrix(l, i, end, 0, i), rowsOf(x, 0, i)), i, 0)
     substitute(l, x, i, end)
   }
   return x
@@ -26,7 +26,7 @@ export async function solveUpper(u: Matrix, b: Matrix, compute: Pick<Compute, 'g
 
 /** X with A X = B, from the lower Cholesky factor of A. */
 export async function solveCholesky(l: Matrix, b: Matrix, compute: Pick<Compute, 'gemm'>): Promise<Matrix> {
-  return solveUpper(transpose(l), await solveLower(l, b, compute), compute)
+  return solveUpper(transposed(l), await solveLower(l, b, compute), compute)
 }
 
 /** The inverse of a lower triangular matrix, written over it. Row i of the inverse needs only rows above it. */
@@ -34,9 +34,9 @@ export async function invertLowerInPlace(l: Matrix, { gemm }: Pick<Compute, 'gem
   checkTriangle(l, l)
   for (let i = 0; i < l.rows; i += panel) {
     const end = Math.min(l.rows, i + panel)
-    const diagonal = block(l, i, end, i, end)
+    const diagonal = submatrix(l, i, end, i, end)
     if (i > 0) {
-      const update = await gemm(block(l, i, end, 0, i), block(l, 0, i, 0, i))
+      const update = await gemm(submatrix(l, i, end, 0, i), submatrix(l, 0, i, 0, i))
       for (let r = i; r < end; r++) l.data.fill(0, r * l.cols, r * l.cols + i)
       subtractAt(l, update, i, 0)
     }
@@ -56,7 +56,7 @@ function checkTriangle(l: Matrix, b: Matrix): void {
 }
 
 const substitute = (l: Matrix, x: Matrix, start: number, end: number): void =>
-  substituteBlock(block(l, start, end, start, end), x, start)
+  substituteBlock(submatrix(l, start, end, start, end), x, start)
 
 /** Forward substitution of rows start … of x with a small triangle; columns from `used` on are 0 and stay so. */
 function substituteBlock(t: Matrix, { data, cols }: Matrix, start: number, used: number = cols): void {
@@ -76,6 +76,6 @@ const reverseBoth = (m: Matrix): Matrix => matrix(m.rows, m.cols, Float64Array.f
 
 function reverseRows(m: Matrix): Matrix {
   const out = matrix(m.rows, m.cols)
-  for (let r = 0; r < m.rows; r++) out.data.set(block(m, r, r + 1).data, (m.rows - 1 - r) * m.cols)
+  for (let r = 0; r < m.rows; r++) out.data.set(rowsOf(m, r, r + 1).data, (m.rows - 1 - r) * m.cols)
   return out
 }
