@@ -77,6 +77,8 @@ class OrtWorker {
   }
 
   async close(): Promise<void> {
+    // A worker that is not referenced would let the process end before this promise settles.
+    this.#worker.ref()
     await this.#worker.terminate()
   }
 
