@@ -1,16 +1,5 @@
-import {
-  constant,
-  div,
-  type Graph,
-  graph,
-  mul,
-  type Node,
-  type Tensor,
-  type TensorF32,
-  tanh,
-  toF32,
-} from '@sinter/tensor-core'
-import { streamInput, type TracedBlock, traceBlock } from './block-graph.ts'
+import { constant, div, type Graph, graph, mul, type Node, type TensorF32, tanh, toF32 } from '@sinter/tensor-core'
+import { streamInput, traceBlock } from './block-graph.ts'
 import { type ModelConfig, readConfig } from './config.ts'
 import { embedTokens } from './embed.ts'
 import type { Family } from './families/family.ts'
@@ -18,7 +7,7 @@ import { familyOf } from './families/index.ts'
 import { createTrace } from './families/tracer.ts'
 import { textConfig } from './formats/config-fields.ts'
 import type { TensorSource } from './formats/source.ts'
-import { expectShape, type Layout, resolveLayout } from './layout.ts'
+import { expectShape, resolveLayout } from './layout.ts'
 import type { BlockGraph, Model } from './model.ts'
 import { ropeTables } from './rope.ts'
 import type { Tokenizer } from './tokenizer/tokenizer.ts'

@@ -29,13 +29,16 @@ export interface HostRun {
 export class OrtHost {
   readonly #ort: OrtModule
   readonly #options: InferenceSession.SessionOptions
+  readonly #fillsOutputs: boolean
   readonly #sessions = new Map<number, InferenceSession>()
   readonly #scratches = new Map<string, OrtTensor>()
   readonly #residents = new Map<number, OrtTensor>()
 
-  constructor(ort: OrtModule, options: InferenceSession.SessionOptions) {
+  /** @param fillsOutputs whether the runtime writes into output tensors that are handed to it; the web build does not */
+  constructor(ort: OrtModule, options: InferenceSession.SessionOptions, { fillsOutputs = true } = {}) {
     this.#ort = ort
     this.#options = options
+    this.#fillsOutputs = fillsOutputs
   }
 
   async compile(program: number, model: Uint8Array): Promise<void> {
@@ -51,7 +54,8 @@ export class OrtHost {
     for (const name of request.outputs) {
       const target = request.into[name]
       const sum = request.accumulate[name]
-      if (target !== undefined) fetches[outputName(name)] = this.#resident(target)
+      if (!this.#fillsOutputs) fetches[outputName(name)] = null
+      else if (target !== undefined) fetches[outputName(name)] = this.#resident(target)
       else fetches[outputName(name)] = sum === undefined ? null : this.#scratch(this.#resident(sum).dims)
     }
     const results = await session.run(feeds, fetches)
@@ -94,8 +98,9 @@ export class OrtHost {
       const value = results[outputName(name)] as OrtTensor
       const kept = request.keep[name]
       const sum = request.accumulate[name]
-      if (request.into[name] !== undefined) continue
-      if (sum !== undefined) addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
+      const target = request.into[name]
+      if (target !== undefined) this.#residents.set(target, value)
+      else if (sum !== undefined) addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
       else if (kept !== undefined) this.#residents.set(kept, value)
       else out[name] = fromOrt(value)
     }
