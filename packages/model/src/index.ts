@@ -1,6 +1,7 @@
 export { structureKey } from './block-graph.ts'
 export type { Activation, LayerConfig, ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
+export { SinterError, type SinterErrorCode } from './errors.ts'
 export type { Family, TensorNames } from './families/family.ts'
 export { families, familyOf } from './families/index.ts'
 export { assertFinite } from './finite.ts'
@@ -15,10 +16,30 @@ export {
 } from './formats/encodings.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf } from './formats/gguf.ts'
+export { configFromMetadata } from './formats/gguf-config.ts'
+export { type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
+export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
+export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout } from './formats/gguf-layout.ts'
+export { configToMetadata } from './formats/gguf-metadata.ts'
+export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
+export { ggufName, hfName } from './formats/gguf-names.ts'
+export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
+export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
+export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
 export * from './formats/gguf-value.ts'
 export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
+export { type Checkpoint, openCheckpoint } from './formats/hf-directory.ts'
+export {
+  copySideFiles,
+  createWeightsWriter,
+  DEFAULT_MAX_SHARD_BYTES,
+  type WeightsWriter,
+  writeConfig,
+  writeTokenizerFiles,
+} from './formats/hf-write.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
+export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
 export { parseSafetensorsHeader, type SafetensorsSpec, safetensorsHeaderLength } from './formats/safetensors-header.ts'

@@ -1,7 +1,16 @@
 import { f32, type TensorF32 } from '@sinter/tensor-core'
 import { type Config, numberField, optionalNumber } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import { type GgufMetadata, type GgufValue, ggufF32, ggufString, ggufU32, numberOf, stringOf } from './gguf-value.ts'
+import {
+  type GgufMetadata,
+  type GgufValue,
+  ggufF32,
+  ggufString,
+  ggufU32,
+  numberOf,
+  shortestF32,
+  stringOf,
+} from './gguf-value.ts'
 import { isObject } from './json-strict.ts'
 
 /** Rotary positions as a GGUF file holds them: keys, and tensors for the scalings that have no key. */
@@ -161,7 +170,7 @@ export function ropeFromGguf(
   if (freqs) return { ...base, rope_scaling: fitLlama3(freqs, theta, dims ?? freqs.data.length * 2, original) }
   if (long && short) {
     const attention = numberOf(key('scaling.attn_factor'))
-    const scaling = { type: 'longrope', long_factor: [...long.data], short_factor: [...short.data] }
+    const scaling = { type: 'longrope', long_factor: shortest(long), short_factor: shortest(short) }
     return {
       ...base,
       original_max_position_embeddings: original,
@@ -173,6 +182,8 @@ export function ropeFromGguf(
   if (type !== 'yarn') return { ...base, rope_scaling: { rope_type: 'linear', factor } }
   return { ...base, rope_scaling: yarnFromGguf(key, factor, original) }
 }
+
+const shortest = (t: TensorF32): number[] => [...t.data].map(shortestF32)
 
 function yarnFromGguf(
   key: (name: string) => GgufValue | undefined,

@@ -148,34 +148,43 @@ const roles: readonly (readonly [field: string, key: string])[] = [
 
 function specialTokens(input: TokenizerInput, tokens: readonly (string | undefined)[]): [string, GgufValue][] {
   const keys: [string, GgufValue][] = []
+  const around = tokensAround(input.tokenizerJson)
+  const implied: Readonly<Record<string, string | undefined>> = { bos_token: around?.before, eos_token: around?.after }
   for (const [field, key] of roles) {
-    const id = roleId(input, field, tokens)
+    // What the post-processor adds goes first: llama.cpp adds the token with the role, whatever another file calls it.
+    const id = indexOf(tokens, implied[field]) ?? roleId(input, field, tokens)
     if (id !== undefined) keys.push([key, ggufU32(id)])
   }
-  const [bos, eos] = addsAround(input)
+  const bos = around ? around.before !== undefined : input.tokenizerConfig?.add_bos_token === true
+  const eos = around ? around.after !== undefined : input.tokenizerConfig?.add_eos_token === true
   keys.push(['add_bos_token', ggufBool(bos)], ['add_eos_token', ggufBool(eos)])
   return keys
 }
 
+function indexOf(tokens: readonly (string | undefined)[], token: unknown): number | undefined {
+  const id = typeof token === 'string' ? tokens.indexOf(token) : -1
+  return id >= 0 ? id : undefined
+}
+
 function roleId(input: TokenizerInput, field: string, tokens: readonly (string | undefined)[]): number | undefined {
   const named = input.tokenizerConfig?.[field]
-  const text = isObject(named) ? named.content : named
-  const byName = typeof text === 'string' ? tokens.indexOf(text) : -1
-  if (byName >= 0) return byName
+  const byName = indexOf(tokens, isObject(named) ? named.content : named)
+  if (byName !== undefined) return byName
   const stored = input.config[`${field}_id`] ?? input.generationConfig?.[`${field}_id`]
   const id = Array.isArray(stored) ? stored[0] : stored
   return typeof id === 'number' && id >= 0 && id < tokens.length ? id : undefined
 }
 
-/** Whether the post-processor puts a token before a text, and one after it. */
-function addsAround({ tokenizerJson, tokenizerConfig }: TokenizerInput): readonly [bos: boolean, eos: boolean] {
-  const post = tokenizerJson.post_processor
+/** The tokens that the post-processor puts before and after a text; undefined when it does not say. */
+function tokensAround(json: Config): { readonly before?: string; readonly after?: string } | undefined {
+  const post = json.post_processor
   const all = isObject(post) && Array.isArray(post.processors) ? (post.processors as readonly unknown[]) : [post]
   const template = all.find(p => isObject(p) && p.type === 'TemplateProcessing')
-  if (isObject(template) && Array.isArray(template.single)) {
-    const isSpecial = (item: unknown): boolean => isObject(item) && 'SpecialToken' in item
-    const single = template.single as readonly unknown[]
-    return [isSpecial(single[0]), single.length > 1 && isSpecial(single.at(-1))]
-  }
-  return [tokenizerConfig?.add_bos_token === true, tokenizerConfig?.add_eos_token === true]
+  if (!isObject(template) || !Array.isArray(template.single)) return undefined
+  const single = template.single as readonly unknown[]
+  const special = (item: unknown): string | undefined =>
+    isObject(item) && isObject(item.SpecialToken) ? String(item.SpecialToken.id) : undefined
+  const before = special(single[0])
+  const after = single.length > 1 ? special(single.at(-1)) : undefined
+  return { ...(before !== undefined && { before }), ...(after !== undefined && { after }) }
 }

@@ -37,11 +37,21 @@ export const ggufF32 = (value: number): GgufValue => ({ type: 'f32', value })
 export const ggufBool = (value: boolean): GgufValue => ({ type: 'bool', value })
 export const ggufArray = (of: GgufScalarType, value: readonly GgufScalar[]): GgufValue => ({ type: 'array', of, value })
 
-/** A value as a number, if it is one. */
+/** A value as a number, if it is one. A 32-bit float comes back as the shortest decimal that means it: 1e-5, not 9.9999997e-6. */
 export function numberOf(value: GgufValue | undefined): number | undefined {
   if (value === undefined || value.type === 'array') return undefined
   if (typeof value.value === 'bigint') return Number(value.value)
-  return typeof value.value === 'number' ? value.value : undefined
+  if (typeof value.value !== 'number') return undefined
+  return value.type === 'f32' ? shortestF32(value.value) : value.value
+}
+
+/** The decimal with the fewest digits that rounds to the same 32-bit float. */
+export function shortestF32(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const candidate = Number(value.toPrecision(digits))
+    if (Math.fround(candidate) === Math.fround(value)) return candidate
+  }
+  return value
 }
 
 /** A value as a string, if it is one. */

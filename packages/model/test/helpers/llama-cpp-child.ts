@@ -1,0 +1,88 @@
+/**
+ * Opens GGUF files in llama.cpp and prints what it computes as JSON. It runs in a process of its own, because llama.cpp
+ * aborts on files it does not like. The first argument names a JSON file with an array of `ClientInput`.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp'
+
+export interface ClientInput {
+  readonly path: string
+  /** Rows of token ids: each row is one text. */
+  readonly ids: readonly (readonly number[])[]
+  /** Tokens to continue the first row with, most likely first. */
+  readonly greedy: number
+  /** Texts to tokenize; special tokens are recognised in them, none is put around them. */
+  readonly texts: readonly string[]
+  /** Where the logits go: f32, row-major, [rows, tokens, vocabulary]. */
+  readonly logitsTo?: string
+}
+
+export interface ClientOutput {
+  readonly architecture: string
+  readonly vocabSize: number
+  readonly greedy: readonly number[]
+  readonly tokenized: readonly (readonly number[])[]
+}
+
+async function evaluate(model: LlamaModel, { ids, greedy, logitsTo }: ClientInput): Promise<number[]> {
+  const longest = Math.max(1, ...ids.map(row => row.length))
+  const context = await model.createContext({
+    contextSize: longest + greedy + 8,
+    flashAttention: false,
+    experimentalKvCacheKeyType: 'F32',
+    experimentalKvCacheValueType: 'F32',
+    threads: 1,
+  })
+  const rows: Float32Array[] = []
+  const sequence = context.getSequence()
+  for (const row of logitsTo === undefined ? [] : ids) {
+    await sequence.clearHistory()
+    // Without topK 0, topP 1, minP 0 only the few tokens that survive sampling come back.
+    const options = { temperature: 1, topK: 0, topP: 1, minP: 0 }
+    const results = await sequence.controlledEvaluate(
+      row.map(id => [id as Token, { generateNext: { logits: true, options } }]),
+    )
+    for (const result of results) {
+      const logits = new Float32Array(vocabularyOf(model))
+      for (const [token, value] of result?.next.logits ?? []) logits[token] = value
+      rows.push(logits)
+    }
+  }
+  if (logitsTo !== undefined) writeFileSync(logitsTo, Buffer.concat(rows.map(r => new Uint8Array(r.buffer))))
+  const out: number[] = []
+  await sequence.clearHistory()
+  if (greedy > 0)
+    for await (const token of sequence.evaluate(ids[0] as Token[], { temperature: 0, yieldEogToken: true })) {
+      out.push(token)
+      if (out.length >= greedy) break
+    }
+  return out
+}
+
+const vocabularyOf = (model: LlamaModel): number =>
+  (model.fileInfo.metadata as unknown as Record<string, { vocab_size: number }>)[
+    model.fileInfo.metadata.general.architecture
+  ]!.vocab_size
+
+async function answer(llama: Llama, input: ClientInput): Promise<ClientOutput> {
+  const model = await llama.loadModel({ modelPath: input.path })
+  const output: ClientOutput = {
+    architecture: model.fileInfo.metadata.general.architecture,
+    vocabSize: vocabularyOf(model),
+    greedy: input.ids.length > 0 ? await evaluate(model, input) : [],
+    tokenized: input.texts.map(text => model.tokenize(text, true) as number[]),
+  }
+  await model.dispose()
+  return output
+}
+
+const inputs = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ClientInput[]
+const llama = await getLlama({
+  gpu: false,
+  build: 'never',
+  skipDownload: true,
+  progressLogs: false,
+  logLevel: LlamaLogLevel.error,
+})
+for (const input of inputs) console.log(`\n@@${JSON.stringify(await answer(llama, input))}`)
+await llama.dispose()

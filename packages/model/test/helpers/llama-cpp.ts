@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { ClientInput, ClientOutput } from './llama-cpp-child.ts'
+
+const run = promisify(execFile)
+const child = fileURLToPath(new URL('./llama-cpp-child.ts', import.meta.url))
+
+/** A file, and what is asked of it. */
+export type Question = Pick<ClientInput, 'path' | 'ids'> & Partial<Pick<ClientInput, 'greedy' | 'texts'>>
+/** `logits` is f32 [rows, tokens, vocabulary], flat. */
+export type Answer = ClientOutput & { readonly logits: Float32Array }
+
+/** What llama.cpp makes of files, all in one process: starting it takes longer than asking. Rejects when it aborts. */
+export async function askLlamaCpp(questions: readonly Question[]): Promise<readonly Answer[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'llama-cpp-'))
+  try {
+    const inputs = questions.map((question, i): ClientInput => {
+      return { greedy: 0, texts: [], ...question, logitsTo: join(folder, String(i)) }
+    })
+    await writeFile(join(folder, 'questions'), JSON.stringify(inputs))
+    const { stdout } = await run(process.execPath, [child, join(folder, 'questions')], { maxBuffer: 2 ** 26 })
+    const lines = stdout.split('\n').filter(text => text.startsWith('@@'))
+    return await Promise.all(
+      inputs.map(async (input, i) => {
+        const bytes = input.ids.length > 0 ? await readFile(input.logitsTo!) : new Uint8Array(0)
+        const logits = new Float32Array(Uint8Array.from(bytes).buffer)
+        return { ...(JSON.parse(lines[i]!.slice(2)) as ClientOutput), logits }
+      }),
+    )
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
