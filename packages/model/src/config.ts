@@ -138,7 +138,7 @@ function readLayer(raw: RawConfig, family: Family, headDim: number, index: numbe
       'schema',
       `config.json: layer_types has ${listed.length} entries for ${raw.num_hidden_layers} layers`,
     )
-  const windowed = raw.sliding_window && family.windowed?.(raw, index)
+  const windowed = raw.sliding_window != null && family.windowed?.(raw, index) === true
   return {
     ...(windowed && { window: raw.sliding_window! }),
     rope: family.rotary === false ? 'none' : 'full',

@@ -9,6 +9,7 @@ import {
 } from '@sinter/tensor-core'
 import { structureKey } from './block-graph.ts'
 import { logitsGraph } from './head.ts'
+import { createKvCache, emptyPast, type KvCache } from './kv-cache.ts'
 import type { BlockGraph, Model } from './model.ts'
 import { createPrograms, type Programs } from './programs.ts'
 import { releaseAll, uploadAll } from './residents.ts'
@@ -111,7 +112,7 @@ async function* run(
   const { tokens, seed = 0, stopIds = model.config.eosIds, signal } = options
   const rng = createRng(seed)
   const ids = [...prompt]
-  const cache = createCache(stages.length)
+  const cache = createKvCache(stages.length)
   try {
     for (let made = 0; made < tokens; made++) {
       signal?.throwIfAborted()
@@ -130,32 +131,12 @@ async function* run(
 const outgrown = ({ config: { rope } }: Model, before: number, after: number): boolean =>
   rope !== undefined && before > 0 && ropeSwitches(rope, before, after)
 
-/** Keys and values of every block for the first `length` positions. */
-interface Cache {
-  length: number
-  readonly layers: (readonly [k: Resident, v: Resident] | undefined)[]
-  clear(): void
-}
-
-function createCache(blocks: number): Cache {
-  const layers: Cache['layers'] = new Array(blocks).fill(undefined)
-  return {
-    length: 0,
-    layers,
-    clear() {
-      for (const pair of layers) for (const resident of pair ?? []) resident.release()
-      layers.fill(undefined)
-      this.length = 0
-    },
-  }
-}
-
 /** Logits `[vocabulary]` after the last of `ids`; what the cache lacks goes through the blocks. */
 async function nextLogits(
   model: Model,
   stages: readonly Stage[],
   head: Head,
-  cache: Cache,
+  cache: KvCache,
   ids: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
@@ -174,7 +155,7 @@ async function nextLogits(
 async function advance(
   model: Model,
   stages: readonly Stage[],
-  cache: Cache,
+  cache: KvCache,
   ids: readonly number[],
   total: number,
 ): Promise<TensorF32> {
@@ -195,7 +176,7 @@ async function advance(
 async function throughBlock(
   model: Model,
   { block, program, weights }: Stage,
-  cache: Cache,
+  cache: KvCache,
   index: number,
   x: Tensor | Resident,
   total: number,
@@ -211,9 +192,4 @@ async function throughBlock(
   })
   cache.layers[index] = [results['present.k'] as Resident, results['present.v'] as Resident]
   return results.y as Resident
-}
-
-function emptyPast({ config: { kvHeads, headDim } }: Model): readonly [TensorF32, TensorF32] {
-  const nothing: TensorF32 = { dtype: 'f32', shape: [1, 0, kvHeads * headDim], data: new Float32Array(0) }
-  return [nothing, nothing]
 }

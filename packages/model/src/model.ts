@@ -75,7 +75,10 @@ export interface HiddenBatch {
 
 export interface ForwardOptions {
   readonly backend: Backend
-  /** Called with the hidden states after every block (0: what enters the first). */
+  /**
+   * Called with the hidden states after every block (0: what enters the first). The next block writes into their buffers:
+   * read what you need before you return.
+   */
   readonly onHidden?: (block: number, batches: readonly HiddenBatch[]) => Promise<void> | void
   readonly signal?: AbortSignal
   readonly onBlock?: (done: number, total: number) => void

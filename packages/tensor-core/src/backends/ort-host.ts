@@ -35,7 +35,11 @@ export class OrtHost {
   readonly #residents = new Map<number, OrtTensor>()
 
   /** @param fillsOutputs whether the runtime writes into output tensors that are handed to it; the web build does not */
-  constructor(ort: OrtModule, options: InferenceSession.SessionOptions, { fillsOutputs = true } = {}) {
+  constructor(
+    ort: OrtModule,
+    options: InferenceSession.SessionOptions,
+    { fillsOutputs = true }: { fillsOutputs?: boolean } = {},
+  ) {
     this.#ort = ort
     this.#options = options
     this.#fillsOutputs = fillsOutputs
