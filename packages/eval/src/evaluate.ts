@@ -60,9 +60,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 
 function tokenIds({ model, text, ids }: EvaluateOptions, protocol: Protocol): ArrayLike<number> {
   if ((text === undefined) === (ids === undefined))
-    throw new TypeError(
-      'evaluate: expected either a text or token ids, got ' + (text === undefined ? 'neither' : 'both'),
-    )
+    throw new TypeError(`evaluate: expected either a text or token ids, got ${text === undefined ? 'neither' : 'both'}`)
   if (ids) return ids
   if (!model.tokenizer)
     throw new TypeError(`${model.path} has no tokenizer: put its tokenizer.json beside it, or give token ids`)
