@@ -1,5 +1,5 @@
 import { type Compute, type Grid, matrix, type TensorF32 } from '@sinter/tensor-core'
-import { fakeQuantize } from './fake-quantize.ts'
+import { fitRun, roundToLevels } from './fake-quantize.ts'
 
 /** Ratios 0, 1/20 … 19/20: 0 leaves the weights alone, so the best is never worse than plain rounding. */
 export const awqRatios = (count = 20): readonly number[] => Array.from({ length: count }, (_, i) => i / count)
@@ -23,9 +23,24 @@ export function awqScales(meanAbs: Float64Array, ratio: number): Float64Array {
 /** What the model would compute with after scaling, rounding and scaling back: `round(W·s)/s`, f32 `[out, in]`. */
 export function roundedAtScale(weight: TensorF32, scales: Float64Array, groupSize: number, grid: Grid): TensorF32 {
   const cols = scales.length
-  const values = Float64Array.from(weight.data, (w, k) => w * scales[k % cols]!)
-  fakeQuantize(values, cols, groupSize, grid)
-  return { ...weight, data: Float32Array.from(values, (v, k) => v / scales[k % cols]!) }
+  const out = new Float32Array(weight.data.length)
+  const runs = groupRuns(cols, groupSize)
+  for (let row = 0; row < out.length; row += cols)
+    for (const { from, run } of runs) {
+      for (let k = 0; k < run.length; k++) run[k] = weight.data[row + from + k]! * scales[from + k]!
+      roundToLevels(run, fitRun(run, grid), grid)
+      for (let k = 0; k < run.length; k++) out[row + from + k] = run[k]! / scales[from + k]!
+    }
+  return { ...weight, data: out }
+}
+
+/** A buffer for each group of a row. */
+function groupRuns(cols: number, groupSize: number): { readonly from: number; readonly run: Float64Array }[] {
+  const count = Math.ceil(cols / groupSize)
+  return Array.from({ length: count }, (_, g) => {
+    const from = g * groupSize
+    return { from, run: new Float64Array(Math.min(groupSize, cols - from)) }
+  })
 }
 
 /** `Σ_layers tr(ΔW G ΔWᵀ)`: the summed squared error of the linears' outputs over all calibration tokens. */

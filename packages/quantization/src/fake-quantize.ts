@@ -1,13 +1,29 @@
-import { codeOf, fitGrid, type Grid, levelOf } from '@sinter/tensor-core'
+import { type FittedGrid, fitGrid, type Grid, gridFromRange, maxCode } from '@sinter/tensor-core'
 
-/** Rounds `[rows, cols]` values to their groups' grids, in place and in f64: what a search tries many times. */
-export function fakeQuantize(values: Float64Array, cols: number, groupSize: number, grid: Grid): void {
-  for (let row = 0; row < values.length; row += cols)
-    for (let from = row; from < row + cols; from += groupSize)
-      roundGroup(values, from, Math.min(groupSize, row + cols - from), grid)
+/** Adding and taking away 1.5·2⁵² rounds half to even. */
+const noFraction = 6755399441055744
+
+/** The grid of a run of f64 values: `fitGrid`, but one plain pass when the range is all of them. */
+export function fitRun(run: Float64Array, grid: Grid): FittedGrid {
+  if (grid.range !== 'minmax') return fitGrid(run, grid)
+  let lo = Number.POSITIVE_INFINITY
+  let hi = Number.NEGATIVE_INFINITY
+  for (let k = 0; k < run.length; k++) {
+    const value = run[k]!
+    if (value < lo) lo = value
+    if (value > hi) hi = value
+  }
+  return gridFromRange(lo, hi, grid)
 }
 
-function roundGroup(values: Float64Array, from: number, count: number, grid: Grid): void {
-  const fitted = fitGrid(values, grid, from, count)
-  for (let k = from; k < from + count; k++) values[k] = levelOf(codeOf(values[k]!, fitted, grid), fitted, grid)
+/** Replaces values by the nearest level of a fitted grid, in f64: what searches do many times over. */
+export function roundToLevels(run: Float64Array, { scale, zero }: FittedGrid, grid: Grid): void {
+  const isMin = grid.zero === 'min'
+  const offset = isMin ? zero : 0
+  const least = isMin ? 0 : -zero
+  const most = least + maxCode(grid)
+  for (let k = 0; k < run.length; k++) {
+    const level = (run[k]! - offset) / scale + noFraction - noFraction
+    run[k] = scale * Math.max(least, Math.min(most, level)) + offset
+  }
 }

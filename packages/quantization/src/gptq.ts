@@ -14,7 +14,7 @@ import {
   type Weight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
-import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields } from './options.ts'
+import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { solvedWeight } from './solved-weight.ts'
 
 export interface GptqOptions extends GridOptions {
@@ -69,9 +69,8 @@ export async function gptq(
 function quantizeOptions(options: GptqOptions): QuantizeOptions & { readonly zero: 'integer' | 'min' } {
   const { bits, groupSize, symmetric, symmetricRange, scaleDType, groups, range, weighted } = options
   const zero = symmetric ? 'integer' : options.zero
-  // GPTQ's own search: |e|^2.4 over 80 ranges. Weighted by the Hessian, |e|² is the loss itself, and ranges below 0.65 of
-  // the whole never win at 4 bits.
-  const search = weighted ? { norm: 2, grid: 40, steps: bits < 4 ? 28 : 15 } : {}
+  // Unweighted it is GPTQ's own search, |e|^2.4 over 80 ranges. Weighted by the Hessian, |e|² is the loss itself.
+  const search = weighted ? leastSquares(options) : {}
   return { bits, groupSize, symmetric, symmetricRange, zero, scaleDType, groups, range, weighted, ...search }
 }
 

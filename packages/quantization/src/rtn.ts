@@ -2,7 +2,7 @@ import { assertFinite, type WeightMethod } from '@sinter/model'
 import { type Grid, type QuantizedWeight, resolveGrid, type TensorF32, type Weight } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { gridArrays, roundRun, toWeight } from './grid-arrays.ts'
-import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields } from './options.ts'
+import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
 
 export interface RtnOptions extends GridOptions, RangeRule {}
@@ -20,6 +20,7 @@ export function gridOf(options: RtnOptions): Grid {
     zero,
     scaleDType,
     range: options.range === 'mse' ? 'mse' : 'minmax',
+    ...leastSquares(options),
   })
 }
 
