@@ -1,12 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  type Backend,
   castTo,
   decodeWeight,
   denseWeight,
   encodeWeight,
   graph,
   input,
+  ortNodeBackend,
   packBits,
   permutedWeight,
   quantizedWeight,
@@ -142,25 +144,31 @@ test('bits are what the parts take, but for the last byte of each', () => {
   )
 })
 
-test('the emitted graph computes x Wᵀ', async () => {
-  await fc.assert(
-    fc.asyncProperty(anyWeight, fc.integer({ min: 1, max: 3 }), async (weight, tokens) => {
-      const [rows, cols] = weight.shape
-      const x = Float32Array.from({ length: tokens * cols }, (_, k) => ((k * 7) % 5) - 2)
-      const y = weight.emit(input('x', 'f32', [tokens, cols]), 'w')
-      const program = await referenceBackend().compile(graph({ y }))
-      const result = await program.run({ x: { dtype: 'f32', shape: [tokens, cols], data: x }, ...weight.inputs('w') })
-      const got = (await toTensor(result.y!)).data as Float32Array
-      const w = weight.dense().data
-      for (let t = 0; t < tokens; t++)
-        for (let o = 0; o < rows; o++) {
-          let sum = 0
-          for (let i = 0; i < cols; i++) sum += x[t * cols + i]! * w[o * cols + i]!
-          expect(Math.abs(got[t * rows + o]! - sum)).toBeLessThan(1e-5 * (1 + Math.abs(sum)))
-        }
-    }),
-    { numRuns: 150 },
-  )
+/** Runs what the weight emits on a few tokens, and holds it against its dense matrix in f64. */
+async function checkEmitted(backend: Backend, weight: Weight, tokens: number): Promise<void> {
+  const [rows, cols] = weight.shape
+  const x = Float32Array.from({ length: tokens * cols }, (_, k) => ((k * 7) % 5) - 2)
+  const y = weight.emit(input('x', 'f32', [tokens, cols]), 'w')
+  const program = await backend.compile(graph({ y }))
+  const result = await program.run({ x: { dtype: 'f32', shape: [tokens, cols], data: x }, ...weight.inputs('w') })
+  const got = (await toTensor(result.y!)).data as Float32Array
+  await program.close()
+  const w = weight.dense().data
+  for (let t = 0; t < tokens; t++)
+    for (let o = 0; o < rows; o++) {
+      let sum = 0
+      for (let i = 0; i < cols; i++) sum += x[t * cols + i]! * w[o * cols + i]!
+      expect(Math.abs(got[t * rows + o]! - sum)).toBeLessThan(1e-5 * (1 + Math.abs(sum)))
+    }
+}
+
+test('the emitted graph computes x Wᵀ, on the interpreter and on ONNX Runtime', async () => {
+  const ort = ortNodeBackend({ threads: 1, device: 'cpu' })
+  const tokens = fc.integer({ min: 1, max: 3 })
+  const check = (backend: Backend) => fc.asyncProperty(anyWeight, tokens, (w, t) => checkEmitted(backend, w, t))
+  await fc.assert(check(referenceBackend()), { numRuns: 150 })
+  await fc.assert(check(ort), { numRuns: 40 })
+  await ort.close()
 })
 
 test('packing is a dense little-endian stream', () => {
