@@ -7,6 +7,7 @@ export { awqRatios, awqScales, gramLoss, roundedAtScale } from './awq-scales.ts'
 export { foldScales } from './fold.ts'
 export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
 export { type GridOptions, gridBits } from './options.ts'
+export { type GptqTensors, packAlongColumns, packAlongRows, packAwq, packGptq } from './pack.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
 
