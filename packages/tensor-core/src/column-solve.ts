@@ -3,7 +3,9 @@ import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-sol
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
 import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
-import { kernelRef } from './kernels/pool.ts'
+import { kernelRef, type Pool } from './kernels/pool.ts'
+import { borrow, type Loan } from './kernels/shared-memory.ts'
+import { accumulate, viewOf } from './linalg/gemm.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
 
@@ -59,18 +61,27 @@ export async function columnSolve(
   const prepared = hessian instanceof Float64Array ? await prepareHessian(hessian, width, options, compute) : hessian
   if (prepared.width !== width)
     throw new RangeError(`columnSolve: weight has ${width} inputs, Hessian ${prepared.width}`)
-  const state = createState(parts, rows, prepared, plan, compute.pool.threads > 1)
-  if (plan.grid && plan.groups === 'static')
-    await compute.pool.rows(fitStaticGroups, rows, { ...state, positionOf: inverseOf(prepared.order) })
+  const loan = borrow(compute.pool)
+  try {
+    const state = createState(parts, rows, prepared, plan, loan, compute.pool)
+    await solve(state, plan, inverseOf(prepared.order), compute)
+    return collect(state, prepared, plan, compute.pool)
+  } finally {
+    loan.end()
+  }
+}
+
+async function solve(state: State, plan: SolvePlan, positionOf: Int32Array, { pool, signal }: Compute): Promise<void> {
+  const { rows, width } = state
+  if (plan.grid && plan.groups === 'static') await pool.rows(fitStaticGroups, rows, { ...state, positionOf })
   for (let b = 0; b + 1 < plan.edges.length; b++) {
-    compute.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     const start = plan.edges[b]!
     const end = plan.edges[b + 1]!
-    await bringUpToDate(state, start, neededColumns(plan, start, end, width), compute)
+    await bringUpToDate(state, start, neededColumns(plan, start, end, width), pool)
     if (plan.sparse && 'sparsity' in plan.sparse) maskBlock(state, start, end, plan.sparse)
-    await compute.pool.rows(solveBlock, rows, blockArgs(state, start, end))
+    await pool.rows(solveBlock, rows, blockArgs(state, start, end))
   }
-  return collect(state, prepared, plan)
 }
 
 function sizeOfRows(parts: readonly WeightRows[]): { rows: number; width: number } {
@@ -96,10 +107,9 @@ function createState(
   rows: number,
   { width, order, lower, dead }: PreparedHessian,
   plan: SolvePlan,
-  shared: boolean,
+  { floats, bytes }: Loan,
+  pool: Pool,
 ): State {
-  const bytes = (count: number) => (shared ? new SharedArrayBuffer(count) : new ArrayBuffer(count))
-  const floats = (count: number) => new Float64Array(bytes(count * 8))
   const groupCount = plan.grid ? Math.ceil(width / plan.groupSize) : 0
   const weights = floats(width * rows)
   spread(parts, order, dead, weights, rows)
@@ -107,7 +117,7 @@ function createState(
     rows,
     width,
     weights,
-    lower,
+    lower: pool.threads === 1 ? lower : copyInto(floats(lower.length), lower),
     errors: floats(width * rows),
     loss: floats(rows),
     grid: plan.grid,
@@ -119,8 +129,8 @@ function createState(
     ),
     scales: floats(groupCount * rows),
     zeros: floats(groupCount * rows),
-    codes: new Uint8Array(bytes(plan.grid ? width * rows : 0)),
-    mask: new Uint8Array(bytes(plan.sparse ? width * rows : 0)),
+    codes: bytes(plan.grid ? width * rows : 0),
+    mask: bytes(plan.sparse ? width * rows : 0),
     pattern: plan.sparse && 'of' in plan.sparse ? plan.sparse : undefined,
     applied: new Int32Array(width),
     groupCount,
@@ -132,19 +142,22 @@ function neededColumns({ grid, groups, groupSize }: SolvePlan, start: number, en
   return grid && groups === 'live' && start % groupSize === 0 ? Math.min(width, Math.max(end, start + groupSize)) : end
 }
 
+function copyInto(to: Float64Array, from: Float64Array): Float64Array {
+  to.set(from)
+  return to
+}
+
 /** W[:, start:end] −= E[:, :start] U[:start, start:end], for what has not been taken in before. One product. */
-async function bringUpToDate(state: State, start: number, end: number, { gemm }: Compute): Promise<void> {
+async function bringUpToDate(state: State, start: number, end: number, pool: Pool): Promise<void> {
   const { applied, rows, width, lower, errors, weights } = state
   for (let from = start; from < end; ) {
     const done = applied[from]!
     let to = from + 1
     while (to < end && applied[to] === done) to++
     if (done < start) {
-      const factors = matrix(to - from, start - done)
-      for (let k = from; k < to; k++)
-        factors.data.set(lower.subarray(k * width + done, k * width + start), (k - from) * factors.cols)
-      const update = await gemm(factors, matrix(start - done, rows, errors.subarray(done * rows, start * rows)))
-      for (let i = 0, at = from * rows; i < update.data.length; i++) weights[at + i]! -= update.data[i]!
+      const columns = viewOf(matrix(width, rows, weights), from, to)
+      const factors = viewOf(matrix(width, width, lower), from, to, done, start)
+      await accumulate(columns, factors, viewOf(matrix(width, rows, errors), done, start), pool, { sign: -1 })
       applied.fill(start, from, to)
     }
     from = to
@@ -178,12 +191,17 @@ const blockArgs = ({ applied: _, groupCount: __, ...shared }: State, start: numb
   end,
 })
 
-function collect(state: State, hessian: PreparedHessian, { sparse, grid, groupSize }: SolvePlan): ColumnSolution {
-  const { rows, width, weights, loss, groupCount } = state
+function collect(
+  state: State,
+  hessian: PreparedHessian,
+  { sparse, grid, groupSize }: SolvePlan,
+  pool: Pool,
+): ColumnSolution {
+  const { rows, width, weights, groupCount } = state
   const position = inverseOf(hessian.order)
-  // The errors are no longer wanted: their memory takes the result.
-  const weight = gather(weights, position, rows, state.errors)
-  const solution = { rows, cols: width, weight, loss, hessian }
+  // The errors are no longer wanted: where their memory was not lent, it takes the result.
+  const weight = gather(weights, position, rows, pool.threads === 1 ? state.errors : new Float64Array(rows * width))
+  const solution = { rows, cols: width, weight, loss: Float64Array.from(state.loss), hessian }
   return {
     ...solution,
     ...(sparse && { mask: gather(state.mask, position, rows, new Uint8Array(rows * width)) }),

@@ -1,12 +1,16 @@
 import type { Compute } from './compute.ts'
 import { createPool } from './kernels/pool.ts'
-import { gemm, pooledGemm } from './linalg/gemm.ts'
+import { gemm } from './linalg/gemm.ts'
 
 /** One thread. What every numeric function can run on without a backend. */
-export const defaultCompute = (): Compute => ({ gemm, pool: createPool({ threads: 1 }) })
+export const defaultCompute = (): Compute => createCompute()
 
-/** Compute over `threads` threads of this machine, this one among them. Results do not depend on how many. Close its pool at the end. */
-export function createCompute({ threads = 1, signal }: { threads?: number; signal?: AbortSignal } = {}): Compute {
-  const pool = createPool({ threads })
-  return { gemm: pooledGemm(pool), pool, signal }
-}
+/**
+ * Compute over `threads` threads of this machine, this one among them. Results do not depend on how many. Close its pool at
+ * the end.
+ */
+export const createCompute = ({ threads = 1, signal }: { threads?: number; signal?: AbortSignal } = {}): Compute => ({
+  gemm,
+  pool: createPool({ threads }),
+  signal,
+})

@@ -1,4 +1,5 @@
 import type { Compute, Matrix } from './compute.ts'
+import { borrow, isShared } from './kernels/shared-memory.ts'
 import { NotPositiveDefiniteError } from './linalg/cholesky.ts'
 import { upperFactorOfInverseInPlace } from './linalg/inverse-factor.ts'
 import { matrix } from './linalg/matrix.ts'
@@ -20,7 +21,7 @@ export interface PreparedHessian {
   readonly width: number
   /** Position → original column. */
   readonly order: Int32Array
-  /** Uᵀ [d, d] with H_damped⁻¹ = Uᵀ U, U upper, in solving order. Shared memory when the pool has workers. */
+  /** Uᵀ [d, d] with H_damped⁻¹ = Uᵀ U, U upper, in solving order. */
   readonly lower: Float64Array
   /** Marks, by original column, the inputs that were always zero (H_jj = 0). */
   readonly dead: Uint8Array
@@ -48,15 +49,28 @@ export async function prepareHessian(
   const { diagonal, dead } = diagonalOf(hessian, width, compatible)
   const order = options.order ? checkOrder(options.order, width) : orderOf(diagonal, actOrder)
   const mean = diagonal.reduce((sum, h) => sum + h, 0) / width
-  for (let rescues = 0, share = damping; ; rescues++, share = share > 0 ? share * 10 : 0.01) {
-    compute.signal?.throwIfAborted()
-    const h = permuted(hessian, diagonal, order, share * mean)
-    try {
-      await upperFactorOfInverseInPlace(h, compute)
-      return { width, order, lower: transposeInto(h, compute.pool.threads > 1), dead, damping: share, rescues }
-    } catch (error) {
-      if (!(error instanceof NotPositiveDefiniteError) || rescues >= mostRescues) throw error
+  const loan = borrow(compute.pool)
+  try {
+    const h = matrix(width, width, loan.floats(width * width))
+    for (let rescues = 0, share = damping; ; rescues++, share = share > 0 ? share * 10 : 0.01) {
+      compute.signal?.throwIfAborted()
+      permute(hessian, diagonal, order, share * mean, h)
+      if (await factored(h, compute, rescues < mostRescues))
+        return { width, order, lower: transposedInto(h, isShared(h.data)), dead, damping: share, rescues }
     }
+  } finally {
+    loan.end()
+  }
+}
+
+/** Whether the factorization went through; when it did not and may not be tried again, its error. */
+async function factored(h: Matrix, compute: Compute, again: boolean): Promise<boolean> {
+  try {
+    await upperFactorOfInverseInPlace(h, compute)
+    return true
+  } catch (error) {
+    if (again && error instanceof NotPositiveDefiniteError) return false
+    throw error
   }
 }
 
@@ -88,20 +102,18 @@ function checkOrder(order: Int32Array, width: number): Int32Array {
   return order
 }
 
-function permuted(hessian: Float64Array, diagonal: Float64Array, order: Int32Array, added: number): Matrix {
+function permute(hessian: Float64Array, diagonal: Float64Array, order: Int32Array, added: number, to: Matrix): void {
   const width = order.length
-  const out = matrix(width, width)
   for (let r = 0; r < width; r++) {
     const from = order[r]! * width
-    for (let c = 0; c < width; c++) out.data[r * width + c] = hessian[from + order[c]!]!
-    out.data[r * width + r] = diagonal[order[r]!]! + added
+    for (let c = 0; c < width; c++) to.data[r * width + c] = hessian[from + order[c]!]!
+    to.data[r * width + r] = diagonal[order[r]!]! + added
   }
-  return out
 }
 
-/** Uᵀ; in place where memory need not be shared. */
-function transposeInto({ data, rows: n }: Matrix, shared: boolean): Float64Array {
-  const to = shared ? new Float64Array(new SharedArrayBuffer(data.byteLength)) : data
+/** Uᵀ; in place unless the memory was only lent. */
+function transposedInto({ data, rows: n }: Matrix, lent: boolean): Float64Array {
+  const to = lent ? new Float64Array(data.length) : data
   for (let r = 0; r < n; r++)
     for (let c = r; c < n; c++) {
       const upper = data[r * n + c]!

@@ -47,7 +47,7 @@ export { type HessianOptions, type PreparedHessian, prepareHessian } from './hes
 export { createPool, type KernelRef, kernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
 export { type Eigen, symmetricEigen } from './linalg/eigen.ts'
-export { gemm, pooledGemm } from './linalg/gemm.ts'
+export { gemm } from './linalg/gemm.ts'
 export { lowerFactorOfInverse, upperFactorOfInverse } from './linalg/inverse-factor.ts'
 export { identity, matrix, submatrix, transposed } from './linalg/matrix.ts'
 export { type Qr, qr } from './linalg/qr.ts'

@@ -77,7 +77,7 @@ describe('gemm', () => {
   })
 
   test('sizes that do not fit are refused', async () => {
-    await expect(gemm(random(2, 3), random(2, 3))).rejects.toThrow('[2, 3] times [2, 3]: inner sizes differ')
+    await expect(gemm(random(2, 3), random(2, 3))).rejects.toThrow('inner sizes of [2, 3] and [2, 3] differ')
   })
 })
 

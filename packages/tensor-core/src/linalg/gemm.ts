@@ -1,48 +1,55 @@
 import type { Gemm, Matrix } from '../compute.ts'
-import { gemmColumns } from '../kernels/gemm-columns.ts'
 import { kernelRef, type Pool } from '../kernels/pool.ts'
+import { addProduct, type ProductArgs, type View } from '../kernels/product.ts'
+import { isShared } from '../kernels/shared-memory.ts'
 import { matrix, transposed } from './matrix.ts'
 
+/** The rows [r0, r1) and columns [c0, c1) of a matrix, in place. */
+export const viewOf = (m: Matrix, r0 = 0, r1: number = m.rows, c0 = 0, c1: number = m.cols): View => ({
+  data: m.data,
+  offset: r0 * m.cols + c0,
+  stride: m.cols,
+  rows: r1 - r0,
+  cols: c1 - c0,
+})
+
 /**
- * `C = op(A) op(B)` in f64 on one core: 4 × 4 results at a time in SIMD registers, from operands packed to fit the cache.
- * Every element is summed in the order of the inner index, in runs of 256, whatever the outer sizes.
+ * `C = op(A) op(B)` in f64 on one core, by WebAssembly SIMD.
  * @throws RangeError when the inner sizes disagree
  */
-export const gemm: Gemm = async (a, b, options = {}) => {
-  const { left, right } = operands(a, b, options)
-  const c = matrix(left.rows, right.cols)
-  gemmColumns({ a: left, b: right, c }, 0, Math.ceil(right.cols / 4))
+export const gemm: Gemm = async (a, b, { transA = false, transB = false } = {}) => {
+  const left = transA ? transposed(a) : a
+  const inner = transB ? b.cols : b.rows
+  if (left.cols !== inner)
+    throw new RangeError(
+      `gemm: inner sizes of [${left.rows}, ${left.cols}] and [${inner}, ${transB ? b.rows : b.cols}] differ`,
+    )
+  const c = matrix(left.rows, transB ? b.rows : b.cols)
+  await accumulate(viewOf(c), viewOf(left), viewOf(b), undefined, { transB })
   return c
 }
 
 /** Multiply-adds below which waking other threads costs more than it gives: about 0.2 ms of one core. */
 const worthSharing = 1e6
 
-const columns = kernelRef(import.meta.url, '../kernels/gemm-columns', 'gemmColumns')
+const kernel = kernelRef(import.meta.url, '../kernels/product', 'addProduct')
 
-/** `gemm` shared over the threads of a pool by columns; equal to the bit, whatever the number of threads. */
-export const pooledGemm =
-  (pool: Pool): Gemm =>
-  async (a, b, options = {}) => {
-    const { left, right } = operands(a, b, options)
-    if (pool.threads === 1 || left.rows * left.cols * right.cols < worthSharing) return gemm(left, right)
-    const c = matrix(left.rows, right.cols, new Float64Array(new SharedArrayBuffer(left.rows * right.cols * 8)))
-    await pool.rows(columns, Math.ceil(right.cols / 4), { a: toShared(left), b: toShared(right), c })
-    return c
-  }
-
-function operands(a: Matrix, b: Matrix, options: { transA?: boolean; transB?: boolean }) {
-  const left = options.transA ? transposed(a) : a
-  const right = options.transB ? transposed(b) : b
-  if (left.cols !== right.rows)
-    throw new RangeError(`gemm: [${left.rows}, ${left.cols}] times [${right.rows}, ${right.cols}]: inner sizes differ`)
-  return { left, right }
-}
-
-/** Other threads would otherwise be sent a copy of the whole buffer behind the numbers. */
-function toShared(m: Matrix): Matrix {
-  if (m.data.buffer instanceof SharedArrayBuffer) return m
-  const data = new Float64Array(new SharedArrayBuffer(m.data.byteLength))
-  data.set(m.data)
-  return { ...m, data }
+/**
+ * `C += sign · A op(B)` in place, over the threads of a pool when all three lie in shared memory. Equal to the bit, whatever
+ * the number of threads.
+ */
+export async function accumulate(
+  c: View,
+  a: View,
+  b: View,
+  pool: Pool | undefined,
+  { transB = false, sign = 1, lowerB = false }: Partial<Pick<ProductArgs, 'transB' | 'sign' | 'lowerB'>> = {},
+): Promise<void> {
+  // Along the longer side, so that each thread packs little of what all need.
+  const by = c.rows > c.cols ? 'rows' : 'cols'
+  const quads = Math.ceil((by === 'rows' ? c.rows : c.cols) / 4)
+  const args: ProductArgs = { c, a, b, transB, sign, lowerB, by }
+  const shared = pool && pool.threads > 1 && [c, a, b].every(view => isShared(view.data))
+  if (shared && c.rows * c.cols * a.cols >= worthSharing) await pool.rows(kernel, quads, args)
+  else addProduct(args, 0, quads)
 }

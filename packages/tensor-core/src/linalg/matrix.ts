@@ -14,18 +14,6 @@ export function submatrix(m: Matrix, r0: number, r1: number, c0 = 0, c1: number 
   return out
 }
 
-/** The rows [r0, r1), not a copy. */
-export const rowsOf = (m: Matrix, r0: number, r1: number): Matrix =>
-  matrix(r1 - r0, m.cols, m.data.subarray(r0 * m.cols, r1 * m.cols))
-
-/** Subtracts `part` from `m` at (row, col), in place. */
-export function subtractAt(m: Matrix, part: Matrix, row: number, col: number): void {
-  for (let r = 0; r < part.rows; r++) {
-    const to = (row + r) * m.cols + col
-    for (let c = 0, from = r * part.cols; c < part.cols; c++) m.data[to + c]! -= part.data[from + c]!
-  }
-}
-
 /** The transposed, in tiles so that neither side misses the cache on every element. */
 export function transposed(m: Matrix): Matrix {
   const out = matrix(m.cols, m.rows)
