@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { f32, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { f32, referenceBackend, tensor, toF32 } from '@sinter/tensor-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Config } from '../src/formats/config-fields.ts'
 import { decodeValues, encodingNamed } from '../src/formats/encodings.ts'
@@ -15,7 +15,10 @@ import { openGgufModel } from '../src/formats/gguf-model.ts'
 import { type Checkpoint, openCheckpoint } from '../src/formats/hf-directory.ts'
 import { packQ4_0, packQ4_1 } from '../src/formats/pack-codes.ts'
 import { decodeSafetensors } from '../src/formats/safetensors.ts'
+import { logits } from '../src/head.ts'
+import { openModel } from '../src/open-model.ts'
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
+import { type Case, cases, toyTokenizer } from './helpers/gguf-cases.ts'
 import { type Answer, askLlamaCpp } from './helpers/llama-cpp.ts'
 import { demoModel, goldenFolder, testWith } from './helpers/places.ts'
 
@@ -25,110 +28,10 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** llama.cpp wants a tokenizer; the recorded checkpoints have none. One printable character a token will do. */
-const toyTokenizer: Config = {
-  model: {
-    type: 'BPE',
-    vocab: Object.fromEntries(
-      Array.from({ length: 96 }, (_, i) => [i < 94 ? String.fromCharCode(33 + i) : `x${i}`, i]),
-    ),
-    merges: [['!', '"']],
-  },
-  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false },
-  added_tokens: [],
-}
-
 const maxDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let max = 0
   for (let i = 0; i < b.length; i++) max = Math.max(max, Math.abs(a[i]! - b[i]!))
   return Math.max(max, a.length === b.length ? 0 : Number.POSITIVE_INFINITY)
-}
-
-/** A checkpoint whose tensors are changed as they are read. */
-function changed(
-  checkpoint: Checkpoint,
-  config: Config,
-  change: (name: string, value: TensorF32) => TensorF32,
-): GgufCheckpoint {
-  const { source } = checkpoint
-  const read = async (name: string): Promise<Tensor> => change(name, toF32(await source.read(name)))
-  return { config: { ...checkpoint.config, ...config }, source: { names: source.names, info: source.info, read } }
-}
-
-const scaled = (t: TensorF32, factor: number, offset = 0): TensorF32 =>
-  f32(
-    t.shape,
-    t.data.map(v => (v + offset) * factor - offset),
-  )
-
-interface Case {
-  readonly name: string
-  /** Largest difference of a logit. Recorded floats are good to about 2e-5. */
-  readonly tolerance?: number
-  /** Only the first positions, where a window does not bite yet. */
-  readonly positions?: number
-  readonly note?: string
-  /** The same function, put so that llama.cpp can compute it. */
-  readonly adapt?: (checkpoint: Checkpoint) => GgufCheckpoint
-}
-
-/** ggml looks gelu up in a table of half floats. */
-const gelu = 5e-3
-const cases: readonly Case[] = [
-  { name: 'llama-gqa' },
-  { name: 'llama-bf16' },
-  { name: 'llama-f16' },
-  { name: 'llama-sharded' },
-  { name: 'llama-tied-copy' },
-  { name: 'llama-rope-linear' },
-  { name: 'llama-rope-llama3' },
-  { name: 'llama-rope-yarn' },
-  { name: 'mistral-sliding', positions: 8, note: 'beyond 8 tokens (sliding_window) its results differ' },
-  { name: 'qwen2-tied' },
-  { name: 'qwen2-sliding', positions: 7, note: 'beyond 7 tokens (sliding_window) its results differ' },
-  { name: 'qwen3-tied' },
-  {
-    // llama.cpp divides scores by the root of the head's width, 12, not 9: the difference goes into q.
-    name: 'gemma2-softcap',
-    tolerance: gelu,
-    adapt: c =>
-      changed(c, { query_pre_attn_scalar: 12 }, (name, t) =>
-        name.endsWith('q_proj.weight') ? scaled(t, Math.sqrt(12 / 9)) : t,
-      ),
-  },
-  {
-    name: 'gemma3-linear-global',
-    tolerance: gelu,
-    adapt: c =>
-      changed(c, { query_pre_attn_scalar: 12 }, (name, t) =>
-        name.endsWith('q_norm.weight') ? scaled(t, Math.sqrt(12 / 10), 1) : t,
-      ),
-  },
-  { name: 'phi3-longrope-long' },
-  { name: 'phi3-sliding-partial', positions: 7, note: 'beyond 7 tokens (sliding_window) its results differ' },
-  { name: 'smollm3-nope', adapt: withIdleLayer },
-  { name: 'olmo2' },
-  { name: 'granite' },
-  { name: 'gpt2', tolerance: gelu },
-  { name: 'gpt_neox-parallel', tolerance: gelu, note: 'computes gelu by its tanh approximation' },
-]
-
-/** The recorded model skips rope in its third layer, llama.cpp in the fourth: a layer that adds nothing moves it there. */
-function withIdleLayer(checkpoint: Checkpoint): GgufCheckpoint {
-  const { source } = checkpoint
-  const from = (name: string): string => name.replace('layers.3.', 'layers.2.')
-  const extra = source
-    .names()
-    .filter(name => name.includes('layers.2.'))
-    .map(name => name.replace('layers.2.', 'layers.3.'))
-  const read = async (name: string): Promise<Tensor> => {
-    const value = toF32(await source.read(from(name)))
-    return /layers\.2\..*(o_proj|down_proj)/.test(name) ? scaled(value, 0) : value
-  }
-  return {
-    config: { ...checkpoint.config, num_hidden_layers: 4, no_rope_layers: [1, 1, 1, 0] },
-    source: { names: () => [...source.names(), ...extra], info: name => source.info(from(name)), read },
-  }
 }
 
 async function convert(
@@ -217,6 +120,26 @@ describe('llama.cpp gives the logits of transformers', () => {
     await expect(convert('refused', checkpoint)).rejects.toThrow(message)
     await checkpoint.close()
   })
+})
+
+describe('a GGUF file runs here as the model that it was made from', () => {
+  for (const test of cases)
+    testWith(test.name, goldenFolder('families', test.name), `families/${test.name}`, async golden => {
+      const { path } = await prepare(test, golden)
+      const record = await recordOf(golden)
+      const [, tokens, vocabulary] = record.shape as [number, number, number]
+      const model = await openModel(path)
+      const ids = tensor('i32', [1, tokens], Int32Array.from(record.rows[0]!))
+      const found = (await logits(model, referenceBackend(), ids)).get('logits')!
+      // A window that GGUF does not keep is no longer there.
+      const compared = (test.positions ?? tokens) * vocabulary
+      const difference = maxDifference(
+        (found.data as Float32Array).subarray(0, compared),
+        record.logits.subarray(0, compared),
+      )
+      expect(difference).toBeLessThan(2e-4)
+      await model.close()
+    })
 })
 
 describe('what was written comes back as the same Hugging Face model', () => {

@@ -2,7 +2,7 @@ import type { TensorF32 } from '@sinter/tensor-core'
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
-import { ropeFromGguf } from './gguf-rope.ts'
+import { ropeFromGguf } from './gguf-rope-read.ts'
 import { boolOf, type GgufMetadata, type GgufValue, numberOf, numbersOf, stringsOf } from './gguf-value.ts'
 
 /**

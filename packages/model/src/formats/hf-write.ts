@@ -4,7 +4,7 @@ import { dtypes, sizeOf, type Tensor } from '@sinter/tensor-core'
 import { atomicWriteFile } from '../io/atomic.ts'
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import type { SafetensorsSpec } from './safetensors-header.ts'
+import type { SafetensorsSpec } from './safetensors-layout.ts'
 import { createSafetensorsWriter, type SafetensorsWriter } from './safetensors-write.ts'
 
 /** Hugging Face's usual ceiling for one file of weights. */

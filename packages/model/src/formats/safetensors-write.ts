@@ -1,7 +1,7 @@
 import { bytesOf, type Tensor } from '@sinter/tensor-core'
 import { createAtomicFile } from '../io/atomic.ts'
 import { FormatError } from './format-error.ts'
-import { layoutSafetensors, type SafetensorsSpec } from './safetensors-header.ts'
+import { layoutSafetensors, type SafetensorsSpec } from './safetensors-layout.ts'
 
 export interface SafetensorsWriter {
   readonly path: string

@@ -2,12 +2,12 @@ import { bytesOf, type DType, dtypes, sizeOf, type Tensor, tensor } from '@sinte
 import { openFile, type RandomAccessFile } from '../io/file.ts'
 import { FormatError } from './format-error.ts'
 import {
-  layoutSafetensors,
   parseSafetensorsHeader,
   type SafetensorsEntry,
   type SafetensorsHeader,
   safetensorsHeaderLength,
 } from './safetensors-header.ts'
+import { layoutSafetensors } from './safetensors-layout.ts'
 import { checkRows, type TensorSource } from './source.ts'
 
 /** A safetensors file whose header has been checked. */
