@@ -100,6 +100,15 @@ describe('sampling', () => {
     )
   })
 
+  test('a nucleus larger than what is searched first is found whole', () => {
+    const row = Float32Array.from({ length: 3000 }, (_, i) => -i / 3000)
+    const rng = createRng('wide')
+    const seen = new Set(Array.from({ length: 20000 }, () => sampleToken(row, { temperature: 1, topP: 0.5 }, rng)))
+    // e^(−x) on 0 … 1 reaches half of its sum at x = −ln((1 + 1/e) / 2) = 0.3799.
+    expect(Math.max(...seen)).toBeLessThanOrEqual(1140)
+    expect(Math.max(...seen)).toBeGreaterThan(1130)
+  })
+
   test('tokens come as often as their probabilities say', () => {
     const probabilities = [0.5, 0.25, 0.15, 0.1]
     const row = Float32Array.from(probabilities, p => 2 * Math.log(p))
