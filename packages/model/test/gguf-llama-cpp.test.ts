@@ -20,7 +20,7 @@ import { openModel } from '../src/open-model.ts'
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
 import { type Case, cases, toyTokenizer } from './helpers/gguf-cases.ts'
 import { type Answer, askLlamaCpp } from './helpers/llama-cpp.ts'
-import { demoModel, goldenFolder, testWith } from './helpers/places.ts'
+import { demoModel, forLlamaCpp, goldenFolder, testWith } from './helpers/places.ts'
 
 let folder = ''
 beforeAll(async () => {
@@ -57,7 +57,7 @@ interface Prepared {
   readonly notes: readonly string[]
 }
 const present = cases.flatMap(test => {
-  const golden = goldenFolder('families', test.name)
+  const golden = forLlamaCpp(goldenFolder('families', test.name))
   return golden ? [{ test, golden }] : []
 })
 
@@ -90,7 +90,7 @@ describe('llama.cpp gives the logits of transformers', () => {
   })
 
   for (const test of cases)
-    testWith(test.name, goldenFolder('families', test.name), `families/${test.name}`, async golden => {
+    testWith(test.name, forLlamaCpp(goldenFolder('families', test.name)), `families/${test.name}`, async golden => {
       const { notes, answer } = prepared.get(test.name)!
       const { logits, shape } = await recordOf(golden)
       const [batch, tokens, vocabulary] = shape as [number, number, number]
@@ -186,7 +186,7 @@ describe('tokenizers', () => {
   for (const kind of kinds)
     testWith(
       `${kind}: llama.cpp and the file read back give the recorded ids`,
-      goldenFolder('tokenizers', kind),
+      forLlamaCpp(goldenFolder('tokenizers', kind)),
       `tokenizers/${kind}`,
       async golden => {
         const base = goldenFolder('families', 'llama-rope-llama3')!
@@ -236,7 +236,7 @@ function withVocabulary(checkpoint: Checkpoint, size: number): GgufCheckpoint {
 }
 
 describe('the demo model', () => {
-  testWith('opens, tokenizes and continues as itself', demoModel(), 'the demo model', async demo => {
+  testWith('opens, tokenizes and continues as itself', forLlamaCpp(demoModel()), 'the demo model', async demo => {
     const checkpoint = await openCheckpoint(demo)
     const { path, notes } = await convert('demo', checkpoint)
     expect(notes).toEqual([])
@@ -257,7 +257,7 @@ describe('the demo model', () => {
 
   testWith(
     'codes of our own in Q4_0 and Q4_1: llama.cpp computes with exactly their values',
-    demoModel(),
+    forLlamaCpp(demoModel()),
     'the demo model',
     async demo => {
       const checkpoint = await openCheckpoint(demo)

@@ -26,3 +26,10 @@ export function testWith(
   if (folder !== undefined) test(title, () => body(folder))
   else test(`left out: ${title}; ${what} is not here`, () => console.warn(`${title}: left out, ${what} is not here`))
 }
+
+/** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
+const withLlamaCpp = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64']
+
+/** The folder, on a machine that can run llama.cpp. */
+export const forLlamaCpp = (folder: string | undefined): string | undefined =>
+  withLlamaCpp.includes(`${process.platform}-${process.arch}`) ? folder : undefined
