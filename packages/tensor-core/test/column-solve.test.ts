@@ -291,6 +291,26 @@ describe('identities of the column solver', () => {
     await threaded.pool.close()
   })
 
+  test("solves that run at once on one pool do not see each other's memory, nor what earlier ones left in it", async () => {
+    const threaded = createCompute({ threads: 2 })
+    const other = random(20, 90, 2)
+    const solveBoth = () =>
+      Promise.all([
+        columnSolve(weight, hessian, { quantize, actOrder: true }, threaded),
+        columnSolve(other.weight, other.hessian, { sparse: { sparsity: 0.5 } }, threaded),
+      ])
+    const expected = [
+      await columnSolve(weight, hessian, { quantize, actOrder: true }, compute),
+      await columnSolve(other.weight, other.hessian, { sparse: { sparsity: 0.5 } }, compute),
+    ]
+    for (const solved of [await solveBoth(), await solveBoth()])
+      solved.forEach((s, i) => {
+        expect(s.weight).toEqual(expected[i]!.weight)
+        expect(s.loss).toEqual(expected[i]!.loss)
+      })
+    await threaded.pool.close()
+  })
+
   test('matrices that share an input: one factorization, stacked or apart', async () => {
     const half = (from: number, to: number) => ({
       shape: [to - from, 150],
