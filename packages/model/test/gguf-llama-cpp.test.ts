@@ -181,6 +181,27 @@ const sameMeaning = new Set([
   'hidden_activation',
 ])
 
+testWith(
+  'an unfamiliar way to cut text is said when writing, and keeps nobody from the weights when reading',
+  goldenFolder('families', 'llama-rope-llama3'),
+  'families/llama-rope-llama3',
+  async golden => {
+    const checkpoint = await openCheckpoint(golden)
+    const pre = { type: 'Split', pattern: { Regex: 'x' }, behavior: 'Isolated', invert: false }
+    const tokenizerJson = { ...toyTokenizer, pre_tokenizer: pre }
+    const { path, notes } = await convert('odd-tokenizer', { ...checkpoint, tokenizerJson })
+    expect(notes).toEqual([
+      'llama.cpp has no pre-tokenizer like this one (tokenizer.json): it may split text differently',
+    ])
+    const back = await openCheckpoint(path)
+    expect(back.tokenizerJson).toBeUndefined()
+    expect(back.tokenizerProblem).toBe('gguf: the pre-tokenizer "default" is not known here')
+    expect((await back.source.read('model.norm.weight')).shape).toEqual([32])
+    await back.close()
+    await checkpoint.close()
+  },
+)
+
 describe('tokenizers', () => {
   const kinds = ['bpe-byte-fallback-llama2', 'byte-bpe-gpt2', 'byte-bpe-llama3', 'byte-bpe-qwen2']
   for (const kind of kinds)

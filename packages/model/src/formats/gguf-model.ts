@@ -15,6 +15,8 @@ export interface GgufModel {
   readonly config: Config
   readonly source: TensorSource
   readonly tokenizer?: GgufTokenizer
+  /** Why there is no tokenizer although the file has one: it is of a kind that is not read here. */
+  readonly tokenizerProblem?: string
   /** The file itself, with its own names, for those who want the stored bytes. */
   readonly file: GgufSource
 }
@@ -40,10 +42,20 @@ export async function openGgufModel(path: string): Promise<GgufModel> {
       else if (!tables.has(name))
         throw new FormatError('unsupported', `${path}: the tensor ${JSON.stringify(name)} is not one of ${family.arch}`)
     }
-    const tokenizer = tokenizerFromGguf(file.metadata)
-    return { config, file, source: renamed(file, parts, path), ...(tokenizer && { tokenizer }) }
+    return { config, file, source: renamed(file, parts, path), ...tokenizerOf(file) }
   } catch (error) {
     await file.close()
+    throw error
+  }
+}
+
+/** An unfamiliar tokenizer must not keep anybody from the weights. */
+function tokenizerOf(file: GgufSource): Pick<GgufModel, 'tokenizer' | 'tokenizerProblem'> {
+  try {
+    const tokenizer = tokenizerFromGguf(file.metadata)
+    return tokenizer ? { tokenizer } : {}
+  } catch (error) {
+    if (error instanceof FormatError && error.code === 'unsupported') return { tokenizerProblem: error.message }
     throw error
   }
 }

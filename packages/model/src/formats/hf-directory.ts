@@ -20,6 +20,8 @@ export interface Checkpoint {
   readonly tokenizerConfig?: Config
   readonly generationConfig?: Config
   readonly chatTemplate?: string
+  /** Why a GGUF's tokenizer could not be read. */
+  readonly tokenizerProblem?: string
   /** Names of the small files beside the weights, to be kept as they are. Empty for a GGUF. */
   readonly files: readonly string[]
   /** Where `files` lie. */
@@ -113,8 +115,17 @@ async function openFolder(path: string, folder: string, weights: string): Promis
 }
 
 async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
-  const { config, source, tokenizer } = await openGgufModel(path)
-  return { path, folder: dirname(path), config, source, ...tokenizer, files: [], close: () => source.close() }
+  const { config, source, tokenizer, tokenizerProblem } = await openGgufModel(path)
+  return {
+    path,
+    folder: dirname(path),
+    config,
+    source,
+    ...tokenizer,
+    ...(tokenizerProblem !== undefined && { tokenizerProblem }),
+    files: [],
+    close: () => source.close(),
+  }
 }
 
 async function readBytes(path: string): Promise<Uint8Array | undefined> {
