@@ -52,6 +52,7 @@ class OrtWorker {
   readonly #worker: Worker
   readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   #calls = 0
+  #closing = false
   #ids = 0
 
   constructor(options: WorkerOptions) {
@@ -77,7 +78,9 @@ class OrtWorker {
   }
 
   async close(): Promise<void> {
-    // A worker that is not referenced would let the process end before this promise settles.
+    // A worker that is not referenced would let the process end before this promise settles. Replies to calls that nobody
+    // waits for (releases) may still come, and must not undo it.
+    this.#closing = true
     this.#worker.ref()
     await this.#worker.terminate()
   }
@@ -86,7 +89,7 @@ class OrtWorker {
     const waiting = this.#waiting.get(reply.call)
     this.#waiting.delete(reply.call)
     // An idle worker must not keep the process alive.
-    if (this.#waiting.size === 0) this.#worker.unref()
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref()
     if ('error' in reply) waiting?.reject(new Error(reply.error))
     else waiting?.resolve(reply.value)
   }
