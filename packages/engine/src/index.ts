@@ -1,1 +1,24 @@
-export {}
+export { exitCodeOf } from './exit-code.ts'
+export { formatPlan } from './plan/format-plan.ts'
+export { checkOutput, outputPath } from './plan/output-place.ts'
+export type { CalibrationPlan, OutputPlan, Plan, PlanRow, Step } from './plan/plan.ts'
+export { planToJson } from './plan/plan-json.ts'
+export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
+export { findPreset, type Preset, presets } from './presets/presets.ts'
+export { recipeJsonSchema } from './recipe/json-schema.ts'
+export { checkRecipe, loadRecipe, parseRecipe } from './recipe/parse.ts'
+export type {
+  CalibrationRecipe,
+  EvaluationRecipe,
+  OutputRecipe,
+  Recipe,
+  RecipeInput,
+  RecipeStep,
+} from './recipe/recipe.ts'
+export { stepsOf } from './recipe/short-form.ts'
+export { type Format, formats, parseFormat } from './registry/formats.ts'
+export { findMethod, methods } from './registry/methods.ts'
+export { type Metric, metrics } from './registry/metrics.ts'
+export { type CompressOptions, compress, journalFolder } from './run/compress.ts'
+export type { LayerReport, RunEvent, RunResult } from './run/events.ts'
+export { RunError, type RunErrorCode } from './run/run-error.ts'
