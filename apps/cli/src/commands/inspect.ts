@@ -1,0 +1,119 @@
+import type { Model } from '@sinter/model'
+import { Command } from 'commander'
+import { jsonFlag } from '../flags.ts'
+import { print, printJson } from '../print.ts'
+import { facts, table } from '../terminal/table.ts'
+import { amount, bytes, short } from '../terminal/units.ts'
+import { weigh } from '../weigh.ts'
+
+interface InspectFlags {
+  readonly json?: boolean
+  readonly tensors?: boolean
+}
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('What a model is made of: family, sizes, tensors and how they are stored')
+    .argument('<model>', 'folder, .safetensors or .gguf')
+    .option('--tensors', 'every tensor on a line of its own; otherwise those of all blocks share one')
+    .addOption(jsonFlag())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sinter inspect ./model
+  sinter inspect model.gguf --tensors
+  sinter inspect ./model --json`,
+    )
+    .action(inspectAction)
+}
+
+async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
+  const { openModel } = await import('@sinter/model')
+  const model = await openModel(path)
+  try {
+    const tensors = tensorRows(model)
+    if (flags.json) return printJson({ path, ...summary(model), tensors })
+    print(describe(model))
+    print('')
+    print(tensorTable(flags.tensors ? tensors.map(row => ({ ...row, count: 1 })) : collapse(tensors)))
+  } finally {
+    await model.close()
+  }
+}
+
+function summary(model: Model) {
+  const { config, source, tokenizer } = model
+  const { modelType, blocks, hiddenSize, intermediateSize, heads, kvHeads, headDim, vocabSize, maxPositions } = config
+  return {
+    container: source.kind,
+    family: modelType,
+    blocks,
+    hiddenSize,
+    intermediateSize,
+    heads,
+    kvHeads,
+    headDim,
+    vocabSize,
+    maxPositions,
+    tied: config.tied,
+    tokenizer: tokenizer ? { tokens: tokenizer.vocabSize, chatTemplate: tokenizer.chatTemplate !== undefined } : null,
+    ...weigh(model),
+  }
+}
+
+interface TensorRow {
+  readonly name: string
+  readonly encoding: string
+  readonly shape: readonly number[]
+  readonly bytes: number
+}
+
+function tensorRows({ source }: Model): TensorRow[] {
+  return source.names().map(name => {
+    const { encoding, shape, bytes } = source.info(name)
+    return { name, encoding, shape, bytes }
+  })
+}
+
+function describe(model: Model): string {
+  const { container, family, tokenizer, parameters, tensorBytes, bitsPerWeight, ...config } = summary(model)
+  const grouped = config.kvHeads === config.heads ? '' : `, ${config.kvHeads} for keys and values`
+  return facts([
+    ['family', `${family} (${container})`],
+    ['parameters', amount(parameters)],
+    ['stored', `${bytes(tensorBytes)}, ${short(bitsPerWeight)} bits a weight`],
+    ['blocks', `${config.blocks}, ${config.hiddenSize} wide, ${config.intermediateSize} in the MLP`],
+    ['attention', `${config.heads} heads of ${config.headDim}${grouped}`],
+    ['context', `${config.maxPositions} tokens`],
+    ['vocabulary', `${config.vocabSize}${config.tied ? ', output embedding tied to the input' : ''}`],
+    ['tokenizer', tokenizer ? `${tokenizer.tokens} tokens${tokenizer.chatTemplate ? ', chat template' : ''}` : 'none'],
+  ])
+}
+
+type CountedRow = TensorRow & { readonly count: number }
+
+/** `model.layers.*.mlp.up_proj.weight` stands for all blocks, when they are stored alike. */
+function collapse(rows: readonly TensorRow[]): CountedRow[] {
+  const groups = new Map<string, CountedRow>()
+  for (const row of rows) {
+    const name = row.name.replace(/\.\d+\./g, '.*.')
+    const key = [name, row.encoding, row.shape].join('|')
+    const known = groups.get(key)
+    groups.set(key, { ...row, name, bytes: row.bytes + (known?.bytes ?? 0), count: 1 + (known?.count ?? 0) })
+  }
+  return [...groups.values()].map(row => (row.count === 1 ? { ...row, name: onlyName(rows, row) } : row))
+}
+
+const onlyName = (rows: readonly TensorRow[], { name, encoding }: CountedRow): string =>
+  rows.find(row => row.name.replace(/\.\d+\./g, '.*.') === name && row.encoding === encoding)?.name ?? name
+
+function tensorTable(rows: readonly CountedRow[]): string {
+  return table(rows, [
+    { title: 'tensor', value: row => row.name },
+    { title: 'count', value: row => String(row.count), align: 'right' },
+    { title: 'type', value: row => row.encoding },
+    { title: 'shape', value: row => row.shape.join(' × ') },
+    { title: 'size', value: row => bytes(row.bytes), align: 'right' },
+  ])
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander'
+import { print } from '../print.ts'
+
+export function schemaCommand(): Command {
+  return new Command('schema')
+    .description('The JSON Schema of recipes, for editors that complete and check as you type')
+    .option('--out <file>', 'write it to a file')
+    .option('--json', 'JSON is what it prints anyway')
+    .addHelpText(
+      'after',
+      `
+Example:
+  sinter schema --out recipe.schema.json`,
+    )
+    .action(async ({ out }: { readonly out?: string }) => {
+      const { recipeJsonSchema } = await import('@sinter/engine')
+      const text = JSON.stringify(recipeJsonSchema(), null, 2)
+      if (out === undefined) return print(text)
+      const { atomicWriteFile } = await import('@sinter/model')
+      await atomicWriteFile(out, `${text}\n`)
+    })
+}

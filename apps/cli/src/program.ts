@@ -1,0 +1,63 @@
+import { Command } from 'commander'
+import { compareCommand } from './commands/compare.ts'
+import { compressCommand } from './commands/compress.ts'
+import { demoCommand } from './commands/demo.ts'
+import { evalCommand } from './commands/eval.ts'
+import { generateCommand } from './commands/generate.ts'
+import { inspectCommand } from './commands/inspect.ts'
+import { logitsCommand } from './commands/logits.ts'
+import { methodsCommand } from './commands/methods.ts'
+import { planCommand } from './commands/plan.ts'
+import { schemaCommand } from './commands/schema.ts'
+import { colorful } from './terminal/style.ts'
+import { version } from './version.ts'
+
+const commands = [
+  inspectCommand,
+  planCommand,
+  compressCommand,
+  evalCommand,
+  compareCommand,
+  generateCommand,
+  logitsCommand,
+  methodsCommand,
+  schemaCommand,
+  demoCommand,
+]
+
+/** The whole command line. Commands load what they need when they run, so that help comes at once. */
+export function createProgram(): Command {
+  const program = new Command('sinter')
+    .description('Makes language models smaller: prune, quantize, measure, and ship to the runtimes people use.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sinter demo
+  sinter inspect ./model
+  sinter compress ./model --method gptq --bits 4 --calibration text.txt --out ./small
+  sinter eval ./small --base ./model --text test.txt
+
+MODEL is a Hugging Face folder, a .safetensors file with its config.json beside it, or a .gguf file.
+Each command explains itself: sinter compress --help. Exit codes: 0 done, 1 unexpected, 2 usage,
+3 bad input, 4 no space or permission, 130 interrupted.`,
+    )
+  for (const command of commands) program.addCommand(command())
+  for (const command of [program, ...program.commands]) shape(command)
+  return program
+}
+
+/** Errors of the command line go through one place, and end with one code. */
+function shape(command: Command): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      getOutHasColors: () => colorful(process.stdout),
+      getErrHasColors: () => colorful(process.stderr),
+    })
+    .configureHelp({ styleTitle: text => (colorful(process.stdout) ? `\u001b[1m${text}\u001b[22m` : text) })
+    .showHelpAfterError(`(sinter ${command.name() === 'sinter' ? '' : `${command.name()} `}--help shows examples)`)
+}
