@@ -1,5 +1,7 @@
+export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.ts'
 export { exitCodeOf } from './exit-code.ts'
-export { formatPlan } from './plan/format-plan.ts'
+export { assumedRates, type MachineRates } from './plan/estimate.ts'
+export { averageBits, formatPlan } from './plan/format-plan.ts'
 export { checkOutput, outputPath } from './plan/output-place.ts'
 export type { CalibrationPlan, OutputPlan, Plan, PlanRow, Step } from './plan/plan.ts'
 export { planToJson } from './plan/plan-json.ts'
@@ -19,6 +21,16 @@ export { stepsOf } from './recipe/short-form.ts'
 export { type Format, formats, parseFormat } from './registry/formats.ts'
 export { findMethod, methods } from './registry/methods.ts'
 export { type Metric, metrics } from './registry/metrics.ts'
+export { buildReport, type ReportParts, writeReport } from './report/build-report.ts'
+export { reportQuality } from './report/quality.ts'
+export { renderReport } from './report/render.ts'
+export {
+  type Report,
+  type ReportBytes,
+  type ReportLayer,
+  type ReportQuality,
+  reportSchema,
+} from './report/report.ts'
 export { type CompressOptions, compress, journalFolder } from './run/compress.ts'
 export type { LayerReport, RunEvent, RunResult } from './run/events.ts'
 export { RunError, type RunErrorCode } from './run/run-error.ts'

@@ -107,7 +107,7 @@ export const reportSchema: z.ZodType<Report> = z.object({
   date: text.optional(),
   model: z.object({ name: text, family: text.optional(), params: number.optional() }).optional(),
   output: text.optional(),
-  recipe: z.unknown(),
+  recipe: z.unknown().optional(),
   machine: z.record(text, z.union([text, number])).optional(),
   timings: z.record(text, number).optional(),
   plan: z.array(z.object({ tensor: text, action: text, scheme: text.optional(), reason: text.optional() })).optional(),
