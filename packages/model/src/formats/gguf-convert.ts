@@ -1,11 +1,11 @@
-import { type Tensor, toF32 } from '@sinter/tensor-core'
+import { toF32 } from '@sinter/tensor-core'
 import type { Config } from './config-fields.ts'
 import { encodingNamed } from './encodings.ts'
-import { toGgufLayout } from './gguf-layout.ts'
+import { isPlainLayout, toGgufLayout } from './gguf-layout.ts'
 import { type GgufPlan, type GgufPlanTensor, planGguf } from './gguf-plan.ts'
 import { tokenizerToGguf } from './gguf-tokenizer.ts'
 import { type GgufValue, ggufString, ggufU32 } from './gguf-value.ts'
-import { createGgufWriter } from './gguf-write.ts'
+import { createGgufWriter, type GgufWriter } from './gguf-write.ts'
 import type { TensorSource } from './source.ts'
 
 /** `general.file_type`: what most of the file is, for display. */
@@ -22,7 +22,7 @@ const fileTypes: Readonly<Record<string, number>> = {
 
 export interface GgufCheckpoint {
   readonly config: Config
-  readonly source: Pick<TensorSource, 'names' | 'info' | 'read'>
+  readonly source: Pick<TensorSource, 'names' | 'info' | 'read'> & Partial<Pick<TensorSource, 'readRows'>>
   readonly tokenizerJson?: Config | undefined
   readonly tokenizerConfig?: Config | undefined
   readonly generationConfig?: Config | undefined
@@ -45,7 +45,7 @@ export interface GgufWriteOptions {
 }
 
 /**
- * Writes a checkpoint as one GGUF file; one tensor is held at a time.
+ * Writes a checkpoint as one GGUF file; one tensor, or a part of one, is held at a time.
  * @returns the plan, whose notes say where llama.cpp will compute something else
  * @throws FormatError `unsupported` when llama.cpp lacks the family or an option, `disk-full`
  */
@@ -70,7 +70,7 @@ export async function writeGguf(
   try {
     for (const [name, value] of plan.extra) await writer.write(name, value)
     for (const [i, tensor] of plan.tensors.entries()) {
-      await writer.write(tensor.name, await storedValue(tensor, checkpoint, options))
+      await writeTensor(writer, tensor, checkpoint, options)
       options.onTensor?.(i + 1, plan.tensors.length)
     }
     await writer.commit()
@@ -105,11 +105,25 @@ function tokenizerKeys(
   return tokenizerToGguf({ ...checkpoint, tokenizerJson, config, vocabSize })
 }
 
-async function storedValue(
+/** Values that are held at a time of a tensor that is only encoded: an embedding in f32 would be a gigabyte. */
+const ROWS_PIECE = 2 ** 22
+
+async function writeTensor(
+  writer: GgufWriter,
   tensor: GgufPlanTensor,
-  checkpoint: GgufCheckpoint,
+  { source }: GgufCheckpoint,
   options: GgufWriteOptions,
-): Promise<Tensor | Uint8Array> {
+): Promise<void> {
   const bytes = await options.bytesOf?.(tensor)
-  return bytes ?? toGgufLayout(tensor.layout, toF32(await checkpoint.source.read(tensor.from)))
+  const [rows = 0, width = 1] = tensor.shape
+  if (bytes) await writer.write(tensor.name, bytes)
+  else if (tensor.shape.length !== 2 || !isPlainLayout(tensor.layout) || !source.readRows)
+    await writer.write(tensor.name, toGgufLayout(tensor.layout, toF32(await source.read(tensor.from))))
+  else {
+    const piece = Math.max(1, Math.floor(ROWS_PIECE / width))
+    for (let start = 0; start < rows; start += piece) {
+      const part = await source.readRows(tensor.from, start, Math.min(piece, rows - start))
+      await writer.writeRows(tensor.name, start, toF32(part))
+    }
+  }
 }

@@ -61,6 +61,9 @@ function gatherQkv(heads: number, headDim: number): Int32Array {
   return order
 }
 
+/** Whether both formats store the tensor the same way. */
+export const isPlainLayout = ({ transpose, rowOrder, add }: GgufLayout): boolean => !transpose && !rowOrder && add === 0
+
 /** The shape in GGUF, `[out, in]`, of a Hugging Face tensor. */
 export const ggufShape = (layout: GgufLayout, shape: readonly number[]): readonly number[] =>
   layout.transpose ? shape.toReversed() : shape

@@ -4,7 +4,7 @@ import { FormatError } from './format-error.ts'
 import { type GgufSource, openGguf } from './gguf.ts'
 import { configFromMetadata } from './gguf-config.ts'
 import { ggufFamilyOfArch } from './gguf-families.ts'
-import { fromGgufLayout, type GgufLayout, ggufLayout } from './gguf-layout.ts'
+import { fromGgufLayout, type GgufLayout, ggufLayout, isPlainLayout } from './gguf-layout.ts'
 import { hfName } from './gguf-names.ts'
 import { type GgufTokenizer, tokenizerFromGguf } from './gguf-tokenizer-read.ts'
 import { stringOf } from './gguf-value.ts'
@@ -74,7 +74,7 @@ function renamed(file: GgufSource, parts: ReadonlyMap<string, Part>, path: strin
   const read = async (name: string): Promise<Tensor> => {
     const { name: stored, layout } = part(name)
     const value = await file.read(stored)
-    return isPlain(layout) ? value : fromGgufLayout(layout, toF32(value))
+    return isPlainLayout(layout) ? value : fromGgufLayout(layout, toF32(value))
   }
   return {
     kind: 'gguf',
@@ -83,21 +83,19 @@ function renamed(file: GgufSource, parts: ReadonlyMap<string, Part>, path: strin
     info: name => {
       const { name: stored, layout } = part(name)
       const info = file.info(stored)
-      if (isPlain(layout)) return info
+      if (isPlainLayout(layout)) return info
       return { ...info, dtype: 'f32', shape: layout.transpose ? info.shape.toReversed() : info.shape }
     },
     read,
     readRows: async (name, start, count) => {
       const { name: stored, layout } = part(name)
-      if (isPlain(layout)) return file.readRows(stored, start, count)
+      if (isPlainLayout(layout)) return file.readRows(stored, start, count)
       // Rows that changed places lie anywhere: these tensors are small enough to be read whole.
       return rowsOf(name, await read(name), start, count)
     },
     close: () => file.close(),
   }
 }
-
-const isPlain = ({ transpose, rowOrder, add }: GgufLayout): boolean => !transpose && !rowOrder && add === 0
 
 function rowsOf(name: string, value: Tensor, start: number, count: number): Tensor {
   checkRows(name, value.shape, start, count)

@@ -4,6 +4,7 @@ import { ByteSink } from './byte-sink.ts'
 import { type Encoding, encodedBytes, encodeValues } from './encodings.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufMetadata } from './gguf-value.ts'
+import { checkRows } from './source.ts'
 
 /** ggml's default; every reader knows it without the key. */
 const ALIGNMENT = 32
@@ -28,6 +29,8 @@ export interface GgufWriter {
    * @throws FormatError `schema` when it is not what was announced, `disk-full`
    */
   write(name: string, value: Tensor | Uint8Array): Promise<void>
+  /** Writes rows of a tensor from row `start` on, each once: for tensors too large to be held. @throws as `write` does */
+  writeRows(name: string, start: number, rows: Tensor): Promise<void>
   /** Makes the file appear. @throws FormatError `missing` when a tensor was not written */
   commit(): Promise<void>
   /** Leaves nothing behind. */
@@ -50,14 +53,28 @@ export async function createGgufWriter(
   await file.write(header, 0)
   // The padding after the last tensor is a hole of zeros; this byte gives the file its full length.
   if (bytes > header.length) await file.write(Uint8Array.of(0), bytes - 1)
+  const placeOf = (name: string): Place => {
+    const place = places.get(name)
+    if (!place) throw new FormatError('schema', `${path}: tensor ${JSON.stringify(name)} was not announced`)
+    return place
+  }
+  const put = async (place: Place, value: Tensor | Uint8Array): Promise<void> => {
+    for (const { at, bytes: piece } of pieces(place, value)) await file.write(piece, place.begin + at)
+  }
+  const rowsWritten = new Map<string, number>()
   return {
     path,
     bytes,
     write: async (name, value) => {
-      const place = places.get(name)
-      if (!place) throw new FormatError('schema', `${path}: tensor ${JSON.stringify(name)} was not announced`)
-      for (const { at, bytes: piece } of pieces(place, value)) await file.write(piece, place.begin + at)
+      await put(placeOf(name), value)
       missing.delete(name)
+    },
+    writeRows: async (name, start, rows) => {
+      const place = placeOf(name)
+      await put(rowsOf(place, start, rows.shape[0] ?? 0), rows)
+      const written = (rowsWritten.get(name) ?? 0) + (rows.shape[0] ?? 0)
+      rowsWritten.set(name, written)
+      if (written >= place.shape[0]!) missing.delete(name)
     },
     commit: async () => {
       if (missing.size > 0) {
@@ -76,6 +93,14 @@ export async function createGgufWriter(
 interface Place extends GgufSpec {
   readonly begin: number
   readonly bytes: number
+}
+
+/** The place of some rows of a tensor. */
+function rowsOf(place: Place, start: number, count: number): Place {
+  checkRows(place.name, place.shape, start, count)
+  const rowBytes = place.bytes / place.shape[0]!
+  const shape = [count, ...place.shape.slice(1)]
+  return { ...place, shape, begin: place.begin + start * rowBytes, bytes: count * rowBytes }
 }
 
 function* pieces(place: Place, value: Tensor | Uint8Array): Generator<{ at: number; bytes: Uint8Array }> {

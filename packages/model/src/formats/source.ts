@@ -31,5 +31,7 @@ export function checkRows(name: string, shape: readonly number[], start: number,
   const rows = shape[0] ?? 0
   const whole = Number.isSafeInteger(start) && Number.isSafeInteger(count)
   if (!whole || start < 0 || count < 0 || start + count > rows)
-    throw new RangeError(`tensor ${JSON.stringify(name)} has rows 0 … ${rows}: cannot read ${start} … ${start + count}`)
+    throw new RangeError(
+      `tensor ${JSON.stringify(name)} has rows 0 … ${rows}: there are no ${start} … ${start + count}`,
+    )
 }
