@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { logTicks } from '../src/report/chart.ts'
 import { formatBytes, formatCount, formatEstimate, formatNumber, formatSeconds } from '../src/report/format.ts'
 import { html } from '../src/report/html.ts'
+import { renderPage } from '../src/report/page.ts'
 import { reportQuality } from '../src/report/quality.ts'
-import { renderReport } from '../src/report/render.ts'
 import type { Report } from '../src/report/report.ts'
 
 const kinds = ['self_attn.q_proj', 'self_attn.k_proj', 'mlp.down_proj']
@@ -55,7 +55,7 @@ function checkNesting(page: string): void {
 
 describe('report', () => {
   test('shows the numbers that it was given', () => {
-    const page = renderReport(report)
+    const page = renderPage(report)
     const shown = [
       'Tiny',
       '3.40 M parameters',
@@ -76,7 +76,7 @@ describe('report', () => {
   })
 
   test('is one file: no script, nothing from elsewhere', () => {
-    const page = renderReport(report)
+    const page = renderPage(report)
     expect(page).not.toMatch(/<script|<link|<img|<iframe|@import|url\(|\bon\w+=|\bsrc=|\bhref=/i)
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`)
     expect(page).toContain('prefers-color-scheme: dark')
@@ -84,12 +84,12 @@ describe('report', () => {
   })
 
   test('is the same bytes every time', () => {
-    expect(renderReport(structuredClone(report))).toBe(renderReport(report))
+    expect(renderPage(structuredClone(report))).toBe(renderPage(report))
   })
 
   test('text of models and file names stays text', () => {
     const evil = `</style><script>alert("1")</script>'&`
-    const page = renderReport({
+    const page = renderPage({
       model: { name: evil, family: evil },
       output: evil,
       layers: [{ name: evil, block: 0, kind: evil, error: 0.1, bits: 4, method: evil, notes: [evil] }],
@@ -101,7 +101,7 @@ describe('report', () => {
     })
     expect(page).not.toContain('<script')
     expect(page.split('</style>').length).toBe(
-      renderReport({ layers: [{ name: 'a', block: 0, error: 1, bits: 4 }] }).split('</style>').length,
+      renderPage({ layers: [{ name: 'a', block: 0, error: 1, bits: 4 }] }).split('</style>').length,
     )
     checkNesting(page)
   })
@@ -109,7 +109,7 @@ describe('report', () => {
   test('any parts may be missing', () => {
     fc.assert(
       fc.property(fc.subarray(Object.keys(report) as (keyof Report)[]), keys => {
-        checkNesting(renderReport(Object.fromEntries(keys.map(key => [key, report[key]]))))
+        checkNesting(renderPage(Object.fromEntries(keys.map(key => [key, report[key]]))))
       }),
       { numRuns: 60 },
     )
@@ -123,14 +123,14 @@ describe('report', () => {
       ...Array.from({ length: 12 }, (_, i) => ({ name: `kind${i}`, block: 3, error: 1e-9, bits: 0 })),
     ]
     for (const some of [odd, odd.slice(0, 1), odd.slice(1, 3), odd.slice(3, 4)])
-      checkNesting(renderReport({ layers: some }))
-    expect(renderReport({ layers: [] })).not.toContain('<svg')
+      checkNesting(renderPage({ layers: some }))
+    expect(renderPage({ layers: [] })).not.toContain('<svg')
   })
 
   test('what is not a report is refused with the place', () => {
-    expect(() => renderReport({ layers: [{ name: 5 }] })).toThrow(/this is not a report:[\s\S]*layers\[0\]\.name/)
-    expect(() => renderReport(null)).toThrow('this is not a report')
-    expect(() => renderReport({ size: { after: { values: -1 } } })).toThrow('size.after.values')
+    expect(() => renderPage({ layers: [{ name: 5 }] })).toThrow(/this is not a report:[\s\S]*layers\[0\]\.name/)
+    expect(() => renderPage(null)).toThrow('this is not a report')
+    expect(() => renderPage({ size: { after: { values: -1 } } })).toThrow('size.after.values')
   })
 
   test('an evaluation fits in', () => {
@@ -138,7 +138,7 @@ describe('report', () => {
     const evaluation = { protocol: 'A', windows: 2, length: 64, predictions: 126, textTokens: 200, perplexity } as const
     const quality = reportQuality(evaluation, 'a.txt')
     expect(quality).toMatchObject({ model: { ppl: 10, se: 0.5 }, kl: undefined, base: undefined })
-    expect(renderReport(JSON.parse(JSON.stringify({ quality })))).toContain(
+    expect(renderPage(JSON.parse(JSON.stringify({ quality })))).toContain(
       '2 windows of 64 tokens of a.txt, 126 predictions',
     )
   })

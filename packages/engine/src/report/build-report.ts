@@ -54,7 +54,7 @@ export async function writeReport(
   const stem = join(dirname(path), basename(path).replace(/\.gguf$/, ''))
   const paths = { json: `${stem}.report.json`, html: `${stem}.report.html` }
   await atomicWriteFile(paths.json, `${JSON.stringify(report, null, 2)}\n`)
-  await atomicWriteFile(paths.html, renderReport(report))
+  await atomicWriteFile(paths.html, await renderReport(report))
   return paths
 }
 

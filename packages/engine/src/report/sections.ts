@@ -65,7 +65,7 @@ export function header({ model, output, date, tool }: Report): Html {
 export function notes({ notes: list = [] }: Report): Html | undefined {
   if (list.length === 0) return undefined
   const rows = list.map(note => [note.layer, note.code, note.message])
-  return html`<h2>What had to be rescued</h2>${table(['layer', 'event', 'what happened'], rows)}`
+  return html`<h2>Rescues and warnings</h2>${table(['layer', 'event', 'what happened'], rows)}`
 }
 
 export function generations({ generations: list = [] }: Report): Html | undefined {
