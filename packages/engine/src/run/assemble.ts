@@ -1,0 +1,140 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import {
+  type Checkpoint, copySideFiles, createOutputFolder, createWeightsWriter, type Model, type Note, openCheckpoint, writeConfig, writeGguf,
+  writeTokenizerFiles,
+} from '@sinter/model'
+import { castTo, type DType, type Tensor } from '@sinter/tensor-core'
+import type { Plan } from '../plan/plan.ts'
+import { type CompressedSource, compressedSource } from './compressed-source.ts'
+import type { LayerReport, RunResult } from './events.ts'
+import { exactBytes } from './exact-bytes.ts'
+import { folderBytes, type Journal } from './journal.ts'
+
+export interface AssembleJob {
+  readonly plan: Plan
+  readonly model: Model
+  readonly journal: Journal
+  readonly out: string
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress: (done: number, total: number) => void
+}
+
+/** Writes the output from a finished journal, one tensor at a time; it appears under its name when it is complete. */
+export async function assemble(job: AssembleJob): Promise<Omit<RunResult, 'path' | 'timings'>> {
+  const source = compressedSource(job.model, job.journal)
+  const checkpoint = await openCheckpoint(job.plan.model.path)
+  try {
+    const write = job.plan.output.container === 'gguf' ? writeGgufFile : writeFolder
+    const notes = await write(job, source, checkpoint)
+    return { ...(await tally(job)), notes: [...(await journalNotes(job)), ...notes], outputBytes: await bytesAt(job.out) }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+type Notes = RunResult['notes']
+
+async function writeFolder(job: AssembleJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
+  const output = await createOutputFolder(job.out, { input: job.plan.model.path })
+  try {
+    const dtypeOf = outputDtype(job.plan, source)
+    const names = source.inBlockOrder()
+    const specs = names.map(name => ({ name, dtype: dtypeOf(name), shape: source.info(name).shape }))
+    const writer = createWeightsWriter(output.staging, specs)
+    try {
+      for (const [i, name] of names.entries()) {
+        job.signal?.throwIfAborted()
+        await writer.write(name, convert(await source.read(name), dtypeOf(name)))
+        job.onProgress(i + 1, names.length)
+      }
+      await writer.commit()
+    } catch (error) {
+      await writer.abort()
+      throw error
+    }
+    await copySideFiles(checkpoint.folder, checkpoint.files, output.staging, ['config.json'])
+    if (checkpoint.files.length === 0) await writeTokenizerFiles(output.staging, checkpoint)
+    await writeConfig(output.staging, withDtype(checkpoint.config, job.plan.output.encoding))
+    await output.commit()
+    return []
+  } catch (error) {
+    await output.abort()
+    throw error
+  }
+}
+
+/** `keep`: every tensor in the type it had. Block-encoded originals have no dense type; they are widened to f32. */
+function outputDtype(plan: Plan, source: CompressedSource): (name: string) => DType {
+  const { encoding } = plan.output
+  return name => (encoding === 'keep' ? source.info(name).dtype : floatNamed(encoding))
+}
+
+function floatNamed(encoding: string): DType {
+  if (encoding === 'f32' || encoding === 'f16' || encoding === 'bf16') return encoding
+  throw new TypeError(`dense output is f32, f16 or bf16, not ${encoding}`)
+}
+
+const convert = (tensor: Tensor, dtype: DType): Tensor => (tensor.dtype === dtype ? tensor : castTo(tensor, dtype))
+
+const dtypeNames: Readonly<Record<string, string>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' }
+
+/** Readers take the type of a model from its config: it must say what the file holds. */
+function withDtype(config: Checkpoint['config'], encoding: string): Checkpoint['config'] {
+  const name = dtypeNames[encoding]
+  if (!name) return config
+  const key = 'torch_dtype' in config && !('dtype' in config) ? 'torch_dtype' : 'dtype'
+  return { ...config, [key]: name }
+}
+
+async function writeGgufFile(job: AssembleJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
+  const { encoding } = job.plan.output
+  const kept = keptEncoding(job.plan)
+  const compressed = new Set(job.plan.rows.filter(row => row.action === 'compress').map(row => row.tensor))
+  const plan = await writeGguf(job.out, { ...checkpoint, source }, {
+    encoding,
+    name: basename(job.plan.model.path),
+    encodingOf: tensor => (compressed.has(tensor.from) ? encoding : kept),
+    bytesOf: async tensor => {
+      job.signal?.throwIfAborted()
+      const weight = await source.weight(tensor.from)
+      return weight && exactBytes(weight, encoding, tensor.layout.rowOrder)
+    },
+    onTensor: job.onProgress,
+  })
+  return plan.notes.map(message => ({ layer: 'gguf', note: { code: 'gguf', message } }))
+}
+
+/** Matrices that the plan keeps (embedding, head) stay as exact as llama.cpp can hold them at 16 bits. */
+function keptEncoding(plan: Plan): string {
+  return plan.output.encoding === 'F32' ? 'F32' : 'F16'
+}
+
+/** Adds up what the journal's blocks hold. */
+async function tally({ journal, model }: AssembleJob): Promise<Pick<RunResult, 'layers' | 'bits' | 'weights'>> {
+  const layers: LayerReport[] = []
+  const bits = { values: 0, scales: 0, zeroPoints: 0, indices: 0 }
+  let weights = 0
+  for (let block = 0; block < model.blocks; block++) {
+    const result = await journal.readBlock(block)
+    layers.push(...result.layers)
+    for (const weight of result.weights.values()) {
+      const spent = weight.bits()
+      for (const kind of ['values', 'scales', 'zeroPoints', 'indices'] as const) bits[kind] += spent[kind]
+      weights += weight.shape[0] * weight.shape[1]
+    }
+  }
+  return { layers, bits, weights }
+}
+
+async function journalNotes({ journal, model }: AssembleJob): Promise<Notes> {
+  const notes: { layer: string; note: Note }[] = []
+  for (let block = 0; block < model.blocks; block++)
+    for (const { layer, ...note } of (await journal.readBlock(block)).notes) notes.push({ layer, note })
+  return notes
+}
+
+async function bytesAt(path: string): Promise<number> {
+  const info = await stat(path)
+  return info.isDirectory() ? folderBytes(path) : info.size
+}
