@@ -10,6 +10,7 @@ import type {
   WeightMethod,
 } from '@sinter/model'
 import { type Compute, type Node, type TensorF32, totalBits, type Weight } from '@sinter/tensor-core'
+import { groupBy } from '../group-by.ts'
 import type { Plan, PlanRow, Step } from '../plan/plan.ts'
 import type { LayerReport } from './events.ts'
 import { relativeError, zeroShare } from './layer-error.ts'
@@ -106,7 +107,7 @@ async function compressGroup(
   statistics: Statistics,
   tensors: ReadonlyMap<string, TensorF32>,
 ) {
-  const bySteps = Map.groupBy(rowsOf(job, group), row =>
+  const bySteps = groupBy(rowsOf(job, group), row =>
     JSON.stringify(row.steps.map(step => [step.method.name, step.options])),
   )
   const done = new Map<string, { weight: Weight; report: LayerReport }>()
