@@ -16,7 +16,8 @@ export interface ModelParts {
   /** Contents of config.json. */
   readonly config: Readonly<Record<string, unknown>>
   readonly source: TensorSource
-  readonly tokenizer?: Tokenizer | undefined
+  /** Made at the first use. */
+  readonly tokenizer?: (() => Tokenizer | undefined) | undefined
   readonly path: string
 }
 
@@ -31,11 +32,16 @@ export function createModel({ config: file, source, tokenizer, path }: ModelPart
   const layout = resolveLayout(family, config, source, blocks)
   const head = traceHead(family, config)
   for (const [name, shape] of head.shapes) expectShape(source, layout.prefix + name, shape)
+  let made: Tokenizer | undefined
   return {
     config,
     family,
     source,
-    ...(tokenizer && { tokenizer }),
+    hasTokenizer: tokenizer !== undefined,
+    get tokenizer() {
+      made ??= tokenizer?.()
+      return made
+    },
     path,
     blocks: config.blocks,
     blockTensors: block => at(layout.blocks, block),

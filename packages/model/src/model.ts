@@ -10,8 +10,9 @@ export interface Model {
   readonly config: ModelConfig
   readonly family: Family
   readonly source: TensorSource
-  /** Absent when the checkpoint has none: text commands then say so. */
-  readonly tokenizer?: Tokenizer
+  readonly hasTokenizer: boolean
+  /** Built at the first use, from a vocabulary of some megabytes; undefined when the checkpoint has none. */
+  readonly tokenizer?: Tokenizer | undefined
   /** The folder or file it came from. */
   readonly path: string
   readonly blocks: number

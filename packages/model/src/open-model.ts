@@ -16,7 +16,8 @@ export async function openModel(path: string): Promise<Model> {
 export async function modelOf(checkpoint: Checkpoint): Promise<Model> {
   try {
     const { path, source } = checkpoint
-    return createModel({ path, source, config: withStops(checkpoint), tokenizer: tokenizerOf(checkpoint) })
+    const tokenizer = checkpoint.hasTokenizer ? () => tokenizerOf(checkpoint) : undefined
+    return createModel({ path, source, config: withStops(checkpoint), tokenizer })
   } catch (error) {
     await checkpoint.close()
     throw error

@@ -1,30 +1,13 @@
-import { readFile } from 'node:fs/promises'
-import type { Model } from '@sinter/model'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { openCheckpoint, loadTokenizer, SinterError, type Tokenizer } from '@sinter/model'
 import type { CalibrationPlan } from '../plan/plan.ts'
-import { RunError } from './run-error.ts'
 import type { BatchShape } from './walker.ts'
 
 /** Tokens that go through a block together: large enough for full-rate products, small enough to stay in memory. */
 const BATCH_TOKENS = 2048
-
-/**
- * Consecutive windows of the text, tokenised whole and without special tokens.
- * @returns i32 `samples × length` token ids
- * @throws RunError `calibration` for an empty or too short text, or a model without a tokenizer
- */
-export async function calibrationIds(model: Model, plan: CalibrationPlan): Promise<Int32Array> {
-  if (!model.tokenizer)
-    throw new RunError('calibration', `${model.path} has no tokenizer; calibration text cannot be read without one`)
-  const text = await readFile(plan.text, 'utf8')
-  const ids = model.tokenizer.encode(text, { addSpecialTokens: false })
-  const wanted = plan.samples * plan.length
-  if (ids.length < wanted)
-    throw new RunError(
-      'calibration',
-      `${plan.text} has ${ids.length} tokens; ${plan.samples} samples of ${plan.length} need ${wanted}: give a longer text or lower --samples or --length`,
-    )
-  return Int32Array.from(ids.slice(0, wanted))
-}
 
 /** How the samples are grouped into batches. */
 export function batchShapes({ samples, length }: CalibrationPlan): BatchShape[] {
@@ -33,4 +16,85 @@ export function batchShapes({ samples, length }: CalibrationPlan): BatchShape[] 
     Math.min(sequences, samples - i * sequences),
     length,
   ])
+}
+
+export interface CalibrationRequest {
+  readonly model: string
+  readonly plan: CalibrationPlan
+}
+
+export type CalibrationReply = { readonly ids: Int32Array } | { readonly code: 'calibration' | 'tokenizer'; readonly message: string }
+
+/**
+ * Token ids of the samples, made in a process of its own: a vocabulary and the pieces of a text leave a hundred megabytes
+ * behind in whoever encodes them, in a thread's allocator too, and a process takes them along when it ends.
+ * @returns i32 `samples × length`
+ * @throws SinterError `calibration` for an empty or too short text, `tokenizer` for a model without one
+ */
+export async function calibrationIds(model: string, plan: CalibrationPlan): Promise<Int32Array> {
+  const file = import.meta.url.endsWith('.ts') ? './calibration-process.ts' : './calibration-process.js'
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), { serialization: 'advanced' })
+  child.send({ model, plan } satisfies CalibrationRequest)
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the process that reads the calibration text stopped (exit code ${code})`)
+  })
+  const [reply] = (await Promise.race([once(child, 'message'), ended])) as [CalibrationReply]
+  ended.catch(() => {})
+  child.kill()
+  if ('ids' in reply) return reply.ids
+  throw new SinterError(reply.code, reply.message)
+}
+
+/** Consecutive windows of the text, tokenised whole and without special tokens. */
+export async function readCalibration({ model, plan }: CalibrationRequest): Promise<Int32Array> {
+  const checkpoint = await openCheckpoint(model)
+  try {
+    const { tokenizerJson, tokenizerConfig } = checkpoint
+    if (!tokenizerJson)
+      throw new SinterError('tokenizer', `${model} has no tokenizer, and calibration text cannot be read without one: put its tokenizer.json beside it`)
+    const ids = await firstIds(loadTokenizer({ tokenizerJson, tokenizerConfig }), plan)
+    return Int32Array.from(ids)
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+/** A token is seldom longer than this many bytes on average; where text is denser, the whole of it is read. */
+const BYTES_PER_TOKEN = 12
+/** Tokens before the end of a part that may come out otherwise than in the whole text. */
+const SEAM = 64
+
+async function firstIds(tokenizer: Tokenizer, { text, samples, length }: CalibrationPlan): Promise<ArrayLike<number> & Iterable<number>> {
+  const wanted = samples * length
+  const file = await open(text)
+  try {
+    const { size } = await file.stat()
+    const part = Math.min(size, wanted * BYTES_PER_TOKEN)
+    const ids = encodePrefix(tokenizer, await readText(file, part), part < size)
+    if (ids.length >= wanted + SEAM || part === size) return take(ids, wanted, text, length)
+    return take(encodePrefix(tokenizer, await readText(file, size), false), wanted, text, length)
+  } finally {
+    await file.close()
+  }
+}
+
+async function readText(file: Awaited<ReturnType<typeof open>>, bytes: number): Promise<string> {
+  const buffer = new Uint8Array(bytes)
+  await file.read(buffer, 0, bytes, 0)
+  return new TextDecoder().decode(buffer)
+}
+
+/** A part is cut at its last blank line or word, so that what comes before is encoded as in the whole. */
+function encodePrefix(tokenizer: Tokenizer, text: string, cut: boolean): ArrayLike<number> & Iterable<number> {
+  const end = cut ? Math.max(text.lastIndexOf('\n\n'), text.lastIndexOf(' ')) : text.length
+  return tokenizer.encode(end > 0 ? text.slice(0, end) : text, { addSpecialTokens: false })
+}
+
+function take(ids: ArrayLike<number> & Iterable<number>, wanted: number, text: string, length: number): number[] {
+  if (ids.length >= wanted) return Array.prototype.slice.call(ids, 0, wanted) as number[]
+  if (ids.length === 0) throw new SinterError('calibration', `${text} is empty; calibration needs ${wanted} tokens of ordinary text`)
+  throw new SinterError(
+    'calibration',
+    `${text} has ${ids.length} tokens; ${wanted / length} samples of ${length} need ${wanted}: give a longer text, or --samples ${Math.floor(ids.length / length)} at most`,
+  )
 }

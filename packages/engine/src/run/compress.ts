@@ -50,7 +50,7 @@ async function run(plan: Plan, options: CompressOptions, emit: Emit): Promise<Ru
   const model = await openModel(plan.model.path)
   try {
     const ids = await timed('calibrate', async () =>
-      plan.calibration ? calibrationIds(model, plan.calibration) : new Int32Array(),
+      plan.calibration ? calibrationIds(plan.model.path, plan.calibration) : new Int32Array(),
     )
     const journal = await openJournal(
       journalFolder(options.out),

@@ -1,4 +1,4 @@
-export type RunErrorCode = 'journal-exists' | 'journal-differs' | 'calibration' | 'not-finite'
+export type RunErrorCode = 'journal-exists' | 'journal-differs'
 
 /** A run that cannot start or go on; the message says what to do. */
 export class RunError extends Error {

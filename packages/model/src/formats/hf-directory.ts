@@ -15,8 +15,9 @@ export interface Checkpoint {
   readonly path: string
   readonly config: Config
   readonly source: TensorSource
-  /** In the shape of tokenizer.json. */
-  readonly tokenizerJson?: Config
+  /** In the shape of tokenizer.json. Parsed when it is asked for: vocabularies are large, and much work needs none. */
+  readonly tokenizerJson?: Config | undefined
+  readonly hasTokenizer: boolean
   readonly tokenizerConfig?: Config
   readonly generationConfig?: Config
   readonly chatTemplate?: string
@@ -94,7 +95,9 @@ async function weightsOf(folder: string): Promise<string> {
 async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
   const config = await readJson(join(folder, 'config.json'))
   if (!config) throw new FormatError('missing', `${folder}: has no config.json`)
-  const tokenizerJson = await readJson(join(folder, 'tokenizer.json'))
+  const tokenizerPath = join(folder, 'tokenizer.json')
+  const tokenizerBytes = await readBytes(tokenizerPath)
+  let tokenizerJson: Config | undefined
   const tokenizerConfig = await readJson(join(folder, 'tokenizer_config.json'))
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
   const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
@@ -105,7 +108,11 @@ async function openFolder(path: string, folder: string, weights: string): Promis
     folder,
     config,
     source,
-    ...(tokenizerJson && { tokenizerJson }),
+    hasTokenizer: tokenizerBytes !== undefined,
+    get tokenizerJson() {
+      tokenizerJson ??= tokenizerBytes && parseObject(tokenizerBytes, tokenizerPath)
+      return tokenizerJson
+    },
     ...(tokenizerConfig && { tokenizerConfig }),
     ...(generationConfig && { generationConfig }),
     ...(chatTemplate !== undefined && { chatTemplate }),
@@ -121,6 +128,7 @@ async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
     folder: dirname(path),
     config,
     source,
+    hasTokenizer: tokenizer?.tokenizerJson !== undefined,
     ...tokenizer,
     ...(tokenizerProblem !== undefined && { tokenizerProblem }),
     files: [],
@@ -145,7 +153,10 @@ async function readBytes(path: string): Promise<Uint8Array | undefined> {
 
 async function readJson(path: string): Promise<Config | undefined> {
   const bytes = await readBytes(path)
-  if (!bytes) return undefined
+  return bytes && parseObject(bytes, path)
+}
+
+function parseObject(bytes: Uint8Array, path: string): Config {
   const value = parseJsonStrict(bytes, path)
   if (!isObject(value)) throw new FormatError('schema', `${path}: expected a JSON object`)
   return value

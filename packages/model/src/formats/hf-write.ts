@@ -4,6 +4,7 @@ import { dtypes, sizeOf, type Tensor } from '@sinter/tensor-core'
 import { atomicWriteFile } from '../io/atomic.ts'
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
+import type { Checkpoint } from './hf-directory.ts'
 import type { SafetensorsSpec } from './safetensors-layout.ts'
 import { createSafetensorsWriter, type SafetensorsWriter } from './safetensors-write.ts'
 
@@ -123,7 +124,7 @@ export const writeConfig = (folder: string, config: Config): Promise<void> =>
 /** The files of a tokenizer that came out of a GGUF and has no files to copy. */
 export async function writeTokenizerFiles(
   folder: string,
-  tokenizer: { readonly tokenizerJson?: Config; readonly tokenizerConfig?: Config; readonly chatTemplate?: string },
+  tokenizer: Pick<Checkpoint, 'tokenizerJson' | 'tokenizerConfig' | 'chatTemplate'>,
 ): Promise<void> {
   const { tokenizerJson, tokenizerConfig, chatTemplate } = tokenizer
   if (tokenizerJson)

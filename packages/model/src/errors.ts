@@ -1,0 +1,38 @@
+/** What was wrong, for programs; the message says it to people. */
+export type SinterErrorCode =
+  | 'recipe'
+  | 'unknown-name'
+  | 'option'
+  | 'rule'
+  | 'calibration'
+  | 'tokenizer'
+  | 'evaluation'
+  | 'output'
+  | 'disk-space'
+
+/** Process exit codes: 2 the request makes no sense, 3 what was given to read is no good, 4 no room or no permission. */
+const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
+  recipe: 2,
+  'unknown-name': 2,
+  option: 2,
+  rule: 2,
+  calibration: 3,
+  tokenizer: 3,
+  evaluation: 3,
+  output: 4,
+  'disk-space': 4,
+}
+
+/** An error that its reader can do something about: the message says what was expected, what came, and what to do. */
+export class SinterError extends Error {
+  override readonly name = 'SinterError'
+  readonly code: SinterErrorCode
+  /** What a program that stops because of it exits with. */
+  readonly exitCode: number
+
+  constructor(code: SinterErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.exitCode = exitCodes[code]
+  }
+}
