@@ -8,7 +8,11 @@ export interface ExecuteOptions {
 }
 
 /** Runs a program to its end. @returns its output. @throws Error with the output when it fails */
-export function execute(command: string, args: readonly string[], { cwd = root, env = {} }: ExecuteOptions = {}): string {
+export function execute(
+  command: string,
+  args: readonly string[],
+  { cwd = root, env = {} }: ExecuteOptions = {},
+): string {
   const path = [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter)
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,

@@ -30,7 +30,10 @@ export function smoke(tarballs: ReadonlyMap<string, string>, project: string): s
   writeFileSync(join(project, 'use.js'), script)
   const env = { PATH: systemPath }
   try {
-    execute('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], { cwd: project, env })
+    execute('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
+      cwd: project,
+      env,
+    })
     const version = execute('node', ['--version'], { cwd: project, env }).trim()
     execute('node', ['use.js'], { cwd: project, env })
     for (const name of tarballs.keys()) execute('node', ['-e', `import('${name}')`], { cwd: project, env })

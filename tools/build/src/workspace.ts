@@ -45,7 +45,8 @@ export function publishedInOrder(packages: readonly WorkspacePackage[] = workspa
   const ordered: WorkspacePackage[] = []
   const visit = (found: WorkspacePackage, path: readonly string[]) => {
     const { name, dependencies = {} } = found.manifest
-    if (path.includes(name)) throw new Error(`packages depend on each other in a circle: ${[...path, name].join(' → ')}`)
+    if (path.includes(name))
+      throw new Error(`packages depend on each other in a circle: ${[...path, name].join(' → ')}`)
     if (ordered.includes(found)) return
     for (const other of published) if (other.manifest.name in dependencies) visit(other, [...path, name])
     ordered.push(found)
