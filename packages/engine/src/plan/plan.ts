@@ -1,4 +1,4 @@
-import type { Method, WeightMethod, TransformMethod } from '@sinter/model'
+import type { Method, TransformMethod, WeightMethod } from '@sinter/model'
 import type { Recipe } from '../recipe/recipe.ts'
 
 /** A method with its validated options. */
@@ -40,7 +40,12 @@ export interface OutputPlan {
 
 /** What a run will do, complete: a run obeys it and decides nothing itself. */
 export interface Plan {
-  readonly model: { readonly path: string; readonly family: string; readonly blocks: number; readonly parameters: number }
+  readonly model: {
+    readonly path: string
+    readonly family: string
+    readonly blocks: number
+    readonly parameters: number
+  }
   readonly recipe: Recipe
   /** Applied to every block before its weight methods. */
   readonly transforms: readonly Step<TransformMethod>[]
@@ -53,6 +58,11 @@ export interface Plan {
   readonly threads: number
   readonly memoryBudget?: number
   readonly cache: 'memory' | 'disk'
-  readonly estimate: { readonly seconds: number; readonly memoryBytes: number; readonly diskBytes: number; readonly outputBytes: number }
+  readonly estimate: {
+    readonly seconds: number
+    readonly memoryBytes: number
+    readonly diskBytes: number
+    readonly outputBytes: number
+  }
   readonly warnings: readonly string[]
 }

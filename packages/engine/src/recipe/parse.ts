@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { nearestName, SinterError } from '@sinter/model'
+import { z } from 'zod'
+import { findMethod, methods, optionFields } from '../registry/methods.ts'
+import { parseRecipeText } from './document.ts'
+import { type Complaint, complaints, showPath } from './issues.ts'
+import type { Recipe, RecipeInput } from './recipe.ts'
+import { recipeFields, recipeSchema, targetFields } from './schema.ts'
+
+/**
+ * A recipe from its text; JSON with comments or YAML, by the name of the file.
+ * @throws SinterError `recipe` with file, line and key, what was expected and what came
+ */
+export function parseRecipe(text: string, name: string): Recipe {
+  const document = parseRecipeText(text, name)
+  return validate(document.value, ({ path, message }) => {
+    const key = showPath(path)
+    return `${name}:${document.lineOf(path)}: ${key ? `${key}: ` : ''}${message}`
+  })
+}
+
+/** A recipe made in code, checked like one from a file. @throws SinterError `recipe` */
+export function checkRecipe(recipe: RecipeInput): Recipe {
+  return validate(recipe, ({ path, message }) => `recipe: ${showPath(path)}: ${message}`)
+}
+
+/** A recipe file. Its paths are relative to its folder. @throws SinterError `recipe`; ENOENT when there is no such file */
+export async function loadRecipe(path: string): Promise<Recipe> {
+  const recipe = parseRecipe(await readFile(path, 'utf8'), path)
+  const folder = dirname(resolve(path))
+  const placed = <T extends { text?: string | undefined }>(part: T): T =>
+    part.text === undefined ? part : { ...part, text: resolve(folder, part.text) }
+  return {
+    ...recipe,
+    ...(recipe.model !== undefined && { model: resolve(folder, recipe.model) }),
+    ...(recipe.calibration && { calibration: placed(recipe.calibration) }),
+    ...(recipe.evaluate && { evaluate: placed(recipe.evaluate) }),
+  }
+}
+
+function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
+  const result = recipeSchema.safeParse(value)
+  const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
+  if (!result.success || found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
+  return result.data
+}
+
+/** Keys that the object at a path may have. */
+function knownKeys(path: readonly PropertyKey[]): readonly string[] {
+  if (path.length === 0) return Object.keys(recipeFields)
+  const section = recipeFields[String(path[0])]
+  const inner = section instanceof z.ZodOptional ? section.unwrap() : section
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : []
+}
+
+/** Options of every step that has a method's name, whatever else is wrong. */
+function checkSteps(value: unknown): Complaint[] {
+  const steps = isObject(value) ? value.steps : undefined
+  if (!Array.isArray(steps)) return []
+  return steps.flatMap((step: unknown, i) =>
+    isObject(step) && typeof step.method === 'string' ? checkStep(step, i) : [],
+  )
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+function checkStep(step: Readonly<Record<string, unknown>>, index: number): Complaint[] {
+  const path = ['steps', index]
+  const names = methods.map(method => method.name)
+  const name = String(step.method)
+  if (!names.includes(name)) {
+    const nearest = nearestName(name, names)
+    const message = `unknown method ${JSON.stringify(name)}; did you mean ${nearest}? Known: ${names.join(', ')}`
+    return [{ path: [...path, 'method'], message }]
+  }
+  const method = findMethod(name)
+  const result = method.options.safeParse(optionsOf(step))
+  if (result.success) return []
+  const known = ['method', ...Object.keys(targetFields), ...Object.keys(optionFields(method))]
+  return complaints(result.error.issues, step, () => known).map(complaint => ({
+    ...complaint,
+    path: [...path, ...complaint.path],
+  }))
+}
+
+/** What of a step the method's own schema speaks of. */
+export function optionsOf(step: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { method: _method, targets: _targets, blocks: _blocks, ...options } = step
+  return options
+}
