@@ -136,7 +136,7 @@ function largestBlock(tensors: readonly TensorRole[]): number {
 /** Output, journal (compressed blocks, rewritten tensors, two snapshots of the activations) and the cache on disk. */
 function diskOf(work: Workload): number {
   const blocks = work.rows.reduce((sum, row) => sum + journalled(row, work.transforms.length > 0), 0)
-  return work.outputBytes + blocks + 4 * carriedBytes(work, tokensOf(work))
+  return work.outputBytes + blocks + 2 * carriedBytes(work, tokensOf(work))
 }
 
 function journalled({ action, bitsPerWeight, shape, block }: PlanRow, transformed: boolean): number {
