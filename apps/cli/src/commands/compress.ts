@@ -1,9 +1,11 @@
 import type { Plan, Recipe, RunResult } from '@sinter/engine'
 import { Command } from 'commander'
+import { finishRun, type Outcome } from '../finish-run.ts'
 import { type OutputFlags, outputFlags, progressMode } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { modelPath } from '../model-path.ts'
 import { print, printJson } from '../print.ts'
+import { qualityFacts, qualityNumbers } from '../quality-facts.ts'
 import { type RecipeFlags, recipeFlags, recipeOf } from '../recipe-flags.ts'
 import { runPlan } from '../run-plan.ts'
 import { createProgress } from '../terminal/progress.ts'
@@ -13,6 +15,7 @@ import { bytes, duration, percent, short } from '../terminal/units.ts'
 interface CompressFlags extends RecipeFlags, OutputFlags {
   readonly out: string
   readonly resume?: boolean
+  readonly report: boolean
 }
 
 export function compressCommand(): Command {
@@ -21,6 +24,7 @@ export function compressCommand(): Command {
     .argument('[model]', 'the model; may stand in the recipe instead')
     .requiredOption('--out <path>', 'folder to make (or .gguf file); it appears when it is complete')
     .option('--resume', 'go on with the unfinished run beside --out')
+    .option('--no-report', 'write no report beside the result')
     .addHelpText(
       'after',
       `
@@ -44,14 +48,19 @@ async function compressAction(path: string | undefined, flags: CompressFlags): P
   const recipe = await recipeOf(flags)
   const plan = await planFor(modelPath(path, recipe), recipe, flags)
   const out = outputPath(flags.out, plan.output)
-  if (!flags.json && !flags.quiet) print(`${formatPlan(plan, width())}\n`)
+  const silent = flags.json || flags.quiet
+  if (!silent) print(`${formatPlan(plan, width())}\n`)
   const progress = createProgress({ mode: progressMode(flags) })
   const result = await interruptible(
     signal => runPlan(plan, { out, resume: flags.resume === true, signal, progress }),
     () => `what is finished is kept beside the output; go on with\n  ${commandLine()}`,
   )
-  if (flags.json) printJson(toJson(plan, result))
-  else if (!flags.quiet) print(describe(plan, result))
+  const outcome = await interruptible(
+    signal => finishRun(plan, result, { report: flags.report, signal, progress }),
+    () => `${result.path} is complete; only the report about it is not`,
+  )
+  if (flags.json) printJson(toJson(plan, result, outcome))
+  else if (!silent) print(describe(plan, result, outcome))
 }
 
 const width = () => (process.stdout.columns ? { width: process.stdout.columns } : {})
@@ -76,7 +85,7 @@ function commandLine(): string {
 
 const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
-function toJson(plan: Plan, result: RunResult): Record<string, unknown> {
+function toJson(plan: Plan, result: RunResult, { evaluation, report }: Outcome): Record<string, unknown> {
   const { layers, notes, bits, weights, outputBytes, timings, path } = result
   return {
     model: plan.model.path,
@@ -86,6 +95,8 @@ function toJson(plan: Plan, result: RunResult): Record<string, unknown> {
     outputBytes,
     seconds: Object.values(timings).reduce((sum, seconds) => sum + seconds, 0),
     timings,
+    ...(report && { report }),
+    ...(evaluation && { quality: qualityNumbers(evaluation.evaluation), generations: evaluation.generations }),
     weights,
     bits,
     layers,
@@ -111,7 +122,7 @@ function averageSparsity(plan: Plan, { layers }: RunResult): number {
   return total > 0 ? zeros / total : 0
 }
 
-function describe(plan: Plan, result: RunResult): string {
+function describe(plan: Plan, result: RunResult, { evaluation, report }: Outcome): string {
   const errors = result.layers.map(({ error }) => error).sort((a, b) => a - b)
   return facts([
     ['written', `${result.path} (${bytes(result.outputBytes)})`],
@@ -122,18 +133,20 @@ function describe(plan: Plan, result: RunResult): string {
       'layer error',
       errors.length > 0 ? `median ${short(errors[errors.length >> 1]!)}, largest ${short(errors.at(-1)!)}` : undefined,
     ],
-    ['rescues', rescues(result)],
+    ['events', events(result)],
+    ...(evaluation ? qualityFacts(evaluation.evaluation) : []),
     [
       'time',
       Object.entries(result.timings)
         .map(([stage, seconds]) => `${stage} ${duration(seconds)}`)
         .join(', '),
     ],
+    ['report', report?.html],
   ])
 }
 
 /** How often each thing worth telling happened; the report has them all. */
-function rescues({ notes }: RunResult): string | undefined {
+function events({ notes }: RunResult): string | undefined {
   const counts = new Map<string, number>()
   for (const { note } of notes) counts.set(note.code, 1 + (counts.get(note.code) ?? 0))
   return counts.size === 0 ? undefined : [...counts].map(([code, count]) => `${code} × ${count}`).join(', ')

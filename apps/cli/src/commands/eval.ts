@@ -5,11 +5,12 @@ import { withBackend } from '../backend.ts'
 import { type ComputeFlags, computeFlags, type OutputFlags, outputFlags, progressMode, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
+import { qualityFacts, qualityNumbers } from '../quality-facts.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { facts } from '../terminal/table.ts'
-import { duration, percent } from '../terminal/units.ts'
+import { duration } from '../terminal/units.ts'
 
-export interface EvalFlags extends OutputFlags, ComputeFlags {
+interface EvalFlags extends OutputFlags, ComputeFlags {
   readonly text: string
   readonly base?: string
   readonly windows?: number
@@ -92,44 +93,9 @@ async function measure(model: Model, base: Model | undefined, flags: EvalFlags):
 const stages = { base: 'original', model: 'model', head: 'predictions' } as const
 
 /** The numbers that scripts ask for first, flat; the whole evaluation with percentiles under `evaluation`. */
-export function toJson(
-  model: string,
-  { base }: Pick<EvalFlags, 'base'>,
-  evaluation: Evaluation,
-  seconds: number,
-): Record<string, unknown> {
-  const { perplexity, basePerplexity, divergence } = evaluation
-  return {
-    model,
-    ...(base !== undefined && { base }),
-    perplexity: perplexity.value,
-    perplexityStandardError: perplexity.standardError,
-    ...(basePerplexity && { basePerplexity: basePerplexity.value }),
-    ...(divergence && {
-      kl: divergence.kl.value,
-      klStandardError: divergence.kl.standardError,
-      topAgreement: divergence.topAgreement.value,
-      topAgreementStandardError: divergence.topAgreement.standardError,
-    }),
-    windows: evaluation.windows,
-    length: evaluation.length,
-    predictions: evaluation.predictions,
-    seconds,
-    evaluation,
-  }
+function toJson(model: string, { base }: EvalFlags, evaluation: Evaluation, seconds: number): Record<string, unknown> {
+  return { model, ...(base !== undefined && { base }), ...qualityNumbers(evaluation), seconds, evaluation }
 }
 
-function describe(evaluation: Evaluation, seconds: number): string {
-  const { perplexity, basePerplexity, divergence, windows, length, predictions, protocol } = evaluation
-  const within = (value: number, error: number, digits: number) => `${value.toFixed(digits)} ± ${error.toFixed(digits)}`
-  return facts([
-    ['perplexity', within(perplexity.value, perplexity.standardError, 3)],
-    ['of the original', basePerplexity && within(basePerplexity.value, basePerplexity.standardError, 3)],
-    ['KL divergence', divergence && `${within(divergence.kl.value, divergence.kl.standardError, 5)} nats`],
-    ['KL 99th percentile', divergence && `${divergence.kl.percentiles['99'].toFixed(4)} nats`],
-    ['same top token', divergence && percent(divergence.topAgreement.value)],
-    ['RMS change of p', divergence && percent(divergence.rmsDeltaP.value)],
-    ['measured on', `${predictions} predictions in ${windows} windows of ${length} tokens (protocol ${protocol})`],
-    ['time', duration(seconds)],
-  ])
-}
+const describe = (evaluation: Evaluation, seconds: number): string =>
+  facts([...qualityFacts(evaluation), ['time', duration(seconds)]])
