@@ -15,8 +15,6 @@ export function recipeJsonSchema(): Record<string, unknown> {
   const [first, ...rest] = steps
   if (!first) throw new TypeError('no method is registered')
   const recipe = z.strictObject({
-    // Editors are told which schema to use by this key.
-    $schema: z.string().optional(),
     ...recipeFields,
     steps: z
       .array(z.discriminatedUnion('method', [first, ...rest]))

@@ -53,6 +53,8 @@ const evaluate = z.strictObject({
 })
 
 const fields = {
+  // Editors are told which schema to use by this key.
+  $schema: z.string().optional(),
   version: z.literal(1).describe('Version of the recipe format.'),
   model: z.string().min(1).describe('Folder, .safetensors or .gguf, relative to the recipe.').optional(),
   steps: z
