@@ -20,6 +20,8 @@ export async function checkOutput(out: string, output: OutputPlan, input: string
     throw new SinterError('output', `${path}: exists; choose another name or remove it`)
   await checkOutside(path, input)
   const parent = await nearestExisting(dirname(resolve(path)))
+  if (!(await stat(parent)).isDirectory())
+    throw new SinterError('output', `${path}: ${parent} is a file; choose a place in a folder`)
   await access(parent, constants.W_OK).catch(() => {
     throw new SinterError('output', `${path}: the folder ${parent} is read-only`)
   })

@@ -28,6 +28,8 @@ export async function checkOutputFolder(path: string, input?: string): Promise<v
     throw new FormatError('output', `${path}: exists and is not empty; choose another folder or remove it`)
   const parent = await nearestExisting(dirname(target))
   if (input !== undefined) await checkOutside(path, join(parent.real, relative(parent.path, target)), input)
+  if (!(await stat(parent.real)).isDirectory())
+    throw new FormatError('output', `${path}: ${parent.path} is a file; choose a place in a folder`)
   await access(parent.real, constants.W_OK).catch(() => {
     throw new FormatError('output', `${path}: the folder ${parent.path} is read-only`)
   })
