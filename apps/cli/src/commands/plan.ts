@@ -6,6 +6,7 @@ import { type RecipeFlags, recipeFlags, recipeOf } from '../recipe-flags.ts'
 
 interface PlanFlags extends RecipeFlags {
   readonly out?: string
+  readonly resume?: boolean
   readonly json?: boolean
 }
 
@@ -14,6 +15,7 @@ export function planCommand(): Command {
     .description('What a compression would do to every tensor, and what it would cost; nothing is written')
     .argument('[model]', 'the model; may stand in the recipe instead')
     .option('--out <path>', 'also checks that the result could be written there')
+    .option('--resume', 'for the rest of an unfinished run: its space is not asked for again')
     .addHelpText(
       'after',
       `
@@ -32,8 +34,8 @@ async function planAction(path: string | undefined, flags: PlanFlags): Promise<v
   const recipe = await recipeOf(flags)
   const model = await openModel(modelPath(path, recipe))
   try {
-    const { out, threads, memory: memoryBudget } = flags
-    const plan = await resolvePlan(model, recipe, { out, threads, memoryBudget })
+    const { out, threads, memory: memoryBudget, resume } = flags
+    const plan = await resolvePlan(model, recipe, { out, threads, memoryBudget, resume })
     if (flags.json) printJson(planToJson(plan))
     else print(formatPlan(plan, process.stdout.columns ? { width: process.stdout.columns } : {}))
   } finally {
