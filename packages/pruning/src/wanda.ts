@@ -12,7 +12,10 @@ import { prunedBits, prunedWeight } from './pruned-weight.ts'
 export function wandaScores(weight: TensorF32, inputNorms: Float64Array): Float64Array {
   const cols = weight.shape[1]!
   if (inputNorms.length !== cols) throw new RangeError(`wanda: expected ${cols} input norms, got ${inputNorms.length}`)
-  return Float64Array.from(weight.data, (w, k) => Math.abs(w) * inputNorms[k % cols]!)
+  const scores = new Float64Array(weight.data.length)
+  for (let row = 0; row < scores.length; row += cols)
+    for (let j = 0; j < cols; j++) scores[row + j] = Math.abs(weight.data[row + j]!) * inputNorms[j]!
+  return scores
 }
 
 /** Which weights go. They are compared within their output row: across rows is clearly worse on language models. */

@@ -4,7 +4,7 @@ import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
 import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
 import { kernelRef, type Pool } from './kernels/pool.ts'
-import { borrow, type Loan } from './kernels/shared-memory.ts'
+import { borrow, isShared, type Loan } from './kernels/shared-memory.ts'
 import { accumulate, viewOf } from './linalg/gemm.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
@@ -117,7 +117,7 @@ function createState(
     rows,
     width,
     weights,
-    lower: pool.threads === 1 ? lower : copyInto(floats(lower.length), lower),
+    lower: pool.threads === 1 || isShared(lower) ? lower : copyInto(floats(lower.length), lower),
     errors: floats(width * rows),
     loss: floats(rows),
     grid: plan.grid,

@@ -1,5 +1,5 @@
 import type { Compute, Matrix } from './compute.ts'
-import { borrow, isShared } from './kernels/shared-memory.ts'
+import { floatsFor } from './kernels/shared-memory.ts'
 import { NotPositiveDefiniteError } from './linalg/cholesky.ts'
 import { upperFactorOfInverseInPlace } from './linalg/inverse-factor.ts'
 import { matrix } from './linalg/matrix.ts'
@@ -49,17 +49,12 @@ export async function prepareHessian(
   const { diagonal, dead } = diagonalOf(hessian, width, compatible)
   const order = options.order ? checkOrder(options.order, width) : orderOf(diagonal, actOrder)
   const mean = diagonal.reduce((sum, h) => sum + h, 0) / width
-  const loan = borrow(compute.pool)
-  try {
-    const h = matrix(width, width, loan.floats(width * width))
-    for (let rescues = 0, share = damping; ; rescues++, share = share > 0 ? share * 10 : 0.01) {
-      compute.signal?.throwIfAborted()
-      permute(hessian, diagonal, order, share * mean, h)
-      if (await factored(h, compute, rescues < mostRescues))
-        return { width, order, lower: transposedInto(h, isShared(h.data)), dead, damping: share, rescues }
-    }
-  } finally {
-    loan.end()
+  const h = matrix(width, width, floatsFor(compute.pool, width * width))
+  for (let rescues = 0, share = damping; ; rescues++, share = share > 0 ? share * 10 : 0.01) {
+    compute.signal?.throwIfAborted()
+    permute(hessian, diagonal, order, share * mean, h)
+    if (await factored(h, compute, rescues < mostRescues))
+      return { width, order, lower: transposeInPlace(h), dead, damping: share, rescues }
   }
 }
 
@@ -111,14 +106,12 @@ function permute(hessian: Float64Array, diagonal: Float64Array, order: Int32Arra
   }
 }
 
-/** Uᵀ; in place unless the memory was only lent. */
-function transposedInto({ data, rows: n }: Matrix, lent: boolean): Float64Array {
-  const to = lent ? new Float64Array(data.length) : data
+/** Uᵀ where U was. */
+function transposeInPlace({ data, rows: n }: Matrix): Float64Array {
   for (let r = 0; r < n; r++)
-    for (let c = r; c < n; c++) {
-      const upper = data[r * n + c]!
-      to[r * n + c] = r === c ? upper : 0
-      to[c * n + r] = upper
+    for (let c = r + 1; c < n; c++) {
+      data[c * n + r] = data[r * n + c]!
+      data[r * n + c] = 0
     }
-  return to
+  return data
 }

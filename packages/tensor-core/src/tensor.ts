@@ -27,8 +27,7 @@ export function sizeOf(shape: readonly number[]): number {
 /** Wraps data as a tensor. @throws RangeError when shape and data disagree, TypeError on the wrong array kind */
 export function tensor(dtype: DType, shape: readonly number[], data: TypedArray): Tensor {
   const size = sizeOf(shape)
-  if (data.length !== size)
-    throw new RangeError(`tensor [${shape}]: expected ${size} elements, got ${data.length}`)
+  if (data.length !== size) throw new RangeError(`tensor [${shape}]: expected ${size} elements, got ${data.length}`)
   if (!(data instanceof dtypes[dtype].array))
     throw new TypeError(`tensor ${dtype}: expected ${dtypes[dtype].array.name}, got ${data.constructor.name}`)
   return { dtype, shape, data }

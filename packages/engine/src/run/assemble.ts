@@ -1,7 +1,15 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import {
-  type Checkpoint, copySideFiles, createOutputFolder, createWeightsWriter, type Model, type Note, openCheckpoint, writeConfig, writeGguf,
+  type Checkpoint,
+  copySideFiles,
+  createOutputFolder,
+  createWeightsWriter,
+  type Model,
+  type Note,
+  openCheckpoint,
+  writeConfig,
+  writeGguf,
   writeTokenizerFiles,
 } from '@sinter/model'
 import { castTo, type DType, type Tensor } from '@sinter/tensor-core'
@@ -27,7 +35,11 @@ export async function assemble(job: AssembleJob): Promise<Omit<RunResult, 'path'
   try {
     const write = job.plan.output.container === 'gguf' ? writeGgufFile : writeFolder
     const notes = await write(job, source, checkpoint)
-    return { ...(await tally(job)), notes: [...(await journalNotes(job)), ...notes], outputBytes: await bytesAt(job.out) }
+    return {
+      ...(await tally(job)),
+      notes: [...(await journalNotes(job)), ...notes],
+      outputBytes: await bytesAt(job.out),
+    }
   } finally {
     await checkpoint.close()
   }
@@ -91,17 +103,21 @@ async function writeGgufFile(job: AssembleJob, source: CompressedSource, checkpo
   const { encoding } = job.plan.output
   const kept = keptEncoding(job.plan)
   const compressed = new Set(job.plan.rows.filter(row => row.action === 'compress').map(row => row.tensor))
-  const plan = await writeGguf(job.out, { ...checkpoint, source }, {
-    encoding,
-    name: basename(job.plan.model.path),
-    encodingOf: tensor => (compressed.has(tensor.from) ? encoding : kept),
-    bytesOf: async tensor => {
-      job.signal?.throwIfAborted()
-      const weight = await source.weight(tensor.from)
-      return weight && exactBytes(weight, encoding, tensor.layout.rowOrder)
+  const plan = await writeGguf(
+    job.out,
+    { ...checkpoint, source },
+    {
+      encoding,
+      name: basename(job.plan.model.path),
+      encodingOf: tensor => (compressed.has(tensor.from) ? encoding : kept),
+      bytesOf: async tensor => {
+        job.signal?.throwIfAborted()
+        const weight = await source.weight(tensor.from)
+        return weight && exactBytes(weight, encoding, tensor.layout.rowOrder)
+      },
+      onTensor: job.onProgress,
     },
-    onTensor: job.onProgress,
-  })
+  )
   return plan.notes.map(message => ({ layer: 'gguf', note: { code: 'gguf', message } }))
 }
 

@@ -2,12 +2,12 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { openCheckpoint, loadTokenizer, SinterError, type Tokenizer } from '@sinter/model'
+import { loadTokenizer, openCheckpoint, SinterError, type Tokenizer } from '@sinter/model'
 import type { CalibrationPlan } from '../plan/plan.ts'
 import type { BatchShape } from './walker.ts'
 
-/** Tokens that go through a block together: large enough for full-rate products, small enough to stay in memory. */
-const BATCH_TOKENS = 2048
+/** Tokens that go through a block together: products run at full rate from here on, and twice as many take twice the memory. */
+const BATCH_TOKENS = 1024
 
 /** How the samples are grouped into batches. */
 export function batchShapes({ samples, length }: CalibrationPlan): BatchShape[] {
@@ -23,7 +23,9 @@ export interface CalibrationRequest {
   readonly plan: CalibrationPlan
 }
 
-export type CalibrationReply = { readonly ids: Int32Array } | { readonly code: 'calibration' | 'tokenizer'; readonly message: string }
+export type CalibrationReply =
+  | { readonly ids: Int32Array }
+  | { readonly code: 'calibration' | 'tokenizer'; readonly message: string }
 
 /**
  * Token ids of the samples, made in a process of its own: a vocabulary and the pieces of a text leave a hundred megabytes
@@ -51,7 +53,10 @@ export async function readCalibration({ model, plan }: CalibrationRequest): Prom
   try {
     const { tokenizerJson, tokenizerConfig } = checkpoint
     if (!tokenizerJson)
-      throw new SinterError('tokenizer', `${model} has no tokenizer, and calibration text cannot be read without one: put its tokenizer.json beside it`)
+      throw new SinterError(
+        'tokenizer',
+        `${model} has no tokenizer, and calibration text cannot be read without one: put its tokenizer.json beside it`,
+      )
     const ids = await firstIds(loadTokenizer({ tokenizerJson, tokenizerConfig }), plan)
     return Int32Array.from(ids)
   } finally {
@@ -64,7 +69,10 @@ const BYTES_PER_TOKEN = 12
 /** Tokens before the end of a part that may come out otherwise than in the whole text. */
 const SEAM = 64
 
-async function firstIds(tokenizer: Tokenizer, { text, samples, length }: CalibrationPlan): Promise<ArrayLike<number> & Iterable<number>> {
+async function firstIds(
+  tokenizer: Tokenizer,
+  { text, samples, length }: CalibrationPlan,
+): Promise<ArrayLike<number> & Iterable<number>> {
   const wanted = samples * length
   const file = await open(text)
   try {
@@ -92,7 +100,8 @@ function encodePrefix(tokenizer: Tokenizer, text: string, cut: boolean): ArrayLi
 
 function take(ids: ArrayLike<number> & Iterable<number>, wanted: number, text: string, length: number): number[] {
   if (ids.length >= wanted) return Array.prototype.slice.call(ids, 0, wanted) as number[]
-  if (ids.length === 0) throw new SinterError('calibration', `${text} is empty; calibration needs ${wanted} tokens of ordinary text`)
+  if (ids.length === 0)
+    throw new SinterError('calibration', `${text} is empty; calibration needs ${wanted} tokens of ordinary text`)
   throw new SinterError(
     'calibration',
     `${text} has ${ids.length} tokens; ${wanted / length} samples of ${length} need ${wanted}: give a longer text, or --samples ${Math.floor(ids.length / length)} at most`,

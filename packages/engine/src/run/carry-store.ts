@@ -2,32 +2,6 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Backend, bytesOf, type Resident, type Tensor, zeros } from '@sinter/tensor-core'
 
-/** Buffers that went out of use, kept by shape for the next value: steady memory, nothing to collect. */
-export class BufferPool {
-  readonly #backend: Backend
-  readonly #free = new Map<string, Resident[]>()
-
-  constructor(backend: Backend) {
-    this.#backend = backend
-  }
-
-  async take(shape: readonly number[]): Promise<Resident> {
-    return this.#free.get(shape.join())?.pop() ?? this.#backend.upload(zeros('f32', shape), { move: true })
-  }
-
-  give(buffer: Resident): void {
-    const key = buffer.shape.join()
-    const free = this.#free.get(key)
-    if (free) free.push(buffer)
-    else this.#free.set(key, [buffer])
-  }
-
-  clear(): void {
-    for (const free of this.#free.values()) for (const buffer of free) buffer.release()
-    this.#free.clear()
-  }
-}
-
 /** Carried activations of every calibration batch, by the name of the value. */
 export interface CarryStore {
   /** A value to read; hand it back with `done`, which may forget it for good. */
@@ -43,7 +17,7 @@ export interface CarryStore {
 }
 
 /** All batches stay with the backend: 4 bytes × tokens × width each. */
-export function memoryStore(pool: BufferPool): CarryStore {
+export function memoryStore(): CarryStore {
   const values = new Map<string, Resident[]>()
   const of = (name: string) => {
     const list = values.get(name) ?? []
@@ -55,7 +29,7 @@ export function memoryStore(pool: BufferPool): CarryStore {
     done(name, batch, buffer, forget) {
       if (!forget) return
       delete of(name)[batch]
-      pool.give(buffer)
+      buffer.release()
     },
     put: async (name, batch, buffer) => void (of(name)[batch] = buffer),
     copy: (name, batch) => of(name)[batch]!.read(),
@@ -64,15 +38,17 @@ export function memoryStore(pool: BufferPool): CarryStore {
       values.delete(from)
     },
     async drop(name) {
-      for (const buffer of of(name)) if (buffer) pool.give(buffer)
+      for (const buffer of of(name)) if (buffer) buffer.release()
       values.delete(name)
     },
-    close: async () => pool.clear(),
+    async close() {
+      for (const name of [...values.keys()]) await this.drop(name)
+    },
   }
 }
 
 /** One file a value; only the batch in work is in memory. */
-export function diskStore(directory: string, backend: Backend, pool: BufferPool): CarryStore {
+export function diskStore(directory: string, backend: Backend): CarryStore {
   const files = new Map<string, { handle: FileHandle; path: string; shapes: (readonly number[])[] }>()
   const fileOf = async (name: string) => {
     const known = files.get(name)
@@ -99,7 +75,7 @@ export function diskStore(directory: string, backend: Backend, pool: BufferPool)
     async put(name, batch, buffer) {
       const file = await fileOf(name)
       const value = await buffer.read()
-      pool.give(buffer)
+      buffer.release()
       file.shapes[batch] = value.shape
       const stride = file.shapes[0]!.reduce((n, dim) => n * dim, 4)
       await file.handle.write(bytesOf(value), 0, value.data.byteLength, batch * stride)
@@ -121,7 +97,6 @@ export function diskStore(directory: string, backend: Backend, pool: BufferPool)
     },
     async close() {
       for (const name of [...files.keys()]) await this.drop(name)
-      pool.clear()
     },
   }
 }

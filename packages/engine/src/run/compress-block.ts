@@ -38,6 +38,8 @@ export interface BlockJob {
   readonly onNote: (layer: string, note: Note) => void
   readonly onLayer: (layer: LayerReport) => void
   readonly onWork: (share: number) => void
+  /** Called when large buffers have just gone out of use. */
+  readonly trim: () => Promise<void>
 }
 
 /** Transforms, then compresses one block group by group, and carries the calibration set through it. */
@@ -55,6 +57,7 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
       tensors.delete(`${name}.weight`)
       if (job.plan.propagate === 'compressed') await job.walker?.replace(`${name}.weight`, done.weight.dense())
     }
+    await job.trim()
   }
   if (job.walker) await walkStages(job, job.walker, graph, compress)
   else for (const group of graph.groups) await compress(group, { tokens: 0, sequences: 0 })

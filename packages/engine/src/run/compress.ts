@@ -4,7 +4,7 @@ import { type Backend, type Compute, createPool, gemmOn, ortNodeBackend, toF32 }
 import type { Plan } from '../plan/plan.ts'
 import { assemble } from './assemble.ts'
 import { batchShapes, calibrationIds } from './calibration.ts'
-import { BufferPool, type CarryStore, diskStore, memoryStore } from './carry-store.ts'
+import { type CarryStore, diskStore, memoryStore } from './carry-store.ts'
 import { compressBlock } from './compress-block.ts'
 import { EventQueue } from './event-queue.ts'
 import type { LayerReport, RunEvent, RunResult } from './events.ts'
@@ -108,6 +108,7 @@ async function compressBlocks(job: Job): Promise<void> {
         compute,
         walker: calibrated?.walker,
         propagate: block + 1 < model.blocks,
+        trim: async () => backend?.trim?.(),
         beforeOverwrite: () => snapshot,
         onNote(layer, note) {
           notes.push({ layer, ...note })
@@ -139,8 +140,7 @@ const unused = (): never => {
 
 async function startWalk(job: Job, backend: Backend, calibration: NonNullable<Plan['calibration']>) {
   const { model, plan, journal, options, ids } = job
-  const buffers = new BufferPool(backend)
-  const store: CarryStore = plan.cache === 'disk' ? diskStore(journal.folder, backend, buffers) : memoryStore(buffers)
+  const store: CarryStore = plan.cache === 'disk' ? diskStore(journal.folder, backend) : memoryStore()
   const batches = batchShapes(calibration)
   let at = 0
   for (const [i, shape] of batches.entries()) {
@@ -152,7 +152,7 @@ async function startWalk(job: Job, backend: Backend, calibration: NonNullable<Pl
   const width = model.config.hiddenSize
   return {
     store,
-    walker: new Walker(model, backend, store, buffers, batches, options.signal),
+    walker: new Walker(model, backend, store, batches, options.signal),
     hiddenShapes: batches.map(([sequences, tokens]) => [sequences, tokens, width]),
   }
 }

@@ -10,8 +10,20 @@ interface Packing {
 /** GGUF encodings that can hold codes of ours as they are: one line each. All have blocks of 32 and f16 scales. */
 const packings: Readonly<Record<string, Packing>> = {
   Q4_0: { bits: 4, mins: false, pack: (q, rows) => packQ4_0(codesOf(q, rows), halves(q, q.scales, rows)) },
-  Q4_1: { bits: 4, mins: true, pack: (q, rows) => packQ4_1(codesOf(q, rows), halves(q, q.scales, rows), halves(q, q.mins!, rows)) },
-  Q8_0: { bits: 8, mins: false, pack: (q, rows) => packQ8_0(Int8Array.from(codesOf(q, rows), code => code - 128), halves(q, q.scales, rows)) },
+  Q4_1: {
+    bits: 4,
+    mins: true,
+    pack: (q, rows) => packQ4_1(codesOf(q, rows), halves(q, q.scales, rows), halves(q, q.mins!, rows)),
+  },
+  Q8_0: {
+    bits: 8,
+    mins: false,
+    pack: (q, rows) =>
+      packQ8_0(
+        Int8Array.from(codesOf(q, rows), code => code - 128),
+        halves(q, q.scales, rows),
+      ),
+  },
 }
 
 /**
@@ -25,8 +37,12 @@ export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Arr
   const q = weight.quantized
   const symmetric = q.zeroPoints === undefined && q.mins === undefined
   const fits =
-    q.bits === packing.bits && q.groupSize === 32 && q.shape[1] % 32 === 0 && q.scales.dtype === 'f16' &&
-    q.scales.data.length > 1 && (packing.mins ? q.mins?.dtype === 'f16' : symmetric)
+    q.bits === packing.bits &&
+    q.groupSize === 32 &&
+    q.shape[1] % 32 === 0 &&
+    q.scales.dtype === 'f16' &&
+    q.scales.data.length > 1 &&
+    (packing.mins ? q.mins?.dtype === 'f16' : symmetric)
   if (!fits) return undefined
   return packing.pack(q, rowOrder ? [...rowOrder] : Array.from({ length: q.shape[0] }, (_, row) => row))
 }
@@ -41,6 +57,7 @@ function codesOf({ codes, shape: [, cols] }: Quantized, rows: readonly number[])
 function halves({ shape: [, cols] }: Quantized, { data }: Tensor, rows: readonly number[]): Uint16Array {
   const groups = cols / 32
   const out = new Uint16Array(data.length)
-  for (const [i, row] of rows.entries()) out.set((data as Uint16Array).subarray(row * groups, (row + 1) * groups), i * groups)
+  for (const [i, row] of rows.entries())
+    out.set((data as Uint16Array).subarray(row * groups, (row + 1) * groups), i * groups)
   return out
 }

@@ -48,7 +48,7 @@ function separator(from: readonly Node[], targets: readonly Node[]): Node | unde
     if (known) return known
     const sets = node.inputs.map(visit).filter(set => set !== undefined)
     if (sets.length === 0) return undefined
-    const own = sets.reduce(intersect)
+    const own = new Set(sets.reduce(intersect))
     own.add(node)
     dominators.set(node, own)
     return own

@@ -9,7 +9,7 @@ import {
   type TensorF32,
   toTensor,
 } from '@sinter/tensor-core'
-import type { BufferPool, CarryStore } from './carry-store.ts'
+import type { CarryStore } from './carry-store.ts'
 import { StatisticsCollector } from './statistics.ts'
 
 /** Token counts of the calibration batches: `[sequences, tokens]` each. */
@@ -29,7 +29,6 @@ export class Walker {
   readonly #model: Model
   readonly #backend: Backend
   readonly #store: CarryStore
-  readonly #pool: BufferPool
   readonly #batches: readonly BatchShape[]
   readonly #programs = new Map<string, Program>()
   readonly #tables = new Map<string, Resident>()
@@ -37,18 +36,10 @@ export class Walker {
   readonly #signal: AbortSignal | undefined
   #weights = new Map<string, Resident>()
 
-  constructor(
-    model: Model,
-    backend: Backend,
-    store: CarryStore,
-    pool: BufferPool,
-    batches: readonly BatchShape[],
-    signal?: AbortSignal,
-  ) {
+  constructor(model: Model, backend: Backend, store: CarryStore, batches: readonly BatchShape[], signal?: AbortSignal) {
     this.#model = model
     this.#backend = backend
     this.#store = store
-    this.#pool = pool
     this.#batches = batches
     this.#signal = signal
   }
@@ -71,6 +62,7 @@ export class Walker {
     const collectors = pass.statistics.map(
       ({ node, needs }) => new StatisticsCollector(node.shape.at(-1) as number, needs),
     )
+    const keep = made.map(node => this.#name(block, node))
     const outputs: Record<string, Node> = Object.fromEntries(made.map(node => [this.#name(block, node), node]))
     for (const [i, { node }] of pass.statistics.entries()) Object.assign(outputs, collectors[i]!.outputs(node, `s${i}`))
     const { program, inputs } = await this.#program(block, pass.from, outputs)
@@ -78,20 +70,17 @@ export class Walker {
       for (const [batch, [sequences, tokens]] of this.#batches.entries()) {
         this.#signal?.throwIfAborted()
         const taken = await this.#take(block, pass.from, batch)
-        const into: Record<string, Resident> = {}
-        for (const node of made)
-          into[this.#name(block, node)] = await this.#pool.take([sequences, tokens, node.shape.at(-1) as number])
         const accumulate: Record<string, Resident> = {}
         for (const [i, collector] of collectors.entries())
           Object.assign(accumulate, await collector.accumulators(this.#backend, `s${i}`))
         const args = { ...(await this.#parameters(block, inputs, tokens)), ...taken }
-        const results = await program.run(args, { into, accumulate })
+        const results = await program.run(args, { keep, accumulate })
         for (const [i, collector] of collectors.entries()) collector.observe(results, `s${i}`, sequences, tokens)
         for (const node of pass.from) {
           const name = this.#name(block, node)
           this.#store.done(name, batch, taken[name]!, !pass.carry.includes(node))
         }
-        for (const [name, buffer] of Object.entries(into)) await this.#store.put(name, batch, buffer)
+        for (const name of keep) await this.#store.put(name, batch, results[name] as Resident)
         pass.onBatch?.(batch + 1, this.#batches.length)
       }
       return await Promise.all(collectors.map(collector => collector.finish()))

@@ -35,6 +35,8 @@ export interface Backend {
   compile(graph: Graph): Promise<Program>
   /** Hands a tensor over. Its buffer is moved, not copied, when `move` is set: the caller must not touch it again. */
   upload(tensor: Tensor, options?: { readonly move?: boolean }): Promise<Resident>
+  /** Gives back memory that nothing needs any more, where that takes asking. Some milliseconds. */
+  trim?(): Promise<void>
   close(): Promise<void>
 }
 

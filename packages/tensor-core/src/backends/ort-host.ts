@@ -25,24 +25,23 @@ export interface HostRun {
   readonly outputs: readonly string[]
 }
 
+/** Bytes of buffers out of use after which they are collected: few enough to matter little, enough to collect seldom. */
+const MOST_DROPPED = 48 * 2 ** 20
+
 /** Sessions and resident tensors of one ONNX Runtime, addressed by number so that a thread boundary can lie between. */
 export class OrtHost {
   readonly #ort: OrtModule
   readonly #options: InferenceSession.SessionOptions
-  readonly #fillsOutputs: boolean
+  readonly #collect: () => void
+  #dropped = 0
   readonly #sessions = new Map<number, InferenceSession>()
-  readonly #scratches = new Map<string, OrtTensor>()
   readonly #residents = new Map<number, OrtTensor>()
 
-  /** @param fillsOutputs whether the runtime writes into output tensors that are handed to it; the web build does not */
-  constructor(
-    ort: OrtModule,
-    options: InferenceSession.SessionOptions,
-    { fillsOutputs = true }: { fillsOutputs?: boolean } = {},
-  ) {
+  /** @param collect frees unreachable buffers, where the host can ask for that */
+  constructor(ort: OrtModule, options: InferenceSession.SessionOptions, collect: () => void = () => {}) {
     this.#ort = ort
     this.#options = options
-    this.#fillsOutputs = fillsOutputs
+    this.#collect = collect
   }
 
   async compile(program: number, model: Uint8Array): Promise<void> {
@@ -54,27 +53,8 @@ export class OrtHost {
     if (!session) throw new Error('this program is closed')
     const feeds: Record<string, OrtTensor> = {}
     for (const [name, value] of Object.entries(request.inputs)) feeds[name] = this.#argument(value)
-    const fetches: Record<string, OrtTensor | null> = {}
-    for (const name of request.outputs) {
-      const target = request.into[name]
-      const sum = request.accumulate[name]
-      if (!this.#fillsOutputs) fetches[outputName(name)] = null
-      else if (target !== undefined) fetches[outputName(name)] = this.#resident(target)
-      else fetches[outputName(name)] = sum === undefined ? null : this.#scratch(this.#resident(sum).dims)
-    }
-    const results = await session.run(feeds, fetches)
+    const results = await session.run(feeds, request.outputs.map(outputName))
     return this.#deliver(request, results)
-  }
-
-  /** One f32 buffer a shape for outputs that are only added to a sum: nothing to collect after each run. */
-  #scratch(dims: readonly number[]): OrtTensor {
-    const key = dims.join()
-    const known = this.#scratches.get(key)
-    if (known) return known
-    const data = new Float32Array(dims.reduce((n, dim) => n * dim, 1))
-    const made = new this.#ort.Tensor('float32', data, dims)
-    this.#scratches.set(key, made)
-    return made
   }
 
   upload(id: number, tensor: Tensor): void {
@@ -88,7 +68,9 @@ export class OrtHost {
   }
 
   release(id: number): void {
+    const value = this.#residents.get(id)
     this.#residents.delete(id)
+    this.#drop(value)
   }
 
   async closeProgram(program: number): Promise<void> {
@@ -103,12 +85,25 @@ export class OrtHost {
       const kept = request.keep[name]
       const sum = request.accumulate[name]
       const target = request.into[name]
-      if (target !== undefined) this.#residents.set(target, value)
-      else if (sum !== undefined) addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
-      else if (kept !== undefined) this.#residents.set(kept, value)
+      if (target !== undefined) {
+        const old = this.#residents.get(target)
+        this.#residents.set(target, value)
+        this.#drop(old)
+      } else if (sum !== undefined) {
+        addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
+        this.#drop(value)
+      } else if (kept !== undefined) this.#residents.set(kept, value)
       else out[name] = fromOrt(value)
     }
     return out
+  }
+
+  /** Counts what went out of use: the collector does not see buffers, and would let hundreds of megabytes of them wait. */
+  #drop(value: OrtTensor | undefined): void {
+    this.#dropped += (value?.data as Float32Array | undefined)?.byteLength ?? 0
+    if (this.#dropped < MOST_DROPPED) return
+    this.#dropped = 0
+    this.#collect()
   }
 
   #argument(value: HostArgument): OrtTensor {

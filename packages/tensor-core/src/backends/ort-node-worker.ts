@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { bytesOf, type Tensor } from '../tensor.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { OrtHost, type OrtModule } from './ort-host.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './ort-node.ts'
 
@@ -7,14 +8,17 @@ import type { WorkerOptions, WorkerReply, WorkerRequest } from './ort-node.ts'
 process.env.ORT_DISABLE_TELEMETRY = '1'
 const ort = (await import('onnxruntime-node')) as unknown as OrtModule & { default?: OrtModule }
 const { threads, device } = workerData as WorkerOptions
-const host = new OrtHost(ort.default ?? ort, {
+const options = {
   executionProviders: [device],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
-  ...(process.env.NOARENA ? { enableCpuMemArena: false, enableMemPattern: false } : {}),
+  // An arena would keep the largest activations of every session for good; freed blocks serve all sessions.
+  enableCpuMemArena: false,
+  enableMemPattern: false,
   // Waiting threads sleep: the machine's other core has work of ours to do.
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
-})
+}
+const host = new OrtHost(ort.default ?? ort, options, collectGarbage)
 
 async function answer(request: WorkerRequest): Promise<Record<string, Tensor> | Tensor | undefined> {
   switch (request.kind) {
@@ -28,6 +32,8 @@ async function answer(request: WorkerRequest): Promise<Record<string, Tensor> | 
       return host.read(request.id)
     case 'release':
       return host.release(request.id) as undefined
+    case 'collect':
+      return collectGarbage() as undefined
     case 'closeProgram':
       return void (await host.closeProgram(request.program))
   }

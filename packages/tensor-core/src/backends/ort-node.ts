@@ -4,6 +4,7 @@ import { toOnnx } from '../onnx/lower.ts'
 import { bytesOf, type Tensor } from '../tensor.ts'
 import { type Argument, type Backend, isResident, type Program, type Resident, type RunOptions } from './backend.ts'
 import { checkInputs } from './check-inputs.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import type { HostArgument, HostRun } from './ort-host.ts'
 
 export interface WorkerOptions {
@@ -17,6 +18,7 @@ export type WorkerRequest = { readonly call: number } & (
   | { readonly kind: 'upload'; readonly id: number; readonly tensor: Tensor }
   | { readonly kind: 'read' | 'release'; readonly id: number }
   | { readonly kind: 'closeProgram'; readonly program: number }
+  | { readonly kind: 'collect' }
 )
 
 export type WorkerReply =
@@ -114,6 +116,10 @@ export function ortNodeBackend({ threads = 1, device = 'cpu' }: Partial<WorkerOp
       const id = worker.nextId()
       await worker.call({ kind: 'upload', id, tensor }, move ? [bytesOf(tensor).buffer as ArrayBuffer] : [])
       return new RemoteResident(worker, id, tensor.dtype, tensor.shape)
+    },
+    async trim() {
+      collectGarbage()
+      await worker.call({ kind: 'collect' })
     },
     close: () => worker.close(),
   }

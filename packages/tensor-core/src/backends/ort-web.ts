@@ -18,7 +18,7 @@ export async function ortWebBackend({ device = 'wasm', threads = 1 }: WebOptions
   const ort = await import('onnxruntime-web')
   ort.env.wasm.numThreads = threads
   const options: InferenceSession.SessionOptions = { executionProviders: [device] }
-  const host = new OrtHost(ort as unknown as OrtModule, options, { fillsOutputs: false })
+  const host = new OrtHost(ort as unknown as OrtModule, options)
   let ids = 0
   return {
     name: `onnxruntime-web (${device})`,
