@@ -51,7 +51,8 @@ async function writeTexts(out: string): Promise<DemoTexts> {
   const evaluation = join(out, 'evaluation.txt')
   await atomicWriteFile(calibration, worldText({ seed: 'calibration', characters: 60_000, half: 'calibration' }))
   await atomicWriteFile(evaluation, worldText({ seed: 'evaluation', characters: 40_000, half: 'evaluation' }))
-  const [question] = worldQuestions({ seed: 'prompt', count: 1, kind: 'review', half: 'evaluation' })
+  // The second is a sum that the original gets right, so that one sees what a recipe keeps.
+  const [, question] = worldQuestions({ seed: 'prompt', count: 2, kind: 'sums', half: 'evaluation' })
   return { calibration, evaluation, prompt: question!.prompt }
 }
 
