@@ -112,7 +112,8 @@ async function clipGroup(
   const groupSize = columnsPerGroup(group.width, options.groupSize)
   const linears = group.linears.filter(linear => !neverClipped.test(linear))
   if (linears.length === 0) return
-  const gram = rescaledGram(requireStatistic(statistics, 'gram', { name: group.linears[0] ?? 'group' }), scales)
+  const samples = requireStatistic(statistics, 'samples', { name: group.linears[0] ?? 'group' })
+  const gram = await gramOf(samples, scales, compute)
   for (const linear of linears) {
     const name = `${linear}.weight`
     const weight = block.tensor(name)
@@ -121,11 +122,13 @@ async function clipGroup(
   }
 }
 
-/** The Gram matrix of `x / s`. */
-function rescaledGram(gram: Float64Array, scales: Float64Array | undefined): Float64Array {
-  if (!scales) return gram
-  const width = scales.length
-  return gram.map((value, k) => value / (scales[Math.floor(k / width)]! * scales[k % width]!))
+/** Σ x xᵀ over the samples, with the group's scales taken out of x. */
+async function gramOf(samples: TensorF32, scales: Float64Array | undefined, compute: Compute): Promise<Float64Array> {
+  const [rows, cols] = samples.shape as [number, number]
+  const data = Float64Array.from(samples.data)
+  if (scales) for (let i = 0; i < data.length; i++) data[i]! /= scales[i % cols]!
+  const x = { rows, cols, data }
+  return (await compute.gemm(x, x, { transA: true })).data
 }
 
 export const awq: TransformMethod<AwqOptions> = {
@@ -152,7 +155,11 @@ export const awq: TransformMethod<AwqOptions> = {
       .default(true)
       .describe('Afterwards draw in the largest weights of each group where that lowers the error.'),
   }),
-  needs: ({ objective, clip }) => (clip || objective === 'gram' ? ['sumAbs', 'gram'] : ['sumAbs']),
+  needs: ({ objective, clip }) => [
+    'sumAbs',
+    ...(objective === 'gram' ? (['gram'] as const) : []),
+    ...(clip ? (['samples'] as const) : []),
+  ],
   async transform(block, options, { compute, note }) {
     const chosen = new Map<LayerGroup, AwqChoice>()
     // All groups are searched on the block as it was, then all are folded: folding one changes the input of the next.

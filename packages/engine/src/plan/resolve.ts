@@ -62,7 +62,7 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
     rows,
     ...(calibration && { calibration }),
     output,
-    propagate: recipe.propagate,
+    propagate: recipe.propagate ?? (weightsNeedData(rows) ? 'compressed' : 'original'),
     threads,
     ...(memoryBudget !== undefined && { memoryBudget }),
     cache,
@@ -70,6 +70,9 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
     warnings: warnings(rows, output, memoryBytes, memoryBudget),
   }
 }
+
+const weightsNeedData = (rows: readonly PlanRow[]): boolean =>
+  rows.some(row => row.steps.some(({ method, options }) => method.needs(options).length > 0))
 
 /** @throws SinterError `option` when a type of dense tensors is asked of a GGUF */
 function outputOf({ output }: Recipe): OutputPlan {

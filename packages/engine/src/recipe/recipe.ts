@@ -38,7 +38,7 @@ export interface Recipe {
   readonly steps: readonly RecipeStep[]
   readonly protect?: readonly string[] | undefined
   readonly calibration?: CalibrationRecipe | undefined
-  readonly propagate: 'compressed' | 'original'
+  readonly propagate?: 'compressed' | 'original' | undefined
   readonly output?: OutputRecipe | undefined
   readonly evaluate?: EvaluationRecipe | undefined
   readonly seed: number

@@ -65,8 +65,11 @@ const fields = {
   calibration: calibration.optional(),
   propagate: z
     .enum(['compressed', 'original'])
-    .default('compressed')
-    .describe('What later layers are calibrated on: outputs of the compressed layers, or of the original ones.'),
+    .optional()
+    .describe(
+      'What later layers are calibrated on: outputs of the compressed layers, or of the original ones. Default: compressed, ' +
+        'unless only transforms look at activations.',
+    ),
   output: output.optional(),
   evaluate: evaluate.optional(),
   seed: z.int().min(0).default(0).describe('Of everything that is drawn at random.'),

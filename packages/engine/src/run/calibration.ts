@@ -7,7 +7,7 @@ import type { CalibrationPlan } from '../plan/plan.ts'
 import type { BatchShape } from './walker.ts'
 
 /** Tokens that go through a block together: products run at full rate from here on, and twice as many take twice the memory. */
-const BATCH_TOKENS = 1024
+const BATCH_TOKENS = 512
 
 /** How the samples are grouped into batches. */
 export function batchShapes({ samples, length }: CalibrationPlan): BatchShape[] {

@@ -47,7 +47,9 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
   const graph = job.model.blockGraph(job.block)
   const tensors = await job.model.readBlock(job.block)
   await job.walker?.load(tensors)
-  const rewritten = await applyTransforms(job, graph, tensors)
+  await job.trim()
+  const ahead = onlyOriginals(job, graph)
+  const rewritten = await applyTransforms(job, graph, tensors, ahead)
   const weights = new Map<string, Weight>()
   const layers: LayerReport[] = []
   const compress = async (group: LayerGroup, statistics: Statistics) => {
@@ -59,9 +61,24 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
     }
     await job.trim()
   }
-  if (job.walker) await walkStages(job, job.walker, graph, compress)
+  if (job.walker && !ahead) await walkStages(job, job.walker, graph, compress)
   else for (const group of graph.groups) await compress(group, { tokens: 0, sequences: 0 })
+  if (job.walker && ahead) await advance(job, job.walker, graph)
   return { weights, rewritten, layers }
+}
+
+/**
+ * Whether nothing after the transforms looks at activations: then the sweep that gathers the transforms' statistics also
+ * makes the next block's input, and there is no other.
+ */
+function onlyOriginals(job: BlockJob, graph: BlockGraph): boolean {
+  return job.plan.propagate === 'original' && graph.groups.every(group => needsOf(job, group).length === 0)
+}
+
+async function advance(job: BlockJob, walker: Walker, graph: BlockGraph): Promise<void> {
+  await job.beforeOverwrite()
+  await walker.forget(graph, graph.input)
+  if (job.propagate) await walker.advance(graph)
 }
 
 async function walkStages(
@@ -86,6 +103,7 @@ async function walkStages(
         statistics: needs.length > 0 ? [{ node: graph.groupInputs[stage.group]!, needs }] : [],
       })
       from = stage.carry
+      await job.trim()
       await compress(group, statistics ?? { tokens: 0, sequences: 0 })
     } else await compress(group, { tokens: 0, sequences: 0 })
   }
@@ -128,7 +146,7 @@ async function compressGroup(
         method: row.steps.map(step => step.method.name).join('+'),
         bitsPerWeight: totalBits(weight.bits()) / (weight.shape[0] * weight.shape[1]),
         sparsity: zeroShare(weight.dense()),
-        error: await relativeError(originals.get(row.name)!, weight.dense(), statistics, job.compute),
+        error: await relativeError(originals.get(row.name)!, weight.dense(), statistics),
         seconds,
       }
       job.onLayer(report)
@@ -164,15 +182,16 @@ async function applyTransforms(
   job: BlockJob,
   graph: BlockGraph,
   tensors: Map<string, TensorF32>,
+  ahead: boolean,
 ): Promise<Map<string, TensorF32>> {
   const rewritten = new Map<string, TensorF32>()
-  for (const step of job.plan.transforms) {
+  for (const [i, step] of job.plan.transforms.entries()) {
     const walker = job.walker
     if (!walker) throw new Error(`${step.method.name} needs calibration data, and the plan has none`)
     const needs = step.method.needs(step.options)
     const statistics = await walker.sweep(graph, {
       from: [graph.input],
-      carry: [graph.input],
+      carry: i === 0 && ahead && job.propagate ? [graph.input, graph.output] : [graph.input],
       statistics: graph.groupInputs.map(node => ({ node, needs })),
     })
     const changed = new Map<string, TensorF32>()
@@ -198,9 +217,16 @@ async function transformBlock(
   changed: Map<string, TensorF32>,
 ): Promise<TransformBlock> {
   const all = [...statistics]
+  const inputs = new Map<LayerGroup, TensorF32>()
+  const inputOf = async (group: LayerGroup): Promise<TensorF32> => {
+    const known = inputs.get(group)
+    if (known) return known
+    const made = await walker.peek(graph, [graph.input], graph.groupInputs[graph.groups.indexOf(group)]!)
+    inputs.set(group, made)
+    return made
+  }
   if (needs.includes('samples'))
-    for (const [i, node] of graph.groupInputs.entries())
-      all[i] = { ...all[i]!, samples: sampleRows(await walker.peek(graph, [graph.input], node)) }
+    for (const [i, group] of graph.groups.entries()) all[i] = { ...all[i]!, samples: sampleRows(await inputOf(group)) }
   const tensor = (name: string) => {
     const found = tensors.get(name)
     if (!found) throw new Error(`the block has no tensor "${name}"`)
@@ -216,7 +242,8 @@ async function transformBlock(
     },
     async moduleOutput(group, replacements) {
       const current = new Map([...changed, ...replacements])
-      const output = await walker.peek(graph, [graph.input], moduleNode(graph, group), current)
+      const input = { node: graph.groupInputs[graph.groups.indexOf(group)]!, value: await inputOf(group) }
+      const output = await walker.evaluate(graph, input, moduleNode(graph, group), current)
       const width = output.shape.at(-1)!
       return { dtype: 'f32', shape: [output.data.length / width, width], data: output.data }
     },

@@ -1,8 +1,8 @@
 import type { Statistics } from '@sinter/model'
-import type { Compute, TensorF32 } from '@sinter/tensor-core'
+import { gemm, type TensorF32 } from '@sinter/tensor-core'
 
 /** Rows that the estimate looks at: the whole product would cost as much as the solver. */
-const ROWS = 64
+const ROWS = 32
 
 /**
  * tr(ΔW G ΔWᵀ) / tr(W G Wᵀ) over evenly spaced rows of W `[out, in]`, G the calibration Gram: how much of the layer's output
@@ -12,7 +12,6 @@ export async function relativeError(
   original: TensorF32,
   changed: TensorF32,
   { gram }: Statistics,
-  compute: Compute,
 ): Promise<number> {
   const [out, width] = original.shape as [number, number]
   const count = gram ? Math.min(out, ROWS) : out
@@ -26,7 +25,7 @@ export async function relativeError(
     }
   })
   const matrix = { rows: 2 * count, cols: width, data: stacked }
-  const product = gram ? await compute.gemm(matrix, { rows: width, cols: width, data: gram }) : matrix
+  const product = gram ? await gemm(matrix, { rows: width, cols: width, data: gram }) : matrix
   const half = count * width
   const error = dot(stacked, product.data, 0, half)
   const total = dot(stacked, product.data, half, 2 * half)

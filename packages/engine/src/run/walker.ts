@@ -48,7 +48,9 @@ export class Walker {
   async load(tensors: ReadonlyMap<string, TensorF32>): Promise<void> {
     for (const resident of this.#weights.values()) resident.release()
     this.#weights = new Map()
-    for (const [name, tensor] of tensors) this.#weights.set(name, await this.#backend.upload(tensor))
+    // A copy that moves: a message would copy it twice.
+    for (const [name, tensor] of tensors)
+      this.#weights.set(name, await this.#backend.upload({ ...tensor, data: tensor.data.slice() }, { move: true }))
   }
 
   async replace(name: string, tensor: TensorF32): Promise<void> {
@@ -103,6 +105,27 @@ export class Walker {
     const results = await program.run({ ...parameters, ...Object.fromEntries(replacements), ...taken })
     for (const source of from) this.#store.done(this.#name(block, source), 0, taken[this.#name(block, source)]!, false)
     return (await toTensor(results.value!)) as TensorF32
+  }
+
+  /** A node as a function of one other, with some parameters replaced: nothing before that one is computed again. */
+  async evaluate(
+    block: BlockGraph,
+    from: { readonly node: Node; readonly value: TensorF32 },
+    node: Node,
+    replacements: ReadonlyMap<string, TensorF32>,
+  ): Promise<TensorF32> {
+    const { program, inputs } = await this.#program(block, [from.node], { value: node })
+    const parameters = await this.#parameters(block, inputs, from.value.shape[1]!)
+    const results = await program.run({
+      ...parameters,
+      ...Object.fromEntries(replacements),
+      [this.#name(block, from.node)]: from.value,
+    })
+    return (await toTensor(results.value!)) as TensorF32
+  }
+
+  async forget(block: BlockGraph, node: Node): Promise<void> {
+    await this.#store.drop(this.#name(block, node))
   }
 
   /** The block's output becomes the next block's input. */

@@ -26,7 +26,7 @@ export interface HostRun {
 }
 
 /** Bytes of buffers out of use after which they are collected: few enough to matter little, enough to collect seldom. */
-const MOST_DROPPED = 48 * 2 ** 20
+const MOST_DROPPED = 6 * 2 ** 20
 
 /** Sessions and resident tensors of one ONNX Runtime, addressed by number so that a thread boundary can lie between. */
 export class OrtHost {

@@ -13,7 +13,7 @@ const options = {
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   // An arena would keep the largest activations of every session for good; freed blocks serve all sessions.
-  enableCpuMemArena: false,
+  enableCpuMemArena: true,
   enableMemPattern: false,
   // Waiting threads sleep: the machine's other core has work of ours to do.
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },

@@ -59,7 +59,11 @@ class OrtWorker {
 
   constructor(options: WorkerOptions) {
     const file = import.meta.url.endsWith('.ts') ? './ort-node-worker.ts' : './ort-node-worker.js'
-    this.#worker = new Worker(new URL(file, import.meta.url), { workerData: options })
+    this.#worker = new Worker(new URL(file, import.meta.url), {
+      workerData: options,
+      // It handles buffers, not objects.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    })
     this.#worker.on('message', (reply: WorkerReply) => this.#settle(reply))
     this.#worker.on('error', error => this.#fail(error))
     this.#worker.on('exit', code => this.#fail(new Error(`the compute worker stopped (exit code ${code})`)))
