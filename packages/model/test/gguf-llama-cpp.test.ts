@@ -19,7 +19,7 @@ import { logits } from '../src/head.ts'
 import { openModel } from '../src/open-model.ts'
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
 import { type Case, cases, toyTokenizer } from './helpers/gguf-cases.ts'
-import { type Answer, askLlamaCpp } from './helpers/llama-cpp.ts'
+import { type Answer, askLlamaCpp } from '../src/testing/llama-cpp.ts'
 import { demoModel, forLlamaCpp, goldenFolder, testWith } from './helpers/places.ts'
 
 let folder = ''

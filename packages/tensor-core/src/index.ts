@@ -1,4 +1,5 @@
 export * from './backends/backend.ts'
+export { collectKernel } from './backends/collect-garbage.ts'
 export { gemmOn } from './backends/gemm.ts'
 export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'

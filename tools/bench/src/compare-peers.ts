@@ -35,7 +35,10 @@ const sinterFlags: Readonly<Record<string, readonly string[]>> = {
 async function measure(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Measured> {
   const report = join(tmpdir(), `sinter-time-${process.pid}`)
   const started = performance.now()
-  const child = spawn('/usr/bin/time', ['-o', report, '-f', '%U %S %M', command, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env })
+  const child = spawn('/usr/bin/time', ['-o', report, '-f', '%U %S %M', command, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env,
+  })
   let errors = ''
   child.stderr.on('data', data => {
     errors = (errors + String(data)).slice(-4000)
@@ -54,26 +57,43 @@ function ensureVenv(venv: string): string {
     ['python3', '-m', 'venv', venv],
     [python, '-m', 'pip', 'install', '-q', 'llmcompressor==0.14.*'],
   ] as const)
-    if (spawnSync(command, args, { stdio: 'inherit' }).status !== 0) throw new Error(`${command} ${args.join(' ')} failed`)
+    if (spawnSync(command, args, { stdio: 'inherit' }).status !== 0)
+      throw new Error(`${command} ${args.join(' ')} failed`)
   return python
 }
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string' }, text: { type: 'string' }, venv: { type: 'string', default: join(tmpdir(), 'sinter-peers') },
-    methods: { type: 'string', default: 'gptq,sparsegpt,wanda,awq,rtn' }, pairs: { type: 'string', default: '1' },
+    model: { type: 'string' },
+    text: { type: 'string' },
+    venv: { type: 'string', default: join(tmpdir(), 'sinter-peers') },
+    methods: { type: 'string', default: 'gptq,sparsegpt,wanda,awq,rtn' },
+    pairs: { type: 'string', default: '1' },
     keep: { type: 'string' },
-    samples: { type: 'string', default: '64' }, length: { type: 'string', default: '512' }, out: { type: 'string' },
+    samples: { type: 'string', default: '64' },
+    length: { type: 'string', default: '512' },
+    out: { type: 'string' },
   },
 })
 if (!values.model || !values.text) throw new Error('give --model DIR and --text FILE')
 const python = ensureVenv(values.venv)
 const folder = await mkdtemp(join(tmpdir(), 'sinter-bench-'))
-const peerEnv = { ...process.env, OPENBLAS_CORETYPE: undefined, OPENBLAS_L2_SIZE: undefined, TOKENIZERS_PARALLELISM: 'false' }
+const peerEnv = {
+  ...process.env,
+  OPENBLAS_CORETYPE: undefined,
+  OPENBLAS_L2_SIZE: undefined,
+  TOKENIZERS_PARALLELISM: 'false',
+}
 // What the root package.json sets for `pnpm sinter`.
-const ourEnv = { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '131072', NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') }
+const ourEnv = {
+  ...process.env,
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
+}
 const median = (list: readonly number[]) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)]!
-const show = ({ wall, cpu, rssMiB }: Measured) => `${wall.toFixed(1)} s wall, ${cpu.toFixed(1)} s cpu, ${rssMiB.toFixed(0)} MiB`
+const show = ({ wall, cpu, rssMiB }: Measured) =>
+  `${wall.toFixed(1)} s wall, ${cpu.toFixed(1)} s cpu, ${rssMiB.toFixed(0)} MiB`
 
 for (const method of values.methods.split(',')) {
   const ratios: { wall: number; cpu: number }[] = []
@@ -81,9 +101,31 @@ for (const method of values.methods.split(',')) {
     const rate = await gemmRate(2)
     const target = join(values.keep ?? folder, `${method}-${pair}`)
     const common = ['--samples', values.samples, '--length', values.length]
-    const cli = ['--conditions=@sinter/source', join(root, 'apps/cli/src/main.ts'), 'compress', values.model, '--calibration', values.text]
-    const ours = await measure(process.execPath, [...cli, ...sinterFlags[method]!, ...common, '--out', `${target}-sinter`, '--quiet'], ourEnv)
-    const theirs = await measure(python, [join(import.meta.dirname, '../peers/llm-compressor.py'), method, values.model, `${target}-peer`, values.text, ...common], peerEnv)
+    const cli = [
+      '--conditions=@sinter/source',
+      join(root, 'apps/cli/src/main.ts'),
+      'compress',
+      values.model,
+      '--calibration',
+      values.text,
+    ]
+    const ours = await measure(
+      process.execPath,
+      [...cli, ...sinterFlags[method]!, ...common, '--out', `${target}-sinter`, '--quiet'],
+      ourEnv,
+    )
+    const theirs = await measure(
+      python,
+      [
+        join(import.meta.dirname, '../peers/llm-compressor.py'),
+        method,
+        values.model,
+        `${target}-peer`,
+        values.text,
+        ...common,
+      ],
+      peerEnv,
+    )
     ratios.push({ wall: ours.wall / theirs.wall, cpu: ours.cpu / theirs.cpu })
     const line = `${method} pair ${pair + 1}: sinter ${show(ours)} | llm-compressor ${show(theirs)} | GEMM ${rate.toFixed(0)} GFLOP/s | ratio wall ${ratios.at(-1)!.wall.toFixed(2)}, cpu ${ratios.at(-1)!.cpu.toFixed(2)}`
     console.log(line)
@@ -91,6 +133,8 @@ for (const method of values.methods.split(',')) {
     await rm(`${target}-peer`, { recursive: true, force: true })
     if (!values.keep) await rm(`${target}-sinter`, { recursive: true, force: true })
   }
-  console.log(`${method}: median ratio wall ${median(ratios.map(r => r.wall)).toFixed(2)}, cpu ${median(ratios.map(r => r.cpu)).toFixed(2)}`)
+  console.log(
+    `${method}: median ratio wall ${median(ratios.map(r => r.wall)).toFixed(2)}, cpu ${median(ratios.map(r => r.cpu)).toFixed(2)}`,
+  )
 }
 await rm(folder, { recursive: true, force: true })

@@ -7,7 +7,9 @@ export async function gemmRate(threads: number): Promise<number> {
   const x = await backend.upload(f32([rows, inner], new Float32Array(rows * inner).fill(0.5)))
   const w = await backend.upload(f32([out, inner], new Float32Array(out * inner).fill(0.25)))
   const into = await backend.upload(f32([rows, out], new Float32Array(rows * out)))
-  const program = await backend.compile(graph({ y: linear(input('x', 'f32', ['n', inner]), input('w', 'f32', [out, inner])) }))
+  const program = await backend.compile(
+    graph({ y: linear(input('x', 'f32', ['n', inner]), input('w', 'f32', [out, inner])) }),
+  )
   const runs = 100
   await program.run({ x, w }, { into: { y: into } })
   const started = performance.now()

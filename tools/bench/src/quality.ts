@@ -32,8 +32,13 @@ const configurations: Readonly<Record<string, readonly string[]>> = {
 
 const { values } = parseArgs({
   options: {
-    model: { type: 'string' }, calibration: { type: 'string' }, text: { type: 'string' }, out: { type: 'string' },
-    only: { type: 'string' }, flags: { type: 'string', default: '' }, windows: { type: 'string', default: '10' },
+    model: { type: 'string' },
+    calibration: { type: 'string' },
+    text: { type: 'string' },
+    out: { type: 'string' },
+    only: { type: 'string' },
+    flags: { type: 'string', default: '' },
+    windows: { type: 'string', default: '10' },
   },
 })
 const { model, calibration, text, out } = values
@@ -42,7 +47,10 @@ if (!model || !calibration || !text || !out) throw new Error('give --model, --ca
 function sinter(args: readonly string[]): string {
   const env = { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '131072' }
   return execFileSync(process.execPath, ['--conditions=@sinter/source', join(root, 'apps/cli/src/main.ts'), ...args], {
-    env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 * 2 ** 20,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 64 * 2 ** 20,
   })
 }
 
@@ -51,10 +59,37 @@ for (const name of values.only?.split(',') ?? Object.keys(configurations)) {
   const flags = [...configurations[name]!, ...values.flags.split(' ').filter(Boolean)]
   const target = join(folder, name.replace(/\W+/g, '-'))
   const started = performance.now()
-  sinter(['compress', model, ...flags, '--calibration', calibration, '--samples', '64', '--length', '512', '--out', target, '--quiet'])
+  sinter([
+    'compress',
+    model,
+    ...flags,
+    '--calibration',
+    calibration,
+    '--samples',
+    '64',
+    '--length',
+    '512',
+    '--out',
+    target,
+    '--quiet',
+  ])
   const seconds = (performance.now() - started) / 1000
   const report = JSON.parse(await readFile(`${target}.report.json`, 'utf8')) as Record<string, unknown>
-  const quality = JSON.parse(sinter(['eval', target, '--base', model, '--text', text, '--windows', values.windows, '--length', '1024', '--json'])) as Record<string, unknown>
+  const quality = JSON.parse(
+    sinter([
+      'eval',
+      target,
+      '--base',
+      model,
+      '--text',
+      text,
+      '--windows',
+      values.windows,
+      '--length',
+      '1024',
+      '--json',
+    ]),
+  ) as Record<string, unknown>
   const line = JSON.stringify({ name, flags, seconds, quality, size: report.size })
   await appendFile(out, `${line}\n`)
   console.log(line)

@@ -47,40 +47,59 @@ export function memoryStore(): CarryStore {
   }
 }
 
-/** One file a value; only the batch in work is in memory. */
+interface CarryFile {
+  readonly handle: FileHandle
+  readonly path: string
+  readonly shapes: (readonly number[])[]
+  /** The write under way: the next batch is computed meanwhile. */
+  written: Promise<void>
+  /** The batch after the one last asked for. */
+  ahead?: { readonly batch: number; readonly value: Promise<Tensor> }
+}
+
+/** One file a value; in memory are the batch in work, the one being written and the one read ahead. */
 export function diskStore(directory: string, backend: Backend): CarryStore {
-  const files = new Map<string, { handle: FileHandle; path: string; shapes: (readonly number[])[] }>()
-  const fileOf = async (name: string) => {
+  const files = new Map<string, CarryFile>()
+  let made = 0
+  const fileOf = async (name: string): Promise<CarryFile> => {
     const known = files.get(name)
     if (known) return known
-    const path = join(directory, `carry-${name.replace(/[^\w.]/g, '_')}.bin`)
-    const made = { handle: await open(path, 'w+'), path, shapes: [] }
-    files.set(name, made)
-    return made
+    const path = join(directory, `carry-${made++}.bin`)
+    const file = { handle: await open(path, 'w+'), path, shapes: [], written: Promise.resolve() }
+    files.set(name, file)
+    return file
   }
-  const read = async (name: string, batch: number): Promise<Tensor> => {
-    const { handle, shapes } = await fileOf(name)
+  const read = async ({ handle, shapes }: CarryFile, batch: number): Promise<Tensor> => {
     const tensor = zeros('f32', shapes[batch]!)
     const bytes = bytesOf(tensor)
-    // Every batch but the last has the size of the first.
-    const stride = shapes[0]!.reduce((n, dim) => n * dim, 4)
-    await handle.read(bytes, 0, bytes.length, batch * stride)
+    await handle.read(bytes, 0, bytes.length, batch * strideOf(shapes))
     return tensor
   }
   return {
     async get(name, batch) {
-      return backend.upload(await read(name, batch), { move: true })
+      const file = await fileOf(name)
+      await file.written
+      const value = await (file.ahead?.batch === batch ? file.ahead.value : read(file, batch))
+      const next = batch + 1
+      if (next < file.shapes.length) file.ahead = { batch: next, value: read(file, next) }
+      else delete file.ahead
+      return backend.upload(value, { move: true })
     },
     done: (_name, _batch, buffer) => buffer.release(),
     async put(name, batch, buffer) {
       const file = await fileOf(name)
-      const value = await buffer.read()
+      file.shapes[batch] = buffer.shape
+      const reading = buffer.read()
       buffer.release()
-      file.shapes[batch] = value.shape
-      const stride = file.shapes[0]!.reduce((n, dim) => n * dim, 4)
-      await file.handle.write(bytesOf(value), 0, value.data.byteLength, batch * stride)
+      await file.written
+      file.written = write(file, batch, reading)
+      file.written.catch(() => {})
     },
-    copy: read,
+    async copy(name, batch) {
+      const file = await fileOf(name)
+      await file.written
+      return read(file, batch)
+    },
     async rename(from, to) {
       const file = files.get(from)
       if (!file) return
@@ -92,6 +111,7 @@ export function diskStore(directory: string, backend: Backend): CarryStore {
       const file = files.get(name)
       if (!file) return
       files.delete(name)
+      await Promise.allSettled([file.written, file.ahead?.value])
       await file.handle.close()
       await rm(file.path, { force: true })
     },
@@ -99,4 +119,12 @@ export function diskStore(directory: string, backend: Backend): CarryStore {
       for (const name of [...files.keys()]) await this.drop(name)
     },
   }
+}
+
+/** Every batch but the last has the size of the first. */
+const strideOf = (shapes: readonly (readonly number[])[]): number => shapes[0]!.reduce((n, dim) => n * dim, 4)
+
+async function write({ handle, shapes }: CarryFile, batch: number, reading: Promise<Tensor>): Promise<void> {
+  const value = await reading
+  await handle.write(bytesOf(value), 0, value.data.byteLength, batch * strideOf(shapes))
 }

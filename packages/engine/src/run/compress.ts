@@ -1,10 +1,18 @@
 import { resolve } from 'node:path'
 import { type Model, openModel } from '@sinter/model'
-import { type Backend, type Compute, createPool, gemmOn, ortNodeBackend, toF32 } from '@sinter/tensor-core'
+import {
+  type Backend,
+  type Compute,
+  collectKernel,
+  createPool,
+  gemmOn,
+  ortNodeBackend,
+  toF32,
+} from '@sinter/tensor-core'
 import type { Plan } from '../plan/plan.ts'
 import { assemble } from './assemble.ts'
 import { batchShapes, calibrationIds } from './calibration.ts'
-import { type CarryStore, diskStore, memoryStore } from './carry-store.ts'
+import { diskStore, memoryStore } from './carry-store.ts'
 import { compressBlock } from './compress-block.ts'
 import { EventQueue } from './event-queue.ts'
 import type { LayerReport, RunEvent, RunResult } from './events.ts'
@@ -108,7 +116,10 @@ async function compressBlocks(job: Job): Promise<void> {
         compute,
         walker: calibrated?.walker,
         propagate: block + 1 < model.blocks,
-        trim: async () => backend?.trim?.(),
+        trim: async () => {
+          await backend?.trim?.()
+          if (backend) await pool.rows(collectKernel, plan.threads, {})
+        },
         beforeOverwrite: () => snapshot,
         onNote(layer, note) {
           notes.push({ layer, ...note })
@@ -144,7 +155,10 @@ const unused = (): never => {
 
 async function startWalk(job: Job, backend: Backend, calibration: NonNullable<Plan['calibration']>) {
   const { model, plan, journal, options, ids } = job
-  const store: CarryStore = plan.cache === 'disk' ? diskStore(journal.folder, backend) : memoryStore()
+  // Inputs of groups go to the disk in any case: an MLP's would take several times the memory of the stream, and reading
+  // them back costs less than a tenth of the products that computing them again would take.
+  const groupInputs = diskStore(journal.folder, backend)
+  const store = plan.cache === 'disk' ? groupInputs : memoryStore()
   const batches = batchShapes(calibration)
   let at = 0
   for (const [i, shape] of batches.entries()) {
@@ -156,7 +170,7 @@ async function startWalk(job: Job, backend: Backend, calibration: NonNullable<Pl
   const width = model.config.hiddenSize
   return {
     store,
-    walker: new Walker(model, backend, store, batches, options.signal),
+    walker: new Walker(model, backend, { stream: store, groupInputs }, batches, options.signal),
     hiddenShapes: batches.map(([sequences, tokens]) => [sequences, tokens, width]),
   }
 }

@@ -8,11 +8,7 @@ const ROWS = 32
  * tr(ΔW G ΔWᵀ) / tr(W G Wᵀ) over evenly spaced rows of W `[out, in]`, G the calibration Gram: how much of the layer's output
  * the change moves. Without a Gram, ‖ΔW‖² / ‖W‖².
  */
-export async function relativeError(
-  original: TensorF32,
-  changed: TensorF32,
-  { gram }: Statistics,
-): Promise<number> {
+export async function relativeError(original: TensorF32, changed: TensorF32, { gram }: Statistics): Promise<number> {
   const [out, width] = original.shape as [number, number]
   const count = gram ? Math.min(out, ROWS) : out
   const rows = Array.from({ length: count }, (_, i) => Math.floor((i * out) / count))

@@ -29,13 +29,13 @@ const widthOf = (node: Node) => node.shape.at(-1) as number
 
 /**
  * What to keep while the group behind `target` is compressed. If one value separates all that was computed from all that is
- * still needed (the residual stream), that alone. Else the target joins what is carried, if it is no wider than
- * the stream and costs a product to compute again; a wide MLP activation is recomputed.
+ * still needed (the residual stream), that alone. Else the target joins what is carried, when it costs a product to compute
+ * again.
  */
 function nextCarry(from: readonly Node[], target: Node, output: Node, hidden: number): readonly Node[] {
   const waist = separator(from, [target, output])
   if (waist && !from.includes(waist) && widthOf(waist) <= hidden) return [waist]
-  if (from.includes(target) || widthOf(target) > hidden || !costsProduct(target, from)) return from
+  if (from.includes(target) || !costsProduct(target, from)) return from
   return needed(output, [...from, target])
 }
 

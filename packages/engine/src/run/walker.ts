@@ -7,6 +7,7 @@ import {
   type Program,
   type Resident,
   type TensorF32,
+  topological,
   toTensor,
 } from '@sinter/tensor-core'
 import type { CarryStore } from './carry-store.ts'
@@ -14,6 +15,12 @@ import { StatisticsCollector } from './statistics.ts'
 
 /** Token counts of the calibration batches: `[sequences, tokens]` each. */
 export type BatchShape = readonly [sequences: number, tokens: number]
+
+/** Where carried values are kept: the residual stream, and what enters the groups. */
+export interface CarryStores {
+  readonly stream: CarryStore
+  readonly groupInputs: CarryStore
+}
 
 /** One sweep over all calibration batches, from carried values to new ones, collecting statistics on the way. */
 export interface Pass {
@@ -28,18 +35,24 @@ export interface Pass {
 export class Walker {
   readonly #model: Model
   readonly #backend: Backend
-  readonly #store: CarryStore
+  readonly #stores: CarryStores
   readonly #batches: readonly BatchShape[]
   readonly #programs = new Map<string, Program>()
   readonly #tables = new Map<string, Resident>()
-  readonly #names = new WeakMap<Node, string>()
+  readonly #names = new WeakMap<BlockGraph, Map<Node, string>>()
   readonly #signal: AbortSignal | undefined
   #weights = new Map<string, Resident>()
 
-  constructor(model: Model, backend: Backend, store: CarryStore, batches: readonly BatchShape[], signal?: AbortSignal) {
+  constructor(
+    model: Model,
+    backend: Backend,
+    stores: CarryStores,
+    batches: readonly BatchShape[],
+    signal?: AbortSignal,
+  ) {
     this.#model = model
     this.#backend = backend
-    this.#store = store
+    this.#stores = stores
     this.#batches = batches
     this.#signal = signal
   }
@@ -80,15 +93,18 @@ export class Walker {
         for (const [i, collector] of collectors.entries()) collector.observe(results, `s${i}`, sequences, tokens)
         for (const node of pass.from) {
           const name = this.#name(block, node)
-          this.#store.done(name, batch, taken[name]!, !pass.carry.includes(node))
+          this.#storeOf(block, node).done(name, batch, taken[name]!, !pass.carry.includes(node))
         }
-        for (const name of keep) await this.#store.put(name, batch, results[name] as Resident)
+        for (const node of made) {
+          const name = this.#name(block, node)
+          await this.#storeOf(block, node).put(name, batch, results[name] as Resident)
+        }
         pass.onBatch?.(batch + 1, this.#batches.length)
       }
       return await Promise.all(collectors.map(collector => collector.finish()))
     } finally {
       for (const collector of collectors) collector.release()
-      for (const node of pass.from) if (!pass.carry.includes(node)) await this.#store.drop(this.#name(block, node))
+      for (const node of pass.from) if (!pass.carry.includes(node)) await this.forget(block, node)
     }
   }
 
@@ -103,7 +119,10 @@ export class Walker {
     const taken = await this.#take(block, from, 0)
     const parameters = await this.#parameters(block, inputs, this.#batches[0]![1])
     const results = await program.run({ ...parameters, ...Object.fromEntries(replacements), ...taken })
-    for (const source of from) this.#store.done(this.#name(block, source), 0, taken[this.#name(block, source)]!, false)
+    for (const source of from) {
+      const name = this.#name(block, source)
+      this.#storeOf(block, source).done(name, 0, taken[name]!, false)
+    }
     return (await toTensor(results.value!)) as TensorF32
   }
 
@@ -125,40 +144,50 @@ export class Walker {
   }
 
   async forget(block: BlockGraph, node: Node): Promise<void> {
-    await this.#store.drop(this.#name(block, node))
+    await this.#storeOf(block, node).drop(this.#name(block, node))
   }
 
   /** The block's output becomes the next block's input. */
   async advance(block: BlockGraph): Promise<void> {
-    await this.#store.rename(this.#name(block, block.output), 'x')
+    await this.#stores.stream.rename(this.#name(block, block.output), 'x')
   }
 
   async close(): Promise<void> {
     await this.load(new Map())
     for (const program of this.#programs.values()) await program.close()
     for (const table of this.#tables.values()) table.release()
-    await this.#store.close()
+    await this.#stores.stream.close()
+    await this.#stores.groupInputs.close()
   }
 
   async #take(block: BlockGraph, from: readonly Node[], batch: number): Promise<Record<string, Resident>> {
     const taken: Record<string, Resident> = {}
-    for (const node of from) taken[this.#name(block, node)] = await this.#store.get(this.#name(block, node), batch)
+    for (const node of from) {
+      const name = this.#name(block, node)
+      taken[name] = await this.#storeOf(block, node).get(name, batch)
+    }
     return taken
   }
 
-  /** Names of carried values: the same for every block of a kind, so that compiled graphs are shared. */
-  #name(block: BlockGraph, node: Node): string {
-    if (node === block.input) return 'x'
-    if (node === block.output) return 'y'
-    const known = this.#names.get(node)
-    if (known) return known
-    const group = block.groupInputs.indexOf(node)
-    const name = group >= 0 ? `g${group}` : `n${this.#counter++}`
-    this.#names.set(node, name)
-    return name
+  /** The input of a group is needed once more, in the next pass; the residual stream is read by several. */
+  #storeOf(block: BlockGraph, node: Node): CarryStore {
+    const ofGroup = node !== block.input && block.groupInputs.includes(node)
+    return ofGroup ? this.#stores.groupInputs : this.#stores.stream
   }
 
-  #counter = 0
+  /**
+   * Names of carried values, by their place in the block: blocks of one kind have equal graphs, so the names are equal too and
+   * a compiled graph serves them all.
+   */
+  #name(block: BlockGraph, node: Node): string {
+    let names = this.#names.get(block)
+    if (!names) {
+      names = new Map(topological([block.output]).map((each, i) => [each, `n${i}`]))
+      names.set(block.input, 'x').set(block.output, 'y')
+      this.#names.set(block, names)
+    }
+    return names.get(node)!
+  }
 
   async #program(block: BlockGraph, from: readonly Node[], outputs: Readonly<Record<string, Node>>) {
     const graph = extract(new Map(from.map(node => [node, this.#name(block, node)])), outputs)

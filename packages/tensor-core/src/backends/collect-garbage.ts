@@ -1,5 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { type KernelRef, kernelRef } from '../kernels/pool.ts'
+
+/** `collectGarbage` for the threads of a pool: a shared buffer lives until each thread that saw it has collected. */
+export const collectKernel: KernelRef = kernelRef(import.meta.url, './collect-garbage', 'collectGarbage')
 
 let gc: (() => void) | undefined
 

@@ -7,7 +7,9 @@ import { promisify } from 'node:util'
 import type { ClientInput, ClientOutput } from './llama-cpp-child.ts'
 
 const run = promisify(execFile)
-const child = fileURLToPath(new URL('./llama-cpp-child.ts', import.meta.url))
+const child = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './llama-cpp-child.ts' : './llama-cpp-child.js', import.meta.url),
+)
 
 /** A file, and what is asked of it. */
 export type Question = Pick<ClientInput, 'path' | 'ids'> & Partial<Pick<ClientInput, 'greedy' | 'texts'>>
