@@ -214,7 +214,7 @@ function squaredError(
   for (let i = start; i < start + count && sum < limit; i++) {
     const weight = values[i]! - offset
     const level = weight * reciprocal + noFraction - noFraction
-    const error = weight - scale * (level < least ? least : level > most ? most : level)
+    const error = weight - scale * Math.max(least, Math.min(most, level))
     sum += importance ? error * error * importance[i]! : error * error
   }
   return sum

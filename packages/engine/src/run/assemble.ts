@@ -6,7 +6,6 @@ import {
   createOutputFolder,
   createWeightsWriter,
   type Model,
-  type Note,
   openCheckpoint,
   writeConfig,
   writeGguf,
@@ -15,9 +14,9 @@ import {
 import { castTo, type DType, type Tensor } from '@sinter/tensor-core'
 import type { Plan } from '../plan/plan.ts'
 import { type CompressedSource, compressedSource } from './compressed-source.ts'
-import type { LayerReport, RunResult } from './events.ts'
+import type { RunResult } from './events.ts'
 import { exactBytes } from './exact-bytes.ts'
-import { folderBytes, type Journal } from './journal.ts'
+import { type BlockHead, folderBytes, type Journal } from './journal.ts'
 
 export interface AssembleJob {
   readonly plan: Plan
@@ -35,11 +34,8 @@ export async function assemble(job: AssembleJob): Promise<Omit<RunResult, 'path'
   try {
     const write = job.plan.output.container === 'gguf' ? writeGgufFile : writeFolder
     const notes = await write(job, source, checkpoint)
-    return {
-      ...(await tally(job)),
-      notes: [...(await journalNotes(job)), ...notes],
-      outputBytes: await bytesAt(job.out),
-    }
+    const total = await tally(job)
+    return { ...total, notes: [...total.notes, ...notes], outputBytes: await bytesAt(job.out) }
   } finally {
     await checkpoint.close()
   }
@@ -126,28 +122,22 @@ function keptEncoding(plan: Plan): string {
   return plan.output.encoding === 'F32' ? 'F32' : 'F16'
 }
 
-/** Adds up what the journal's blocks hold. */
-async function tally({ journal, model }: AssembleJob): Promise<Pick<RunResult, 'layers' | 'bits' | 'weights'>> {
-  const layers: LayerReport[] = []
-  const bits = { values: 0, scales: 0, zeroPoints: 0, indices: 0 }
-  let weights = 0
-  for (let block = 0; block < model.blocks; block++) {
-    const result = await journal.readBlock(block)
-    layers.push(...result.layers)
-    for (const weight of result.weights.values()) {
-      const spent = weight.bits()
-      for (const kind of ['values', 'scales', 'zeroPoints', 'indices'] as const) bits[kind] += spent[kind]
-      weights += weight.shape[0] * weight.shape[1]
-    }
+/** Adds up what the journal says of its blocks. */
+async function tally({ journal, model }: AssembleJob): Promise<Pick<RunResult, 'layers' | 'bits' | 'weights' | 'notes'>> {
+  const heads: BlockHead[] = []
+  for (let block = 0; block < model.blocks; block++) heads.push(await journal.readHead(block))
+  const sum = (of: (head: BlockHead) => number) => heads.reduce((total, head) => total + of(head), 0)
+  return {
+    layers: heads.flatMap(head => head.layers),
+    notes: heads.flatMap(head => head.notes.map(({ layer, ...note }) => ({ layer, note }))),
+    bits: {
+      values: sum(head => head.bits.values),
+      scales: sum(head => head.bits.scales),
+      zeroPoints: sum(head => head.bits.zeroPoints),
+      indices: sum(head => head.bits.indices),
+    },
+    weights: sum(head => head.count),
   }
-  return { layers, bits, weights }
-}
-
-async function journalNotes({ journal, model }: AssembleJob): Promise<Notes> {
-  const notes: { layer: string; note: Note }[] = []
-  for (let block = 0; block < model.blocks; block++)
-    for (const { layer, ...note } of (await journal.readBlock(block)).notes) notes.push({ layer, note })
-  return notes
 }
 
 async function bytesAt(path: string): Promise<number> {

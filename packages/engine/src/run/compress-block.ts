@@ -57,13 +57,15 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
       weights.set(name, done.weight)
       layers.push(done.report)
       tensors.delete(`${name}.weight`)
-      if (job.plan.propagate === 'compressed') await job.walker?.replace(`${name}.weight`, done.weight.dense())
+      if (job.plan.propagate === 'compressed') await job.walker?.replace(`${name}.weight`, done.dense)
     }
     await job.trim()
   }
   if (job.walker && !ahead) await walkStages(job, job.walker, graph, compress)
   else for (const group of graph.groups) await compress(group, { tokens: 0, sequences: 0 })
   if (job.walker && ahead) await advance(job, job.walker, graph)
+  // What was rewritten and then compressed is in its Weight.
+  for (const name of weights.keys()) rewritten.delete(`${name}.weight`)
   return { weights, rewritten, layers }
 }
 
@@ -131,26 +133,26 @@ async function compressGroup(
   const bySteps = groupBy(rowsOf(job, group), row =>
     JSON.stringify(row.steps.map(step => [step.method.name, step.options])),
   )
-  const done = new Map<string, { weight: Weight; report: LayerReport }>()
+  const done = new Map<string, { weight: Weight; dense: TensorF32; report: LayerReport }>()
   for (const rows of bySteps.values()) {
     const started = performance.now()
     const originals = new Map(rows.map(row => [row.name, tensors.get(`${row.name}.weight`)!]))
-    const weights = await runSteps(job, group, originals, statistics, rows[0]!.steps)
+    const results = await runSteps(job, group, originals, statistics, rows[0]!.steps)
     const seconds = (performance.now() - started) / 1000 / rows.length
     for (const row of rows) {
-      const weight = weights.get(row.name)!
+      const { weight, dense } = results.get(row.name)!
       const report: LayerReport = {
         name: row.tensor.replace(/\.weight$/, ''),
         block: job.block,
         kind: row.name,
         method: row.steps.map(step => step.method.name).join('+'),
         bitsPerWeight: totalBits(weight.bits()) / (weight.shape[0] * weight.shape[1]),
-        sparsity: zeroShare(weight.dense()),
-        error: await relativeError(originals.get(row.name)!, weight.dense(), statistics),
+        sparsity: zeroShare(dense),
+        error: await relativeError(originals.get(row.name)!, dense, statistics),
         seconds,
       }
       job.onLayer(report)
-      done.set(row.name, { weight, report })
+      done.set(row.name, { weight, dense, report })
     }
   }
   return done
@@ -162,14 +164,14 @@ async function runSteps(
   originals: ReadonlyMap<string, TensorF32>,
   statistics: Statistics,
   steps: readonly Step<WeightMethod>[],
-): Promise<ReadonlyMap<string, Weight>> {
+): Promise<ReadonlyMap<string, { weight: Weight; dense: TensorF32 }>> {
   let layers = originals
   let weights: ReadonlyMap<string, Weight> = new Map()
   for (const step of steps) {
     weights = await step.method.compress(layers, statistics, step.options, contextOf(job, group.linears[0]!))
     layers = new Map([...weights].map(([name, weight]) => [name, weight.dense()]))
   }
-  return weights
+  return new Map([...weights].map(([name, weight]) => [name, { weight, dense: layers.get(name)! }]))
 }
 
 function contextOf(job: BlockJob, layer: string): MethodContext {

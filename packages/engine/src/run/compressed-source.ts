@@ -16,6 +16,8 @@ export interface CompressedSource {
   readonly inBlockOrder: () => readonly string[]
 }
 
+type StoredBlock = Pick<CompressedBlock, 'weights' | 'rewritten'>
+
 interface Place {
   readonly block: number
   readonly canonical: string
@@ -50,8 +52,8 @@ export function compressedSource(model: Model, journal: Journal): CompressedSour
 }
 
 /** Tensors are asked for block by block: holding one block is enough. */
-function oneBlockCache(journal: Journal): (block: number) => Promise<CompressedBlock> {
-  let held: { readonly block: number; readonly value: Promise<CompressedBlock> } | undefined
+function oneBlockCache(journal: Journal): (block: number) => Promise<StoredBlock> {
+  let held: { readonly block: number; readonly value: Promise<StoredBlock> } | undefined
   return block => {
     if (held?.block !== block) held = { block, value: journal.readBlock(block) }
     return held.value

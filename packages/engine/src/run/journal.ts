@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atomicWriteFile, createSafetensorsWriter, openSafetensors } from '@sinter/model'
 import {
+  type BitCount,
   decodeWeight,
   encodeWeight,
   type StoredWeight,
@@ -19,7 +20,8 @@ export interface Journal {
   /** The first block that is not finished. */
   readonly next: number
   saveBlock(block: number, result: CompressedBlock, notes: readonly JournalNote[]): Promise<void>
-  readBlock(block: number): Promise<CompressedBlock & { readonly notes: readonly JournalNote[] }>
+  readBlock(block: number): Promise<Pick<CompressedBlock, 'weights' | 'rewritten'>>
+  readHead(block: number): Promise<BlockHead>
   /** Activations that enter a block, batch by batch. Older ones go once these are durable. */
   saveHidden(
     block: number,
@@ -81,6 +83,7 @@ function journalIn(folder: string, next: number, hiddenAt: number): Journal {
     hiddenAt,
     saveBlock: (block, result, notes) => saveBlock(join(folder, blockFile(block)), result, notes),
     readBlock: block => readBlock(join(folder, blockFile(block))),
+    readHead: block => readHead(join(folder, blockFile(block))),
     async saveHidden(block, shapes, copy) {
       const entries = shapes.map((shape, i) => ({ name: `batch.${i}`, dtype: 'f32' as const, shape }))
       const writer = await createSafetensorsWriter(join(folder, hiddenFile(block)), entries)
@@ -100,8 +103,12 @@ function journalIn(folder: string, next: number, hiddenAt: number): Journal {
   }
 }
 
-interface BlockHead {
+/** What a finished block's file says of itself, without its tensors. */
+export interface BlockHead {
   readonly weights: Readonly<Record<string, StoredWeight['attributes']>>
+  /** Stored bits of its compressed matrices, and how many weights they have. */
+  readonly bits: BitCount
+  readonly count: number
   readonly layers: readonly LayerReport[]
   readonly notes: readonly JournalNote[]
 }
@@ -115,14 +122,34 @@ async function saveBlock(path: string, result: CompressedBlock, notes: readonly 
     for (const [part, tensor] of Object.entries(stored.tensors)) tensors.set(`weight:${name}:${part}`, tensor)
   }
   for (const [name, tensor] of result.rewritten) tensors.set(`dense:${name}`, tensor)
-  const head: BlockHead = { weights, layers: result.layers, notes }
+  const head: BlockHead = { weights, ...sizeOfBlock(result), layers: result.layers, notes }
   const entries = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
   const writer = await createSafetensorsWriter(path, entries, { metadata: { sinter: JSON.stringify(head) } })
   for (const [name, tensor] of tensors) await writer.write(name, tensor)
   await writer.commit()
 }
 
-async function readBlock(path: string): Promise<CompressedBlock & { notes: readonly JournalNote[] }> {
+function sizeOfBlock({ weights }: CompressedBlock): Pick<BlockHead, 'bits' | 'count'> {
+  const bits = { values: 0, scales: 0, zeroPoints: 0, indices: 0 }
+  let count = 0
+  for (const weight of weights.values()) {
+    const spent = weight.bits()
+    for (const kind of ['values', 'scales', 'zeroPoints', 'indices'] as const) bits[kind] += spent[kind]
+    count += weight.shape[0] * weight.shape[1]
+  }
+  return { bits, count }
+}
+
+async function readHead(path: string): Promise<BlockHead> {
+  const source = await openSafetensors(path)
+  try {
+    return JSON.parse(source.metadata.sinter ?? '{}') as BlockHead
+  } finally {
+    await source.close()
+  }
+}
+
+async function readBlock(path: string): Promise<Pick<CompressedBlock, 'weights' | 'rewritten'>> {
   const source = await openSafetensors(path)
   try {
     const head = JSON.parse(source.metadata.sinter ?? '{}') as BlockHead
@@ -139,7 +166,7 @@ async function readBlock(path: string): Promise<CompressedBlock & { notes: reado
         decodeWeight({ attributes, tensors: parts.get(name) ?? {} }),
       ]),
     )
-    return { weights, rewritten, layers: head.layers, notes: head.notes }
+    return { weights, rewritten }
   } finally {
     await source.close()
   }
