@@ -123,7 +123,10 @@ function keptEncoding(plan: Plan): string {
 }
 
 /** Adds up what the journal says of its blocks. */
-async function tally({ journal, model }: AssembleJob): Promise<Pick<RunResult, 'layers' | 'bits' | 'weights' | 'notes'>> {
+async function tally({
+  journal,
+  model,
+}: AssembleJob): Promise<Pick<RunResult, 'layers' | 'bits' | 'weights' | 'notes'>> {
   const heads: BlockHead[] = []
   for (let block = 0; block < model.blocks; block++) heads.push(await journal.readHead(block))
   const sum = (of: (head: BlockHead) => number) => heads.reduce((total, head) => total + of(head), 0)

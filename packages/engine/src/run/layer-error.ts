@@ -9,23 +9,41 @@ const ROWS = 32
  * the change moves. Without a Gram, ‖ΔW‖² / ‖W‖².
  */
 export async function relativeError(original: TensorF32, changed: TensorF32, { gram }: Statistics): Promise<number> {
+  const [error, total] = gram ? await weighted(original, changed, gram) : plain(original.data, changed.data)
+  return total > 0 ? error / total : 0
+}
+
+function plain(original: Float32Array, changed: Float32Array): [error: number, total: number] {
+  let error = 0
+  let total = 0
+  for (let i = 0; i < original.length; i++) {
+    const value = original[i]!
+    const change = value - changed[i]!
+    error += change * change
+    total += value * value
+  }
+  return [error, total]
+}
+
+async function weighted(
+  original: TensorF32,
+  changed: TensorF32,
+  gram: Float64Array,
+): Promise<[error: number, total: number]> {
   const [out, width] = original.shape as [number, number]
-  const count = gram ? Math.min(out, ROWS) : out
-  const rows = Array.from({ length: count }, (_, i) => Math.floor((i * out) / count))
-  const stacked = new Float64Array(2 * count * width)
-  rows.forEach((row, i) => {
+  const count = Math.min(out, ROWS)
+  const half = count * width
+  const stacked = new Float64Array(2 * half)
+  for (let i = 0; i < count; i++) {
+    const row = Math.floor((i * out) / count)
     for (let j = 0; j < width; j++) {
       const value = original.data[row * width + j]!
       stacked[i * width + j] = value - changed.data[row * width + j]!
-      stacked[(count + i) * width + j] = value
+      stacked[half + i * width + j] = value
     }
-  })
-  const matrix = { rows: 2 * count, cols: width, data: stacked }
-  const product = gram ? await gemm(matrix, { rows: width, cols: width, data: gram }) : matrix
-  const half = count * width
-  const error = dot(stacked, product.data, 0, half)
-  const total = dot(stacked, product.data, half, 2 * half)
-  return total > 0 ? error / total : 0
+  }
+  const product = await gemm({ rows: 2 * count, cols: width, data: stacked }, { rows: width, cols: width, data: gram })
+  return [dot(stacked, product.data, 0, half), dot(stacked, product.data, half, 2 * half)]
 }
 
 function dot(a: Float64Array, b: Float64Array, start: number, end: number): number {

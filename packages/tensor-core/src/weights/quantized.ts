@@ -80,16 +80,16 @@ function dequantize(q: Quantized): TensorF32 {
   const perTensor = scales.length === 1
   const middle = 2 ** (q.bits - 1)
   const out = new Float32Array(rows * cols)
+  const { codes, groupSize } = q
   for (let i = 0; i < rows; i++) {
     for (let g = 0; g < groups; g++) {
       const at = perTensor ? 0 : i * groups + g
       const scale = scales[at]!
       const zero = mins ? 0 : q.zeroPoints ? q.zeroPoints[at]! : middle
       const offset = mins ? mins[at]! : 0
-      const end = Math.min((g + 1) * q.groupSize, cols)
+      const end = i * cols + Math.min((g + 1) * groupSize, cols)
       // Rounded after each step, as a float32 kernel would do it.
-      for (let k = i * cols + g * q.groupSize; k < i * cols + end; k++)
-        out[k] = Math.fround(scale * (q.codes[k]! - zero)) + offset
+      for (let k = i * cols + g * groupSize; k < end; k++) out[k] = Math.fround(scale * (codes[k]! - zero)) + offset
     }
   }
   return { dtype: 'f32', shape: q.shape, data: out }
