@@ -45,7 +45,6 @@ describe('reading', () => {
       version: 1,
       steps: [{ method: 'gptq', bits: 3, targets: ['mlp.*'], blocks: '0-1,3' }],
       calibration: { text: 'words.txt', samples: 8, length: 512 },
-      propagate: 'compressed',
       seed: 0,
     })
   })

@@ -42,7 +42,7 @@ async function convert(
   const path = join(folder, `${name}.gguf`)
   const { notes } = await writeGguf(
     path,
-    { tokenizerJson: toyTokenizer, ...checkpoint },
+    { ...checkpoint, tokenizerJson: checkpoint.tokenizerJson ?? toyTokenizer },
     { encoding: 'F32', ...options },
   )
   return { path, notes }

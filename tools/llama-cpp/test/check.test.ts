@@ -40,8 +40,10 @@ test.each([
   ['qwen2', 'Q4_0', qwen2],
 ] as const)(
   '%s in %s: our codes, and llama.cpp computes what we compute',
-  async (_, type, make) => {
-    const result = await check({ model: make(), text, folder, type, tokens: 64, greedy: 32 })
+  async (family, type, make) => {
+    const place = join(folder, `${family}-${type}`)
+    mkdirSync(place)
+    const result = await check({ model: make(), text, folder: place, type, tokens: 64, greedy: 32 })
     expect(result.exact).toBe(result.matrices)
     expect(result.dense).toBeLessThan(2e-3)
     expect(result.greedy).toBe(32)
