@@ -51,9 +51,9 @@ export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoR
   const checked = checkRecipe({
     version: 1,
     steps: recipe.steps,
-    calibration: { text: texts.calibration, samples: 16, length: 256 },
+    calibration: { text: texts.calibration, samples: 8, length: 256 },
     output: { format: recipe.format },
-    evaluate: { text: texts.evaluation, windows: 8, length: 256, prompts: [texts.prompt] },
+    evaluate: { text: texts.evaluation, windows: 6, length: 256, prompts: [texts.prompt] },
   })
   const model = await openModel(job.model)
   try {
