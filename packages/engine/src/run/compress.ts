@@ -155,8 +155,8 @@ const unused = (): never => {
 
 async function startWalk(job: Job, backend: Backend, calibration: NonNullable<Plan['calibration']>) {
   const { model, plan, journal, options, ids } = job
-  // Inputs of groups go to the disk in any case: an MLP's would take several times the memory of the stream, and reading
-  // them back costs less than a tenth of the products that computing them again would take.
+  // Inputs of groups go to the disk in any case: an MLP's would take several times the memory of the stream, and are
+  // read back while the batch before is at work, where computing them again would repeat their products.
   const groupInputs = diskStore(journal.folder, backend)
   const store = plan.cache === 'disk' ? groupInputs : memoryStore()
   const batches = batchShapes(calibration)
