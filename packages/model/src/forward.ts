@@ -13,7 +13,7 @@ export async function forward(
   { backend, onHidden, onBlock, signal }: ForwardOptions,
 ): Promise<HiddenBatch[]> {
   const programs = createPrograms(backend)
-  const walk = createWalk(model, programs)
+  const step = createWalk(model, programs)
   const batches: HiddenBatch[] = []
   try {
     for (const ids of inputs) {
@@ -26,7 +26,7 @@ export async function forward(
       try {
         for (const [i, batch] of batches.entries()) {
           signal?.throwIfAborted()
-          batches[i] = { ids: batch.ids, hidden: await walk.step(block, weights, batch.hidden) }
+          batches[i] = { ids: batch.ids, hidden: await step(block, weights, batch.hidden) }
         }
       } finally {
         releaseAll(weights)
@@ -39,28 +39,18 @@ export async function forward(
     for (const { hidden } of batches) hidden.release()
     throw error
   } finally {
-    walk.close()
     await programs.close()
   }
 }
 
-/** Steps through blocks with one spare buffer a shape: a block's result is written where the last input but one was. */
+/** Steps through blocks; a block's input is given up for its output. */
 function createWalk(model: Model, programs: Programs) {
-  const spares = new Map<string, Resident>()
-  return {
-    async step(block: number, weights: Readonly<Record<string, Resident>>, x: Resident): Promise<Resident> {
-      const traced = model.blockGraph(block)
-      const program = await programs.get(traced.key, () => graph({ y: traced.output }))
-      const tables = Object.fromEntries(model.tables(traced, x.shape[1]!))
-      const shape = x.shape.join()
-      const spare = spares.get(shape)
-      spares.delete(shape)
-      const { y } = await program.run({ x, ...weights, ...tables }, spare ? { into: { y: spare } } : { keep: ['y'] })
-      spares.set(shape, x)
-      return y as Resident
-    },
-    close() {
-      for (const spare of spares.values()) spare.release()
-    },
+  return async (block: number, weights: Readonly<Record<string, Resident>>, x: Resident): Promise<Resident> => {
+    const traced = model.blockGraph(block)
+    const program = await programs.get(traced.key, () => graph({ y: traced.output }))
+    const tables = Object.fromEntries(model.tables(traced, x.shape[1]!))
+    const { y } = await program.run({ x, ...weights, ...tables }, { keep: ['y'] })
+    x.release()
+    return y as Resident
   }
 }

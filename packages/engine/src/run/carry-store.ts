@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Backend, bytesOf, type Resident, type Tensor, zeros } from '@sinter/tensor-core'
+import { type Backend, bytesOf, freeBuffer, type Resident, type Tensor, zeros } from '@sinter/tensor-core'
 
 /** Carried activations of every calibration batch, by the name of the value. */
 export interface CarryStore {
@@ -89,10 +89,9 @@ export function diskStore(directory: string, backend: Backend): CarryStore {
     async put(name, batch, buffer) {
       const file = await fileOf(name)
       file.shapes[batch] = buffer.shape
-      const reading = buffer.read()
-      buffer.release()
+      const taken = buffer.take()
       await file.written
-      file.written = write(file, batch, reading)
+      file.written = write(file, batch, taken)
       file.written.catch(() => {})
     },
     async copy(name, batch) {
@@ -124,7 +123,8 @@ export function diskStore(directory: string, backend: Backend): CarryStore {
 /** Every batch but the last has the size of the first. */
 const strideOf = (shapes: readonly (readonly number[])[]): number => shapes[0]!.reduce((n, dim) => n * dim, 4)
 
-async function write({ handle, shapes }: CarryFile, batch: number, reading: Promise<Tensor>): Promise<void> {
-  const value = await reading
+async function write({ handle, shapes }: CarryFile, batch: number, taken: Promise<Tensor>): Promise<void> {
+  const value = await taken
   await handle.write(bytesOf(value), 0, value.data.byteLength, batch * strideOf(shapes))
+  freeBuffer(value.data)
 }

@@ -9,7 +9,7 @@ import type {
   TransformBlock,
   WeightMethod,
 } from '@sinter/model'
-import { type Compute, type Node, type TensorF32, totalBits, type Weight } from '@sinter/tensor-core'
+import { type Compute, freeBuffer, type Node, type TensorF32, totalBits, type Weight } from '@sinter/tensor-core'
 import { groupBy } from '../group-by.ts'
 import type { Plan, PlanRow, Step } from '../plan/plan.ts'
 import type { LayerReport } from './events.ts'
@@ -105,8 +105,8 @@ async function walkStages(
         statistics: needs.length > 0 ? [{ node: graph.groupInputs[stage.group]!, needs }] : [],
       })
       from = stage.carry
-      await job.trim()
       await compress(group, statistics ?? { tokens: 0, sequences: 0 })
+      if (statistics?.gram) freeBuffer(statistics.gram)
     } else await compress(group, { tokens: 0, sequences: 0 })
   }
   await job.beforeOverwrite()

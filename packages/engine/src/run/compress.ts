@@ -117,7 +117,6 @@ async function compressBlocks(job: Job): Promise<void> {
         walker: calibrated?.walker,
         propagate: block + 1 < model.blocks,
         trim: async () => {
-          await backend?.trim?.()
           if (backend) await pool.rows(collectKernel, plan.threads, {})
         },
         beforeOverwrite: () => snapshot,
@@ -132,11 +131,7 @@ async function compressBlocks(job: Job): Promise<void> {
       if (block >= journal.next) await journal.saveBlock(block, result, notes)
       // The activations are written while the next block is at work; a kill before they are durable costs that block again.
       if (calibrated && block + 1 < model.blocks) {
-        snapshot = journal.saveHidden(block + 1, calibrated.hiddenShapes, async batch => {
-          // Each copy is garbage once it is written.
-          if (batch % 8 === 0) await backend?.trim?.()
-          return calibrated.store.copy('x', batch)
-        })
+        snapshot = journal.saveHidden(block + 1, calibrated.hiddenShapes, batch => calibrated.store.copy('x', batch))
         snapshot.catch(() => {})
       }
       emit({ type: 'block', block, blocks: model.blocks, seconds: (performance.now() - started) / 1000 })

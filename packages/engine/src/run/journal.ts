@@ -5,6 +5,7 @@ import {
   type BitCount,
   decodeWeight,
   encodeWeight,
+  freeBuffer,
   type StoredWeight,
   type Tensor,
   type TensorF32,
@@ -87,7 +88,11 @@ function journalIn(folder: string, next: number, hiddenAt: number): Journal {
     async saveHidden(block, shapes, copy) {
       const entries = shapes.map((shape, i) => ({ name: `batch.${i}`, dtype: 'f32' as const, shape }))
       const writer = await createSafetensorsWriter(join(folder, hiddenFile(block)), entries)
-      for (const i of shapes.keys()) await writer.write(`batch.${i}`, await copy(i))
+      for (const i of shapes.keys()) {
+        const batch = await copy(i)
+        await writer.write(`batch.${i}`, batch)
+        freeBuffer(batch.data)
+      }
       await writer.commit()
       if (block > 0) await rm(join(folder, hiddenFile(block - 1)), { force: true })
     },

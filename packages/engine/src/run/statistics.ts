@@ -3,6 +3,7 @@ import {
   type Argument,
   abs,
   type Backend,
+  freeBuffer,
   matmul,
   mul,
   type Node,
@@ -65,8 +66,8 @@ export class StatisticsCollector {
 
   async finish(): Promise<Statistics> {
     const read = new Map<string, Float64Array>()
-    for (const [name, sum] of this.#sums) read.set(name, (await sum.read()).data as Float64Array)
-    this.release()
+    for (const [name, sum] of this.#sums) read.set(name, (await sum.take()).data as Float64Array)
+    this.#sums.clear()
     const find = (kind: string) => [...read].find(([name]) => name.endsWith(`.${kind}`))?.[1]
     const gram = this.#needs.has('gram') ? assembleGram(read, this.#width) : undefined
     const sumSquares = gram ? diagonal(gram, this.#width) : find('sumSquares')
@@ -127,6 +128,7 @@ function assembleGram(tiles: ReadonlyMap<string, Float64Array>, width: number): 
         gram[(start + i) * width + start + j] = value
         gram[(start + j) * width + start + i] = value
       }
+    freeBuffer(tile)
   }
   return gram
 }

@@ -8,6 +8,8 @@ export interface Resident {
   readonly shape: readonly number[]
   /** Copies the data out. */
   read(): Promise<Tensor>
+  /** Moves the data out and gives the resident up: `read` and `release` without a copy. */
+  take(): Promise<Tensor>
   /** Gives the memory back. Using it afterwards is an error. */
   release(): void
 }
@@ -17,8 +19,6 @@ export type Argument = Tensor | Resident
 export interface RunOptions {
   /** Outputs that stay with the backend and come back as Residents. */
   readonly keep?: readonly string[]
-  /** Outputs written into existing Residents of the same type and shape. They must not be inputs of the same run. */
-  readonly into?: Readonly<Record<string, Resident>>
   /** f32 outputs added, element by element, to f64 Residents of the same shape: statistics over many batches. */
   readonly accumulate?: Readonly<Record<string, Resident>>
 }
@@ -35,8 +35,6 @@ export interface Backend {
   compile(graph: Graph): Promise<Program>
   /** Hands a tensor over. Its buffer is moved, not copied, when `move` is set: the caller must not touch it again. */
   upload(tensor: Tensor, options?: { readonly move?: boolean }): Promise<Resident>
-  /** Gives back memory that nothing needs any more, where that takes asking. Some milliseconds. */
-  trim?(): Promise<void>
   close(): Promise<void>
 }
 

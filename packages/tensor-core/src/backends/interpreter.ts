@@ -26,6 +26,9 @@ const resident = (tensor: Tensor): LocalResident => ({
   dtype: tensor.dtype,
   shape: tensor.shape,
   async read() {
+    return { ...this.tensor, data: this.tensor.data.slice() }
+  },
+  async take() {
     return this.tensor
   },
   release() {},
@@ -44,12 +47,8 @@ function program(graph: Graph): Program {
 }
 
 function deliver(name: string, value: Tensor, options: RunOptions, results: Record<string, Argument>): void {
-  const into = options.into?.[name] as LocalResident | undefined
   const sum = options.accumulate?.[name] as LocalResident | undefined
-  if (into) {
-    into.tensor = value
-    results[name] = into
-  } else if (sum) {
+  if (sum) {
     const total = sum.tensor.data as Float64Array
     for (let i = 0; i < total.length; i++) total[i]! += Number(value.data[i])
     results[name] = sum

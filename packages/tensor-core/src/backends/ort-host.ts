@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common'
 import { dtypes } from '../dtype.ts'
+import { freeBuffer } from '../free-buffer.ts'
 import { outputName } from '../onnx/lower.ts'
 import { fromOrtType, ortTypes } from '../onnx/types.ts'
 import type { Tensor } from '../tensor.ts'
@@ -20,28 +21,20 @@ export interface HostRun {
   readonly inputs: Readonly<Record<string, HostArgument>>
   /** Outputs to keep, under these resident numbers. */
   readonly keep: Readonly<Record<string, number>>
-  readonly into: Readonly<Record<string, number>>
   readonly accumulate: Readonly<Record<string, number>>
   readonly outputs: readonly string[]
 }
-
-/** Bytes of buffers out of use after which they are collected: few enough to matter little, enough to collect seldom. */
-const MOST_DROPPED = 6 * 2 ** 20
 
 /** Sessions and resident tensors of one ONNX Runtime, addressed by number so that a thread boundary can lie between. */
 export class OrtHost {
   readonly #ort: OrtModule
   readonly #options: InferenceSession.SessionOptions
-  readonly #collect: () => void
-  #dropped = 0
   readonly #sessions = new Map<number, InferenceSession>()
   readonly #residents = new Map<number, OrtTensor>()
 
-  /** @param collect frees unreachable buffers, where the host can ask for that */
-  constructor(ort: OrtModule, options: InferenceSession.SessionOptions, collect: () => void = () => {}) {
+  constructor(ort: OrtModule, options: InferenceSession.SessionOptions) {
     this.#ort = ort
     this.#options = options
-    this.#collect = collect
   }
 
   async compile(program: number, model: Uint8Array): Promise<void> {
@@ -57,6 +50,7 @@ export class OrtHost {
     return this.#deliver(request, results)
   }
 
+  /** Takes the tensor's buffer over; `release` frees it. */
   upload(id: number, tensor: Tensor): void {
     this.#residents.set(id, this.#toOrt(tensor))
   }
@@ -67,10 +61,17 @@ export class OrtHost {
     return { dtype, shape, data: data.slice() }
   }
 
+  /** Gives the resident's own buffer away, and forgets it. */
+  take(id: number): Tensor {
+    const tensor = fromOrt(this.#resident(id))
+    this.#residents.delete(id)
+    return tensor
+  }
+
   release(id: number): void {
     const value = this.#residents.get(id)
     this.#residents.delete(id)
-    this.#drop(value)
+    if (value) freeBuffer(value.data as Float32Array)
   }
 
   async closeProgram(program: number): Promise<void> {
@@ -84,26 +85,13 @@ export class OrtHost {
       const value = results[outputName(name)] as OrtTensor
       const kept = request.keep[name]
       const sum = request.accumulate[name]
-      const target = request.into[name]
-      if (target !== undefined) {
-        const old = this.#residents.get(target)
-        this.#residents.set(target, value)
-        this.#drop(old)
-      } else if (sum !== undefined) {
+      if (sum !== undefined) {
         addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
-        this.#drop(value)
+        freeBuffer(value.data as Float32Array)
       } else if (kept !== undefined) this.#residents.set(kept, value)
       else out[name] = fromOrt(value)
     }
     return out
-  }
-
-  /** Counts what went out of use: the collector does not see buffers, and would let hundreds of megabytes of them wait. */
-  #drop(value: OrtTensor | undefined): void {
-    this.#dropped += (value?.data as Float32Array | undefined)?.byteLength ?? 0
-    if (this.#dropped < MOST_DROPPED) return
-    this.#dropped = 0
-    this.#collect()
   }
 
   #argument(value: HostArgument): OrtTensor {

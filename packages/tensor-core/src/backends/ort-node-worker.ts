@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { freeBuffer } from '../free-buffer.ts'
 import { bytesOf, type Tensor } from '../tensor.ts'
-import { collectGarbage } from './collect-garbage.ts'
-import { OrtHost, type OrtModule } from './ort-host.ts'
+import { type HostRun, OrtHost, type OrtModule } from './ort-host.ts'
 import type { WorkerOptions, WorkerReply, WorkerRequest } from './ort-node.ts'
 
 // run() blocks the thread that calls it; this thread exists to be blocked.
@@ -18,24 +18,33 @@ const options = {
   // Waiting threads sleep: the machine's other core has work of ours to do.
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
 }
-const host = new OrtHost(ort.default ?? ort, options, collectGarbage)
+const host = new OrtHost(ort.default ?? ort, options)
 
 async function answer(request: WorkerRequest): Promise<Record<string, Tensor> | Tensor | undefined> {
   switch (request.kind) {
     case 'compile':
       return void (await host.compile(request.program, request.model))
     case 'run':
-      return host.run(request.run)
+      return run(request.run)
     case 'upload':
       return host.upload(request.id, request.tensor) as undefined
     case 'read':
       return host.read(request.id)
+    case 'take':
+      return host.take(request.id)
     case 'release':
       return host.release(request.id) as undefined
-    case 'collect':
-      return collectGarbage() as undefined
     case 'closeProgram':
       return void (await host.closeProgram(request.program))
+  }
+}
+
+/** Tensors that came with the request are this thread's copies. */
+async function run(request: HostRun): Promise<Record<string, Tensor>> {
+  try {
+    return await host.run(request)
+  } finally {
+    for (const input of Object.values(request.inputs)) if ('data' in input) freeBuffer(input.data)
   }
 }
 

@@ -4,7 +4,6 @@ import { toOnnx } from '../onnx/lower.ts'
 import { bytesOf, type Tensor } from '../tensor.ts'
 import { type Argument, type Backend, isResident, type Program, type Resident, type RunOptions } from './backend.ts'
 import { checkInputs } from './check-inputs.ts'
-import { collectGarbage } from './collect-garbage.ts'
 import type { HostArgument, HostRun } from './ort-host.ts'
 
 export interface WorkerOptions {
@@ -16,9 +15,8 @@ export type WorkerRequest = { readonly call: number } & (
   | { readonly kind: 'compile'; readonly program: number; readonly model: Uint8Array }
   | { readonly kind: 'run'; readonly run: HostRun }
   | { readonly kind: 'upload'; readonly id: number; readonly tensor: Tensor }
-  | { readonly kind: 'read' | 'release'; readonly id: number }
+  | { readonly kind: 'read' | 'take' | 'release'; readonly id: number }
   | { readonly kind: 'closeProgram'; readonly program: number }
-  | { readonly kind: 'collect' }
 )
 
 export type WorkerReply =
@@ -42,6 +40,10 @@ class RemoteResident implements Resident {
 
   read(): Promise<Tensor> {
     return this.#worker.call({ kind: 'read', id: this.id }) as Promise<Tensor>
+  }
+
+  take(): Promise<Tensor> {
+    return this.#worker.call({ kind: 'take', id: this.id }) as Promise<Tensor>
   }
 
   release(): void {
@@ -121,10 +123,6 @@ export function ortNodeBackend({ threads = 1, device = 'cpu' }: Partial<WorkerOp
       await worker.call({ kind: 'upload', id, tensor }, move ? [bytesOf(tensor).buffer as ArrayBuffer] : [])
       return new RemoteResident(worker, id, tensor.dtype, tensor.shape)
     },
-    async trim() {
-      collectGarbage()
-      await worker.call({ kind: 'collect' })
-    },
     close: () => worker.close(),
   }
 }
@@ -151,7 +149,7 @@ async function run(
     const value = inputs[name]!
     sent[name] = isResident(value) ? { resident: (value as RemoteResident).id } : value
   }
-  const results: Record<string, Argument> = { ...options.into, ...options.accumulate }
+  const results: Record<string, Argument> = { ...options.accumulate }
   const keep: Record<string, number> = {}
   for (const name of options.keep ?? []) {
     keep[name] = worker.nextId()
@@ -161,7 +159,6 @@ async function run(
     program,
     inputs: sent,
     keep,
-    into: ids(options.into),
     accumulate: ids(options.accumulate),
     outputs: [...graph.outputs.keys()],
   }

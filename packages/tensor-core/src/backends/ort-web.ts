@@ -27,9 +27,9 @@ export async function ortWebBackend({ device = 'wasm', threads = 1 }: WebOptions
       await host.compile(program, toOnnx(graph))
       return localProgram(host, program, graph, () => ids++)
     },
-    async upload(tensor) {
+    async upload(tensor, { move = false } = {}) {
       const id = ids++
-      host.upload(id, tensor)
+      host.upload(id, move ? tensor : { ...tensor, data: tensor.data.slice() })
       return localResident(host, id, tensor.dtype, tensor.shape)
     },
     close: async () => {},
@@ -45,6 +45,7 @@ const localResident = (host: OrtHost, id: number, dtype: Tensor['dtype'], shape:
   dtype,
   shape,
   read: async () => host.read(id),
+  take: async () => host.take(id),
   release: () => host.release(id),
 })
 
@@ -57,7 +58,7 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
         const value = inputs[name]!
         sent[name] = isResident(value) ? { resident: (value as LocalResident).id } : value
       }
-      const results: Record<string, Argument> = { ...options.into, ...options.accumulate }
+      const results: Record<string, Argument> = { ...options.accumulate }
       const keep: Record<string, number> = {}
       for (const name of options.keep ?? []) {
         keep[name] = nextId()
@@ -70,7 +71,6 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
           program,
           inputs: sent,
           keep,
-          into: ids(options.into),
           accumulate: ids(options.accumulate),
           outputs,
         })),
