@@ -1,40 +1,16 @@
-import { byRow, gather, inverseOf, spread, type WeightRows } from './column-layout.ts'
+import { inverseOf, spread, type WeightRows } from './column-layout.ts'
+import { type ColumnSolution, collect, type State } from './column-solution.ts'
 import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-solve-options.ts'
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
-import type { BlockArgs, ColumnArgs } from './kernels/column-args.ts'
+import type { BlockArgs } from './kernels/column-args.ts'
 import { kernelRef, type Pool } from './kernels/pool.ts'
 import { borrow, isShared, type Loan } from './kernels/shared-memory.ts'
 import { accumulate, viewOf } from './linalg/gemm.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
 
-export interface ColumnSolution {
-  readonly rows: number
-  readonly cols: number
-  /** The result [o, d] in the original order of columns. */
-  readonly weight: Float64Array
-  /** Σ e² of each row [o]; summed it is tr(ΔW H_damped ΔWᵀ). */
-  readonly loss: Float64Array
-  readonly hessian: PreparedHessian
-  /** [o, d], 1 = removed. Only with `sparse`. */
-  readonly mask?: Uint8Array
-  /** Only with `quantize`. */
-  readonly quantized?: {
-    /** [o, d], original order. */
-    readonly codes: Uint8Array
-    /** [o, groups] */
-    readonly scales: Float64Array
-    /** [o, groups]; 2^(bits−1) everywhere in symmetric grids. Absent with `zero: 'min'`. */
-    readonly zeroPoints?: Uint8Array
-    /** [o, groups]; only with `zero: 'min'`. */
-    readonly mins?: Float64Array
-    /** Group of each original column [d]. */
-    readonly groupOf: Int32Array
-    readonly groupCount: number
-    readonly groupSize: number
-  }
-}
+export type { ColumnSolution } from './column-solution.ts'
 
 const solveBlock = kernelRef(import.meta.url, './kernels/column-block', 'solveBlock')
 const fitStaticGroups = kernelRef(import.meta.url, './kernels/column-groups', 'fitStaticGroups')
@@ -65,7 +41,7 @@ export async function columnSolve(
   try {
     const state = createState(parts, rows, prepared, plan, loan, compute.pool)
     await solve(state, plan, inverseOf(prepared.order), compute)
-    return collect(state, prepared, plan, compute.pool)
+    return collect(state, prepared, compute.pool.threads === 1)
   } finally {
     loan.end()
   }
@@ -94,12 +70,6 @@ function sizeOfRows(parts: readonly WeightRows[]): { rows: number; width: number
   }
   if (rows === 0) throw new RangeError('columnSolve: no rows')
   return { rows, width }
-}
-
-type State = ColumnArgs & {
-  /** Errors of positions before this one are already in a column's weights [d]. */
-  readonly applied: Int32Array
-  readonly groupCount: number
 }
 
 function createState(
@@ -190,32 +160,3 @@ const blockArgs = ({ applied: _, groupCount: __, ...shared }: State, start: numb
   start,
   end,
 })
-
-function collect(
-  state: State,
-  hessian: PreparedHessian,
-  { sparse, grid, groupSize }: SolvePlan,
-  pool: Pool,
-): ColumnSolution {
-  const { rows, width, weights, groupCount } = state
-  const position = inverseOf(hessian.order)
-  // The errors are no longer wanted: where their memory was not lent, it takes the result.
-  const weight = gather(weights, position, rows, pool.threads === 1 ? state.errors : new Float64Array(rows * width))
-  const solution = { rows, cols: width, weight, loss: Float64Array.from(state.loss), hessian }
-  return {
-    ...solution,
-    ...(sparse && { mask: gather(state.mask, position, rows, new Uint8Array(rows * width)) }),
-    ...(grid && {
-      quantized: {
-        codes: gather(state.codes, position, rows, new Uint8Array(rows * width)),
-        scales: byRow(state.scales, rows, groupCount, new Float64Array(rows * groupCount)),
-        ...(grid.zero === 'min'
-          ? { mins: byRow(state.zeros, rows, groupCount, new Float64Array(rows * groupCount)) }
-          : { zeroPoints: byRow(state.zeros, rows, groupCount, new Uint8Array(rows * groupCount)) }),
-        groupOf: Int32Array.from(position, p => state.groupOf[p]!),
-        groupCount,
-        groupSize,
-      },
-    }),
-  }
-}

@@ -1,7 +1,7 @@
 import type { Compute, Matrix } from './compute.ts'
 import { floatsFor } from './kernels/shared-memory.ts'
 import { NotPositiveDefiniteError } from './linalg/cholesky.ts'
-import { upperFactorOfInverseInPlace } from './linalg/inverse-factor.ts'
+import { lowerFactorOfInverseInPlace } from './linalg/inverse-factor.ts'
 import { matrix } from './linalg/matrix.ts'
 import { argsort } from './select.ts'
 
@@ -54,14 +54,14 @@ export async function prepareHessian(
     compute.signal?.throwIfAborted()
     permute(hessian, diagonal, order, share * mean, h)
     if (await factored(h, compute, rescues < mostRescues))
-      return { width, order, lower: transposeInPlace(h), dead, damping: share, rescues }
+      return { width, order, lower: h.data, dead, damping: share, rescues }
   }
 }
 
 /** Whether the factorization went through; when it did not and may not be tried again, its error. */
 async function factored(h: Matrix, compute: Compute, again: boolean): Promise<boolean> {
   try {
-    await upperFactorOfInverseInPlace(h, compute)
+    await lowerFactorOfInverseInPlace(h, compute)
     return true
   } catch (error) {
     if (again && error instanceof NotPositiveDefiniteError) return false
@@ -97,21 +97,13 @@ function checkOrder(order: Int32Array, width: number): Int32Array {
   return order
 }
 
+/** The lower triangle of the damped Hessian in the reverse of the solving order. */
 function permute(hessian: Float64Array, diagonal: Float64Array, order: Int32Array, added: number, to: Matrix): void {
   const width = order.length
+  const reversed = Int32Array.from(order).reverse()
   for (let r = 0; r < width; r++) {
-    const from = order[r]! * width
-    for (let c = 0; c < width; c++) to.data[r * width + c] = hessian[from + order[c]!]!
-    to.data[r * width + r] = diagonal[order[r]!]! + added
+    const from = reversed[r]! * width
+    for (let c = 0, at = r * width; c < r; c++, at++) to.data[at] = hessian[from + reversed[c]!]!
+    to.data[r * width + r] = diagonal[reversed[r]!]! + added
   }
-}
-
-/** Uᵀ where U was. */
-function transposeInPlace({ data, rows: n }: Matrix): Float64Array {
-  for (let r = 0; r < n; r++)
-    for (let c = r + 1; c < n; c++) {
-      data[c * n + r] = data[r * n + c]!
-      data[r * n + c] = 0
-    }
-  return data
 }

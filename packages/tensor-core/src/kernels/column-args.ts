@@ -41,15 +41,13 @@ export interface BlockArgs extends ColumnArgs {
   readonly end: number
 }
 
-/** Rows solved together; 16 f64 are eight SIMD registers. */
-export const lanes = 16
+/** Rows that lie side by side in the memory of the SIMD kernels. */
+export const lanes = 64
 
-/** Some rows of a block, in the memory of the SIMD kernels. */
+/** Some rows of a block, in that memory. */
 export interface Tile {
   readonly row: number
   readonly count: number
   /** [block columns, lanes] */
   readonly values: Float64Array
-  /** [block columns, lanes] */
-  readonly errors: Float64Array
 }

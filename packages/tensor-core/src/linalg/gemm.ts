@@ -36,7 +36,7 @@ const kernel = kernelRef(import.meta.url, '../kernels/product', 'addProduct')
 
 /**
  * `C += sign · A op(B)` in place, over the threads of a pool when all three lie in shared memory. Equal to the bit, whatever
- * the number of threads.
+ * the number of threads. Products are fused with their sums where the machine can (ADR 5).
  */
 export async function accumulate(
   c: View,
