@@ -2,8 +2,10 @@ import type { Statistic, Statistics } from '@sinter/model'
 import {
   type Argument,
   abs,
+  add,
   type Backend,
   freeBuffer,
+  input,
   matmul,
   mul,
   type Node,
@@ -22,53 +24,75 @@ import {
  */
 const GRAM_TILE = 192
 
-/** Statistics of one group's input as outputs of a stage's graph, summed over batches by the backend. */
+/**
+ * Statistics of one group's input as outputs of a stage's graph. A sum passes through the graph, out of one batch and into the
+ * next, so that the backend does the adding: in f32, as its products are, a batch's rows before they meet the total.
+ */
 export class StatisticsCollector {
+  /** Outputs of the graph. Those of sums are its inputs too, under the same names. */
+  readonly outputs: Readonly<Record<string, Node>>
   readonly #width: number
   readonly #needs: ReadonlySet<Statistic>
+  readonly #maxAbs: string
   readonly #sums = new Map<string, Resident>()
   #max: Float64Array | undefined
   #tokens = 0
   #sequences = 0
 
-  constructor(width: number, needs: Iterable<Statistic>) {
-    this.#width = width
+  /**
+   * @param x the group's input `[batch, tokens, width]`
+   * @param prefix starts the names of outputs
+   */
+  constructor(x: Node, needs: Iterable<Statistic>, prefix: string) {
+    this.#width = x.shape.at(-1) as number
     this.#needs = new Set(needs)
+    this.#maxAbs = `${prefix}.maxAbs`
+    const outputs = Object.entries(termsOf(x, this.#needs, prefix)).map(([name, term]) => [
+      name,
+      add(term, input(name, 'f32', term.shape)),
+    ])
+    this.outputs = {
+      ...Object.fromEntries(outputs),
+      ...(this.#needs.has('maxAbs') && { [this.#maxAbs]: reduceMax(abs(x), [0, 1]) }),
+    }
   }
 
-  /** Graph outputs to add; names start with `prefix`. */
-  outputs(x: Node, prefix: string): Record<string, Node> {
-    const out: Record<string, Node> = {}
-    if (this.#needs.has('gram')) Object.assign(out, gramTiles(x, this.#width, `${prefix}.gram`))
-    else if (this.#needs.has('sumSquares')) out[`${prefix}.sumSquares`] = reduceSum(mul(x, x), [0, 1])
-    if (this.#needs.has('sumAbs')) out[`${prefix}.sumAbs`] = reduceSum(abs(x), [0, 1])
-    if (this.#needs.has('maxAbs')) out[`${prefix}.maxAbs`] = reduceMax(abs(x), [0, 1])
-    return out
+  get sumNames(): string[] {
+    return Object.keys(this.outputs).filter(name => name !== this.#maxAbs)
   }
 
-  /** The sums that a run adds the outputs to. */
-  async accumulators(backend: Backend, prefix: string): Promise<Record<string, Resident>> {
+  /** The sums so far: inputs of the next run. */
+  async sums(backend: Backend): Promise<Record<string, Resident>> {
     if (this.#sums.size === 0)
-      for (const [name, shape] of this.#shapes(prefix))
-        this.#sums.set(name, await backend.upload(zeros('f64', shape), { move: true }))
+      for (const name of this.sumNames) {
+        const nothing = zeros('f32', this.outputs[name]!.shape as number[])
+        this.#sums.set(name, await backend.upload(nothing, { move: true }))
+      }
     return Object.fromEntries(this.#sums)
   }
 
   /** Takes what a run over `[sequences, tokens]` returned. */
-  observe(results: Readonly<Record<string, Argument>>, prefix: string, sequences: number, tokens: number): void {
+  observe(results: Readonly<Record<string, Argument>>, sequences: number, tokens: number): void {
     this.#tokens += sequences * tokens
     this.#sequences += sequences
-    const max = results[`${prefix}.maxAbs`] as Tensor | undefined
+    for (const name of this.sumNames) {
+      this.#sums.get(name)?.release()
+      this.#sums.set(name, results[name] as Resident)
+    }
+    const max = results[this.#maxAbs] as Tensor | undefined
     if (!max) return
     this.#max ??= new Float64Array(this.#width)
     for (let i = 0; i < this.#width; i++) this.#max[i] = Math.max(this.#max[i]!, Number(max.data[i]))
   }
 
   async finish(): Promise<Statistics> {
-    const read = new Map<string, Float64Array>()
-    for (const [name, sum] of this.#sums) read.set(name, (await sum.take()).data as Float64Array)
+    const read = new Map<string, Float32Array>()
+    for (const [name, sum] of this.#sums) read.set(name, (await sum.take()).data as Float32Array)
     this.#sums.clear()
-    const find = (kind: string) => [...read].find(([name]) => name.endsWith(`.${kind}`))?.[1]
+    const find = (kind: string) => {
+      const found = [...read].find(([name]) => name.endsWith(`.${kind}`))
+      return found && Float64Array.from(found[1])
+    }
     const gram = this.#needs.has('gram') ? assembleGram(read, this.#width) : undefined
     const sumSquares = gram ? diagonal(gram, this.#width) : find('sumSquares')
     const sumAbs = find('sumAbs')
@@ -86,15 +110,14 @@ export class StatisticsCollector {
     for (const sum of this.#sums.values()) sum.release()
     this.#sums.clear()
   }
+}
 
-  #shapes(prefix: string): [string, number[]][] {
-    const shapes: [string, number[]][] = []
-    if (this.#needs.has('gram'))
-      for (const start of tileStarts(this.#width))
-        shapes.push([`${prefix}.gram.${start}`, [Math.min(GRAM_TILE, this.#width - start), this.#width - start]])
-    else if (this.#needs.has('sumSquares')) shapes.push([`${prefix}.sumSquares`, [1, 1, this.#width]])
-    if (this.#needs.has('sumAbs')) shapes.push([`${prefix}.sumAbs`, [1, 1, this.#width]])
-    return shapes
+/** What one batch adds to each sum, of x `[batch, tokens, width]`. */
+function termsOf(x: Node, needs: ReadonlySet<Statistic>, prefix: string): Record<string, Node> {
+  return {
+    ...(needs.has('gram') && gramTiles(x, `${prefix}.gram`)),
+    ...(needs.has('sumSquares') && !needs.has('gram') && { [`${prefix}.sumSquares`]: reduceSum(mul(x, x), [0, 1]) }),
+    ...(needs.has('sumAbs') && { [`${prefix}.sumAbs`]: reduceSum(abs(x), [0, 1]) }),
   }
 }
 
@@ -103,7 +126,8 @@ function tileStarts(width: number): number[] {
 }
 
 /** Σ x xᵀ of x `[batch, tokens, width]` as row tiles, each from its diagonal to the right edge. */
-function gramTiles(x: Node, width: number, prefix: string): Record<string, Node> {
+function gramTiles(x: Node, prefix: string): Record<string, Node> {
+  const width = x.shape.at(-1) as number
   const flat = reshape(x, ['batch*tokens', width])
   return Object.fromEntries(
     tileStarts(width).map(start => {
@@ -115,7 +139,7 @@ function gramTiles(x: Node, width: number, prefix: string): Record<string, Node>
   )
 }
 
-function assembleGram(tiles: ReadonlyMap<string, Float64Array>, width: number): Float64Array {
+function assembleGram(tiles: ReadonlyMap<string, Float32Array>, width: number): Float64Array {
   const gram = new Float64Array(width * width)
   for (const [name, tile] of tiles) {
     const match = /\.gram\.(\d+)$/.exec(name)

@@ -74,23 +74,19 @@ export class Walker {
   /** Runs the pass; statistics come back in the order asked for. */
   async sweep(block: BlockGraph, pass: Pass): Promise<Statistics[]> {
     const made = pass.carry.filter(node => !pass.from.includes(node))
-    const collectors = pass.statistics.map(
-      ({ node, needs }) => new StatisticsCollector(node.shape.at(-1) as number, needs),
-    )
-    const keep = made.map(node => this.#name(block, node))
+    const collectors = pass.statistics.map(({ node, needs }, i) => new StatisticsCollector(node, needs, `s${i}`))
     const outputs: Record<string, Node> = Object.fromEntries(made.map(node => [this.#name(block, node), node]))
-    for (const [i, { node }] of pass.statistics.entries()) Object.assign(outputs, collectors[i]!.outputs(node, `s${i}`))
+    for (const collector of collectors) Object.assign(outputs, collector.outputs)
+    const keep = [...made.map(node => this.#name(block, node)), ...collectors.flatMap(collector => collector.sumNames)]
     const { program, inputs } = await this.#program(block, pass.from, outputs)
     try {
       for (const [batch, [sequences, tokens]] of this.#batches.entries()) {
         this.#signal?.throwIfAborted()
         const taken = await this.#take(block, pass.from, batch)
-        const accumulate: Record<string, Resident> = {}
-        for (const [i, collector] of collectors.entries())
-          Object.assign(accumulate, await collector.accumulators(this.#backend, `s${i}`))
         const args = { ...(await this.#parameters(block, inputs, tokens)), ...taken }
-        const results = await program.run(args, { keep, accumulate })
-        for (const [i, collector] of collectors.entries()) collector.observe(results, `s${i}`, sequences, tokens)
+        for (const collector of collectors) Object.assign(args, await collector.sums(this.#backend))
+        const results = await program.run(args, { keep })
+        for (const collector of collectors) collector.observe(results, sequences, tokens)
         for (const node of pass.from) {
           const name = this.#name(block, node)
           this.#storeOf(block, node).done(name, batch, taken[name]!, !pass.carry.includes(node))

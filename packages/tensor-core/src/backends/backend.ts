@@ -19,8 +19,6 @@ export type Argument = Tensor | Resident
 export interface RunOptions {
   /** Outputs that stay with the backend and come back as Residents. */
   readonly keep?: readonly string[]
-  /** f32 outputs added, element by element, to f64 Residents of the same shape: statistics over many batches. */
-  readonly accumulate?: Readonly<Record<string, Resident>>
 }
 
 /** A compiled Graph. Outputs not named in the options come back as Tensors. */

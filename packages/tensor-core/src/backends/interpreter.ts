@@ -5,7 +5,7 @@ import type { Graph } from '../graph/graph.ts'
 import { isInput, type Node } from '../graph/node.ts'
 import { type NdArray, opOf } from '../graph/op.ts'
 import type { Tensor } from '../tensor.ts'
-import { type Argument, type Backend, isResident, type Program, type Resident, type RunOptions } from './backend.ts'
+import { type Argument, type Backend, isResident, type Program, type Resident } from './backend.ts'
 
 /** The meaning of every operation, in plain f64 loops: slow, and what the other backends are checked against. */
 export function referenceBackend(): Backend {
@@ -39,20 +39,14 @@ function program(graph: Graph): Program {
     async run(inputs, options = {}) {
       const values = evaluate(graph, inputs)
       const results: Record<string, Argument> = {}
-      for (const [name, node] of graph.outputs) deliver(name, toTensor(values.get(node)!, node.dtype), options, results)
+      for (const [name, node] of graph.outputs) {
+        const value = toTensor(values.get(node)!, node.dtype)
+        results[name] = options.keep?.includes(name) ? resident(value) : value
+      }
       return results
     },
     close: async () => {},
   }
-}
-
-function deliver(name: string, value: Tensor, options: RunOptions, results: Record<string, Argument>): void {
-  const sum = options.accumulate?.[name] as LocalResident | undefined
-  if (sum) {
-    const total = sum.tensor.data as Float64Array
-    for (let i = 0; i < total.length; i++) total[i]! += Number(value.data[i])
-    results[name] = sum
-  } else results[name] = options.keep?.includes(name) ? resident(value) : value
 }
 
 function evaluate(graph: Graph, inputs: Readonly<Record<string, Argument>>): Map<Node, NdArray> {

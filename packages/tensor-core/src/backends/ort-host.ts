@@ -21,7 +21,6 @@ export interface HostRun {
   readonly inputs: Readonly<Record<string, HostArgument>>
   /** Outputs to keep, under these resident numbers. */
   readonly keep: Readonly<Record<string, number>>
-  readonly accumulate: Readonly<Record<string, number>>
   readonly outputs: readonly string[]
 }
 
@@ -84,11 +83,7 @@ export class OrtHost {
     for (const name of request.outputs) {
       const value = results[outputName(name)] as OrtTensor
       const kept = request.keep[name]
-      const sum = request.accumulate[name]
-      if (sum !== undefined) {
-        addInto(this.#resident(sum).data as Float64Array, value.data as Float32Array)
-        freeBuffer(value.data as Float32Array)
-      } else if (kept !== undefined) this.#residents.set(kept, value)
+      if (kept !== undefined) this.#residents.set(kept, value)
       else out[name] = fromOrt(value)
     }
     return out
@@ -119,8 +114,4 @@ const fromOrt = (value: OrtTensor): Tensor => {
     shape: value.dims,
     data: data instanceof dtypes[dtype].array ? data : new dtypes[dtype].array(data.buffer as ArrayBuffer),
   }
-}
-
-function addInto(total: Float64Array, values: Float32Array): void {
-  for (let i = 0; i < total.length; i++) total[i]! += values[i]!
 }

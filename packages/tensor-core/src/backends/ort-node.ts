@@ -149,7 +149,7 @@ async function run(
     const value = inputs[name]!
     sent[name] = isResident(value) ? { resident: (value as RemoteResident).id } : value
   }
-  const results: Record<string, Argument> = { ...options.accumulate }
+  const results: Record<string, Argument> = {}
   const keep: Record<string, number> = {}
   for (const name of options.keep ?? []) {
     keep[name] = worker.nextId()
@@ -159,11 +159,7 @@ async function run(
     program,
     inputs: sent,
     keep,
-    accumulate: ids(options.accumulate),
     outputs: [...graph.outputs.keys()],
   }
   return { ...results, ...((await worker.call({ kind: 'run', run: request })) as Record<string, Tensor>) }
 }
-
-const ids = (residents: Readonly<Record<string, Resident>> = {}): Record<string, number> =>
-  Object.fromEntries(Object.entries(residents).map(([name, value]) => [name, (value as RemoteResident).id]))

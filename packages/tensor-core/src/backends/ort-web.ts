@@ -58,7 +58,7 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
         const value = inputs[name]!
         sent[name] = isResident(value) ? { resident: (value as LocalResident).id } : value
       }
-      const results: Record<string, Argument> = { ...options.accumulate }
+      const results: Record<string, Argument> = {}
       const keep: Record<string, number> = {}
       for (const name of options.keep ?? []) {
         keep[name] = nextId()
@@ -71,7 +71,6 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
           program,
           inputs: sent,
           keep,
-          accumulate: ids(options.accumulate),
           outputs,
         })),
       }
@@ -79,6 +78,3 @@ function localProgram(host: OrtHost, program: number, graph: Graph, nextId: () =
     close: () => host.closeProgram(program),
   }
 }
-
-const ids = (residents: Readonly<Record<string, Resident>> = {}): Record<string, number> =>
-  Object.fromEntries(Object.entries(residents).map(([name, value]) => [name, (value as LocalResident).id]))
