@@ -38,16 +38,29 @@ function spreadBand(
   first: number,
 ): void {
   const width = order.length
+  // As f64 whatever they were, so that the loops below are compiled for one kind of array.
+  const some = new Float64Array(data.subarray(r0 * width, r1 * width))
+  const count = r1 - r0
+  let strange = 0
   for (let i = 0; i < width; i++) {
     const column = order[i]!
-    for (let r = r0, at = i * rows + first + r0; r < r1; r++, at++) {
-      const value = data[r * width + column]!
-      // x − x is 0 for every finite x.
-      if (value - value !== 0)
-        throw new RangeError(`columnSolve: weight [${first + r}, ${column}] is ${value}; expected finite numbers`)
-      to[at] = dead[column] ? 0 : value
+    const at = i * rows + first + r0
+    // x − x is 0 for every finite x.
+    for (let r = 0, from = column; r < count; r++, from += width) {
+      const value = some[from]!
+      strange += value - value
+      to[at + r] = value
     }
+    if (dead[column]) to.fill(0, at, at + count)
   }
+  if (strange !== 0) throw strangeWeight(some, width, first + r0)
+}
+
+function strangeWeight(some: Float64Array, width: number, firstRow: number): RangeError {
+  const i = some.findIndex(value => !Number.isFinite(value))
+  return new RangeError(
+    `columnSolve: weight [${firstRow + Math.floor(i / width)}, ${i % width}] is ${some[i]}; expected finite numbers`,
+  )
 }
 
 /** [d, o] in solving order to [o, d] in the original order; `position` of each original column. */

@@ -68,8 +68,21 @@ const largestF16 = 65504
 function storeScale(scale: number, grid: Grid): number {
   if (grid.scaleDType === 'f64') return scale
   if (grid.scaleDType === 'f32') return Math.fround(scale) || 2 ** -149
-  const size = Math.min(largestF16, Math.max(tiniestF16, roundToF16(Math.abs(scale))))
-  return scale < 0 ? -size : size
+  const size = Math.abs(scale)
+  const stored = size >= 2 ** -14 && size < largestF16 ? normalToF16(size) : roundToF16(size)
+  const kept = Math.min(largestF16, Math.max(tiniestF16, stored))
+  return scale < 0 ? -kept : kept
+}
+
+const cell = new Float32Array(1)
+const bits = new Int32Array(cell.buffer)
+
+/** `roundToF16` where f16 has all its bits; a search over ranges asks so often that the table's cache misses are felt. */
+function normalToF16(size: number): number {
+  cell[0] = size
+  const single = bits[0]!
+  bits[0] = (single + 0xfff + ((single >>> 13) & 1)) & ~0x1fff
+  return cell[0]!
 }
 
 function storeMin(min: number, grid: Grid): number {

@@ -72,6 +72,10 @@ async function factored(h: Matrix, compute: Compute, again: boolean): Promise<bo
 function checkHessian(hessian: Float64Array, width: number): void {
   if (hessian.length !== width * width)
     throw new RangeError(`Hessian: expected [${width}, ${width}], got ${hessian.length} numbers`)
+  // x − x is 0 for every finite x, and so is a sum of zeros.
+  let strange = 0
+  for (let i = 0; i < hessian.length; i++) strange += hessian[i]! - hessian[i]!
+  if (strange === 0) return
   for (let i = 0; i < hessian.length; i++)
     if (!Number.isFinite(hessian[i]!))
       throw new RangeError(
@@ -99,11 +103,12 @@ function checkOrder(order: Int32Array, width: number): Int32Array {
 
 /** The lower triangle of the damped Hessian in the reverse of the solving order. */
 function permute(hessian: Float64Array, diagonal: Float64Array, order: Int32Array, added: number, to: Matrix): void {
-  const width = order.length
+  const { data, rows: width } = to
   const reversed = Int32Array.from(order).reverse()
   for (let r = 0; r < width; r++) {
-    const from = reversed[r]! * width
-    for (let c = 0, at = r * width; c < r; c++, at++) to.data[at] = hessian[from + reversed[c]!]!
-    to.data[r * width + r] = diagonal[reversed[r]!]! + added
+    const from = hessian.subarray(reversed[r]! * width, (reversed[r]! + 1) * width)
+    const at = r * width
+    for (let c = 0; c < r; c++) data[at + c] = from[reversed[c]!]!
+    data[at + r] = diagonal[reversed[r]!]! + added
   }
 }

@@ -42,7 +42,7 @@ export interface BlockArgs extends ColumnArgs {
 }
 
 /** Rows that lie side by side in the memory of the SIMD kernels. */
-export const lanes = 64
+export const lanes = 128
 
 /** Some rows of a block, in that memory. */
 export interface Tile {
