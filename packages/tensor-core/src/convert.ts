@@ -1,6 +1,7 @@
 import type { DType, TypedArray } from './dtype.ts'
 import { dtypes } from './dtype.ts'
 import { decodeTable, encodeF8E4M3, encodeF8E5M2 } from './float8.ts'
+import { groupBench } from './kernels/group-bench.ts'
 import type { Tensor, TensorF32 } from './tensor.ts'
 
 // One shared cell to see a float's bits. Little-endian hosts only, as the file formats are.
@@ -77,17 +78,23 @@ function bf16BitsOf(u: number): number {
 
 const viewBits = (a: Float32Array): Int32Array => new Int32Array(a.buffer, a.byteOffset, a.length)
 
-/** f16 bits to f32, exact. */
+/** Arrays of this length are worth the way to the SIMD kernels. */
+const SIMD_FROM = 1024
+
+/** f16 bits to f32, exact. The bits may lie in the upper half of `out`'s own memory: each is read before it is written over. */
 export function f16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
   const table = f16Table()
   for (let i = 0, n = source.length; i < n; i++) out[i] = table[source[i]!]!
   return out
 }
 
-/** bf16 bits to f32, exact. */
+/** bf16 bits to f32, exact. The bits may lie in `out` as those of `f16ToF32` may. */
 export function bf16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
-  const to = viewBits(out)
-  for (let i = 0, n = source.length; i < n; i++) to[i] = source[i]! << 16
+  if (source.length >= SIMD_FROM) groupBench().widen(source, out)
+  else {
+    const to = viewBits(out)
+    for (let i = 0, n = source.length; i < n; i++) to[i] = source[i]! << 16
+  }
   return out
 }
 
@@ -101,7 +108,8 @@ export function f32ToF16(source: Float32Array, out: Uint16Array = new Uint16Arra
 /** f32 to bf16 bits, halves to even. */
 export function f32ToBf16(source: Float32Array, out: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const from = viewBits(source)
-  for (let i = 0, n = source.length; i < n; i++) out[i] = bf16BitsOf(from[i]!)
+  if (source.length >= SIMD_FROM) groupBench().narrow(source, out)
+  else for (let i = 0, n = source.length; i < n; i++) out[i] = bf16BitsOf(from[i]!)
   return out
 }
 
@@ -111,15 +119,18 @@ function lookUp(source: Uint8Array, table: Float32Array): Float32Array {
   return out
 }
 
-/** The tensor in 32-bit floats. The same data, not a copy, when it is f32 already. i64 beyond 2⁵³ loses its low bits. */
-export function toF32(t: Tensor): TensorF32 {
-  return { dtype: 'f32', shape: t.shape, data: f32Data(t) }
+/**
+ * The tensor in 32-bit floats. The same data, not a copy, when it is f32 already. i64 beyond 2⁵³ loses its low bits.
+ * @param out memory for the result when the tensor is f16 or bf16, as many elements as it has
+ */
+export function toF32(t: Tensor, out?: Float32Array): TensorF32 {
+  return { dtype: 'f32', shape: t.shape, data: f32Data(t, out) }
 }
 
-function f32Data({ dtype, data }: Tensor): Float32Array {
+function f32Data({ dtype, data }: Tensor, out?: Float32Array): Float32Array {
   if (data instanceof Float32Array) return data
-  if (dtype === 'f16') return f16ToF32(data as Uint16Array)
-  if (dtype === 'bf16') return bf16ToF32(data as Uint16Array)
+  if (dtype === 'f16') return f16ToF32(data as Uint16Array, out)
+  if (dtype === 'bf16') return bf16ToF32(data as Uint16Array, out)
   if (dtype === 'f8e4m3' || dtype === 'f8e5m2') return lookUp(data as Uint8Array, decodeTable(dtype))
   return isBig(data) ? Float32Array.from(data, Number) : new Float32Array(data)
 }
@@ -140,23 +151,24 @@ const isHalfOrByteFloat = (dtype: DType): boolean =>
 /**
  * The tensor in another element type. Floats round to nearest even (f64 goes to 16 and 8 bits by way of f32); 8-bit floats
  * saturate; whole-number types cut the fraction off, as ONNX Cast does; bool is "not zero".
+ * @param halves memory for the result when it is f16 or bf16, as many elements as the tensor has
  * @throws RangeError when a value does not fit a whole-number type
  */
-export function castTo(t: Tensor, dtype: DType): Tensor {
+export function castTo(t: Tensor, dtype: DType, halves?: Uint16Array): Tensor {
   if (t.dtype === dtype) return t
-  return { dtype, shape: t.shape, data: castData(t, dtype) }
+  return { dtype, shape: t.shape, data: castData(t, dtype, halves) }
 }
 
-function castData(t: Tensor, dtype: DType): TypedArray {
+function castData(t: Tensor, dtype: DType, halves: Uint16Array | undefined): TypedArray {
   switch (dtype) {
     case 'f64':
       return toF64(t)
     case 'f32':
       return f32Data(t)
     case 'f16':
-      return f32ToF16(f32Data(t))
+      return f32ToF16(f32Data(t), halves)
     case 'bf16':
-      return f32ToBf16(f32Data(t))
+      return f32ToBf16(f32Data(t), halves)
     case 'f8e4m3':
       return encodeF8E4M3(f32Data(t))
     case 'f8e5m2':

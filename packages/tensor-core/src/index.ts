@@ -46,6 +46,7 @@ export {
   resolveGrid,
 } from './grid.ts'
 export { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
+export { BENCH_VALUES, type GroupBench, groupBench, suitsBench } from './kernels/group-bench.ts'
 export { createPool, type KernelRef, kernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
 export { type Eigen, symmetricEigen } from './linalg/eigen.ts'

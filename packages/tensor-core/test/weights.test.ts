@@ -118,6 +118,19 @@ const anyWeight: fc.Arbitrary<Weight> = fc.oneof(
 
 const sized = { numRuns: 300 }
 
+test('rows on their own are the rows of the whole', () => {
+  fc.assert(
+    fc.property(anyWeight, fc.nat(), fc.nat(), (weight, a, b) => {
+      const [rows, cols] = weight.shape
+      const [start, end] = [a % (rows + 1), b % (rows + 1)].sort((x, y) => x - y) as [number, number]
+      const out = new Float32Array((end - start) * cols).fill(7)
+      weight.denseRows(start, end, out)
+      expect(out).toEqual(weight.dense().data.slice(start * cols, end * cols))
+    }),
+    sized,
+  )
+})
+
 test('a stored weight comes back with the same exact values, attributes as JSON', () => {
   fc.assert(
     fc.property(anyWeight, weight => {

@@ -21,6 +21,8 @@ export function denseWeight(values: Tensor): DenseWeight {
     shape: [rows, cols],
     values,
     dense: () => toF32(values),
+    denseRows: (start, end, out) =>
+      out.set(toF32({ ...values, data: values.data.subarray(start * cols, end * cols) }, out).data),
     parts: () => ({ values }),
     attributes: () => ({}),
     bits: () => ({ values: rows * cols * dtypes[values.dtype].bytes * 8, scales: 0, zeroPoints: 0, indices: 0 }),
@@ -30,8 +32,9 @@ export function denseWeight(values: Tensor): DenseWeight {
   return weight
 }
 
-/** Rounds a matrix to another float type and keeps it dense. */
-export const denseAs = (values: Tensor, dtype: DType): DenseWeight => denseWeight(castTo(values, dtype))
+/** Rounds a matrix to another float type and keeps it dense, in memory of its own. */
+export const denseAs = (values: Tensor, dtype: DType): DenseWeight =>
+  denseWeight(values.dtype === dtype ? { ...values, data: values.data.slice() } : castTo(values, dtype))
 
 export const decodeDense = (_: WeightAttributes, parts: Readonly<Record<string, Tensor>>): Weight =>
   denseWeight(takePart(parts, 'values'))

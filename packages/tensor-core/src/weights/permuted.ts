@@ -1,9 +1,9 @@
 import { input } from '../graph/node.ts'
 import { gather } from '../ops/gather.ts'
-import type { Tensor, TensorF32 } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { prefixed, takeObject, takePart, unprefixed } from './parts.ts'
 import { decodeWeight, encodeWeight } from './store.ts'
-import type { Weight, WeightAttributes } from './weight.ts'
+import { denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 /**
  * A matrix whose columns are kept in another order: column `k` of `inner` is column `order[k]` of the whole.
@@ -19,12 +19,16 @@ export interface PermutedWeight extends Weight {
 export function permutedWeight(inner: Weight, order: Int32Array): PermutedWeight {
   const width = inner.shape[1]
   checkOrder(order, width)
-  return {
+  const weight: PermutedWeight = {
     kind: 'permuted',
     shape: inner.shape,
     inner,
     order,
-    dense: () => unpermute(inner.dense(), order),
+    dense: () => denseOf(weight),
+    denseRows(start, end, out) {
+      inner.denseRows(start, end, out)
+      unpermute(out, order)
+    },
     parts: () => ({ order: storedOrder(order), ...prefixed('inner', encodeWeight(inner).tensors) }),
     attributes: () => ({ inner: encodeWeight(inner).attributes }),
     bits: () => {
@@ -38,6 +42,7 @@ export function permutedWeight(inner: Weight, order: Int32Array): PermutedWeight
       ...inner.inputs(`${name}.inner`),
     }),
   }
+  return weight
 }
 
 function checkOrder(order: Int32Array, width: number): void {
@@ -58,12 +63,13 @@ const storedOrder = (order: Int32Array): Tensor =>
     ? { dtype: 'u16', shape: [order.length], data: Uint16Array.from(order) }
     : { dtype: 'u32', shape: [order.length], data: Uint32Array.from(order) }
 
-function unpermute(t: TensorF32, order: Int32Array): TensorF32 {
+function unpermute(data: Float32Array, order: Int32Array): void {
   const width = order.length
-  const data = new Float32Array(t.data.length)
-  for (let row = 0; row < t.data.length; row += width)
-    for (let k = 0; k < width; k++) data[row + order[k]!] = t.data[row + k]!
-  return { dtype: 'f32', shape: t.shape, data }
+  const row = new Float32Array(width)
+  for (let start = 0; start < data.length; start += width) {
+    row.set(data.subarray(start, start + width))
+    for (let k = 0; k < width; k++) data[start + order[k]!] = row[k]!
+  }
 }
 
 export function decodePermuted(attributes: WeightAttributes, parts: Readonly<Record<string, Tensor>>): Weight {

@@ -1,10 +1,11 @@
 import { toF32 } from '../convert.ts'
 import { dtypes } from '../dtype.ts'
-import type { Tensor, TensorF32 } from '../tensor.ts'
-import { packBits, unpackBits } from './bit-pack.ts'
+import { BENCH_VALUES, groupBench, suitsBench } from '../kernels/group-bench.ts'
+import type { Tensor } from '../tensor.ts'
+import { checkPacked, packBits, unpackBits } from './bit-pack.ts'
 import { bytesTensor, takeBytes, takeInt, takePart, takeShape } from './parts.ts'
 import { emitQuantized, quantizedInputs } from './quantized-emit.ts'
-import type { BitCount, Weight, WeightAttributes } from './weight.ts'
+import { type BitCount, denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 /**
  * A matrix on a grid of integers: `w = scale · (code − zeroPoint)`, or `w = scale · code + min`.
@@ -36,15 +37,23 @@ export const isQuantized = (weight: Weight): weight is QuantizedWeight => weight
 /** Groups in a row. */
 export const groupCount = (cols: number, groupSize: number): number => Math.ceil(cols / groupSize)
 
-/** @throws TypeError when arrays, shape and grouping disagree */
-export function quantizedWeight(q: Quantized): QuantizedWeight {
+/**
+ * @param packed the codes as they are stored, when they come from there: then `q.codes` is asked for only where all are wanted
+ * @throws TypeError when arrays, shape and grouping disagree
+ */
+export function quantizedWeight(q: Quantized, packed?: Uint8Array): QuantizedWeight {
   check(q)
+  if (!packed && q.codes.length !== q.shape[0] * q.shape[1])
+    throw new TypeError(
+      `quantized weight [${q.shape}]: expected ${q.shape[0] * q.shape[1]} codes, got ${q.codes.length}`,
+    )
   const weight: QuantizedWeight = {
     kind: 'quantized',
     shape: q.shape,
     quantized: q,
-    dense: () => dequantize(q),
-    parts: () => parts(q),
+    dense: () => denseOf(weight),
+    denseRows: (start, end, out) => dequantize(q, packed, start, end, out),
+    parts: () => parts(q, packed),
     attributes: () => attributes(q),
     bits: () => bits(q),
     emit: (x, name) => emitQuantized(weight, x, name),
@@ -61,7 +70,6 @@ function check(q: Quantized): void {
   }
   if (!(q.bits >= 1 && q.bits <= 8)) fail('expected 1 to 8 bits')
   if (!(q.groupSize >= 1)) fail('expected a group size of at least 1')
-  if (q.codes.length !== rows * cols) fail(`expected ${rows * cols} codes, got ${q.codes.length}`)
   const [r, g] = q.scales.shape
   const perTensor = r === 1 && g === 1
   if (q.scales.shape.length !== 2 || !(perTensor || (r === rows && g === groups)))
@@ -71,33 +79,91 @@ function check(q: Quantized): void {
   if (other !== q.scales.data.length) fail(`expected ${q.scales.data.length} zero points or mins, got ${other}`)
 }
 
-/** Scale, zero and offset of every column group of one row, as inference uses them. */
-function dequantize(q: Quantized): TensorF32 {
-  const [rows, cols] = q.shape
-  const groups = groupCount(cols, q.groupSize)
-  const scales = toF32(q.scales).data
-  const mins = q.mins ? toF32(q.mins).data : undefined
-  const perTensor = scales.length === 1
-  const middle = 2 ** (q.bits - 1)
-  const out = new Float32Array(rows * cols)
-  const { codes, groupSize } = q
-  for (let i = 0; i < rows; i++) {
-    for (let g = 0; g < groups; g++) {
-      const at = perTensor ? 0 : i * groups + g
-      const scale = scales[at]!
-      const zero = mins ? 0 : q.zeroPoints ? q.zeroPoints[at]! : middle
-      const offset = mins ? mins[at]! : 0
-      const end = i * cols + Math.min((g + 1) * groupSize, cols)
-      // Rounded after each step, as a float32 kernel would do it.
-      for (let k = i * cols + g * groupSize; k < end; k++) out[k] = Math.fround(scale * (codes[k]! - zero)) + offset
-    }
-  }
-  return { dtype: 'f32', shape: q.shape, data: out }
+function dequantize(q: Quantized, packed: Uint8Array | undefined, start: number, end: number, out: Float32Array): void {
+  const cols = q.shape[1]
+  const step = Math.floor(BENCH_VALUES / cols)
+  if (q.scales.data.length === 1 || !suitsBench(cols, q.groupSize)) dequantizeAny(q, start, end, out)
+  else
+    for (let row = start; row < end; row += step)
+      dequantizeOnBench(q, packed, row, Math.min(row + step, end), out.subarray((row - start) * cols))
 }
 
-function parts(q: Quantized): Record<string, Tensor> {
+function dequantizeOnBench(
+  q: Quantized,
+  packed: Uint8Array | undefined,
+  start: number,
+  end: number,
+  out: Float32Array,
+): void {
+  const bench = groupBench()
+  const cols = q.shape[1]
+  const groups = groupCount(cols, q.groupSize)
+  const floats = (t: Tensor) => toF32({ ...t, data: t.data.subarray(start * groups, end * groups) }).data
+  const count = (end - start) * cols
+  // Rows that suit a bench begin at whole bytes of the stream.
+  if (packed) {
+    const bytes = packed.subarray((start * cols * q.bits) / 8, (end * cols * q.bits) / 8)
+    unpackBits(bytes, q.bits, count, bench.codes)
+  } else bench.codes.set(q.codes.subarray(start * cols, end * cols))
+  bench.scales.set(floats(q.scales))
+  if (q.zeroPoints) bench.zeros.set(q.zeroPoints.subarray(start * groups, end * groups))
+  else bench.zeros.fill(q.mins ? 0 : 2 ** (q.bits - 1))
+  if (q.mins) bench.offsets.set(floats(q.mins))
+  else bench.offsets.fill(0)
+  bench.expand(count, q.groupSize)
+  out.set(bench.values.subarray(0, count))
+}
+
+function dequantizeAny(q: Quantized, start: number, end: number, out: Float32Array): void {
+  const { codes, groupSize, zeroPoints } = q
+  const cols = q.shape[1]
+  const groups = groupCount(cols, groupSize)
+  const perTensor = q.scales.data.length === 1
+  const first = perTensor ? 0 : start * groups
+  const last = perTensor ? 1 : end * groups
+  const floats = (t: Tensor) => toF32({ ...t, data: t.data.subarray(first, last) }).data
+  const scales = floats(q.scales)
+  const mins = q.mins && floats(q.mins)
+  const middle = 2 ** (q.bits - 1)
+  for (let i = start, g = 0, to = 0; i < end; i++)
+    for (let column = 0; column < cols; column += groupSize, g++) {
+      const at = perTensor ? 0 : g
+      const count = Math.min(groupSize, cols - column)
+      if (mins) offsetLevels(codes, i * cols + column, count, scales[at]!, mins[at]!, out, to)
+      else levels(codes, i * cols + column, count, scales[at]!, zeroPoints ? zeroPoints[first + at]! : middle, out, to)
+      to += count
+    }
+}
+
+/** The product is rounded before the minimum is added, as a float32 kernel would do it. */
+function offsetLevels(
+  codes: Uint8Array,
+  from: number,
+  count: number,
+  scale: number,
+  min: number,
+  out: Float32Array,
+  to: number,
+): void {
+  for (let k = 0; k < count; k++) out[to + k] = Math.fround(scale * codes[from + k]!) + min
+}
+
+function levels(
+  codes: Uint8Array,
+  from: number,
+  count: number,
+  scale: number,
+  zero: number,
+  out: Float32Array,
+  to: number,
+): void {
+  // + 0: a negative scale would make −0 of the middle code.
+  for (let k = 0; k < count; k++) out[to + k] = scale * (codes[from + k]! - zero) + 0
+}
+
+function parts(q: Quantized, packed: Uint8Array | undefined): Record<string, Tensor> {
   return {
-    codes: bytesTensor(packBits(q.codes, q.bits)),
+    codes: bytesTensor(packed ?? packBits(q.codes, q.bits)),
     scales: q.scales,
     ...(q.zeroPoints && { zeroPoints: bytesTensor(packBits(q.zeroPoints, q.bits)) }),
     ...(q.mins && { mins: q.mins }),
@@ -114,7 +180,7 @@ function attributes(q: Quantized): WeightAttributes {
 function bits(q: Quantized): BitCount {
   const floatBits = (t: Tensor) => t.data.length * dtypes[t.dtype].bytes * 8
   return {
-    values: q.codes.length * q.bits,
+    values: q.shape[0] * q.shape[1] * q.bits,
     scales: floatBits(q.scales),
     zeroPoints: q.mins ? floatBits(q.mins) : (q.zeroPoints?.length ?? 0) * q.bits,
     indices: 0,
@@ -129,9 +195,21 @@ export function decodeQuantized(
   const bits = takeInt(attributes, 'bits', 1, 8)
   const groupSize = takeInt(attributes, 'groupSize', 1, 2 ** 24)
   const scales = takePart(stored, 'scales')
-  const codes = unpackBits(takeBytes(stored, 'codes'), bits, shape[0] * shape[1])
-  const base = { shape, bits, groupSize, codes, scales }
-  if (attributes.zero === 'min') return quantizedWeight({ ...base, mins: takePart(stored, 'mins') })
-  if (attributes.zero !== 'integer') return quantizedWeight(base)
-  return quantizedWeight({ ...base, zeroPoints: unpackBits(takeBytes(stored, 'zeroPoints'), bits, scales.data.length) })
+  const packed = takeBytes(stored, 'codes')
+  checkPacked(packed, bits, shape[0] * shape[1])
+  const zeroPoints = () => unpackBits(takeBytes(stored, 'zeroPoints'), bits, scales.data.length)
+  let codes: Uint8Array | undefined
+  const q: Quantized = {
+    shape,
+    bits,
+    groupSize,
+    scales,
+    ...(attributes.zero === 'min' && { mins: takePart(stored, 'mins') }),
+    ...(attributes.zero === 'integer' && { zeroPoints: zeroPoints() }),
+    get codes() {
+      codes ??= unpackBits(packed, bits, shape[0] * shape[1])
+      return codes
+    },
+  }
+  return quantizedWeight(q, packed)
 }

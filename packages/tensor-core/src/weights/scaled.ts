@@ -1,9 +1,9 @@
 import { input } from '../graph/node.ts'
 import { mul } from '../ops/elementwise.ts'
-import { f32, type Tensor, type TensorF32 } from '../tensor.ts'
+import { f32, type Tensor } from '../tensor.ts'
 import { prefixed, takeObject, takePart, unprefixed } from './parts.ts'
 import { decodeWeight, encodeWeight } from './store.ts'
-import type { Weight, WeightAttributes } from './weight.ts'
+import { denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 /** Scales around a matrix: `w[i, j] = rows[i] · inner[i, j] · columns[j]`; either may be absent. */
 export interface Scales {
@@ -29,12 +29,16 @@ export function scaledWeight(inner: Weight, scales: Scales): ScaledWeight {
     ...(rows && { [`${prefix}rows`]: f32([out], rows) }),
     ...(columns && { [`${prefix}columns`]: f32([width], columns) }),
   })
-  return {
+  const weight: ScaledWeight = {
     kind: 'scaled',
     shape: inner.shape,
     inner,
     scales,
-    dense: () => applyScales(inner.dense(), scales),
+    dense: () => denseOf(weight),
+    denseRows(start, end, out) {
+      inner.denseRows(start, end, out)
+      applyScales(out, start, end, width, scales)
+    },
     parts: () => ({ ...extra(''), ...prefixed('inner', encodeWeight(inner).tensors) }),
     attributes: () => ({ inner: encodeWeight(inner).attributes }),
     bits: () => {
@@ -48,14 +52,14 @@ export function scaledWeight(inner: Weight, scales: Scales): ScaledWeight {
     },
     inputs: name => ({ ...extra(`${name}.`), ...inner.inputs(`${name}.inner`) }),
   }
+  return weight
 }
 
-function applyScales(t: TensorF32, { rows, columns }: Scales): TensorF32 {
-  const [out, width] = t.shape as [number, number]
-  const data = Float32Array.from(t.data)
-  for (let i = 0; i < out; i++)
-    for (let j = 0; j < width; j++) data[i * width + j]! *= (rows?.[i] ?? 1) * (columns?.[j] ?? 1)
-  return { dtype: 'f32', shape: t.shape, data }
+function applyScales(data: Float32Array, start: number, end: number, width: number, { rows, columns }: Scales): void {
+  for (let i = start, k = 0; i < end; i++) {
+    const scale = rows?.[i] ?? 1
+    for (let j = 0; j < width; j++, k++) data[k]! *= scale * (columns ? columns[j]! : 1)
+  }
 }
 
 export function decodeScaled(attributes: WeightAttributes, parts: Readonly<Record<string, Tensor>>): Weight {

@@ -1,12 +1,12 @@
 import { dtypes, type TypedArray } from '../dtype.ts'
-import type { Tensor, TensorF32 } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { packBits, unpackBits } from './bit-pack.ts'
 import { type DenseWeight, denseWeight } from './dense.ts'
 import { denseInputs, emitDense } from './emit-dense.ts'
 import { bytesTensor, takeBytes, takeInt, takeObject, takePart, takeShape, unprefixed } from './parts.ts'
 import { decodeQuantized, type QuantizedWeight } from './quantized.ts'
 import { expand, indexBits, keptOnly, packPattern, unpackPattern } from './sparse-index.ts'
-import type { Weight, WeightAttributes } from './weight.ts'
+import { denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 /** Exactly `zeros` of every `of` consecutive inputs of a row are removed: 2:4 is `{ zeros: 2, of: 4 }`. */
 export interface Pattern {
@@ -42,7 +42,11 @@ export function sparseWeight(sparse: Sparse): SparseWeight {
     kind: 'sparse',
     shape: inner.shape,
     sparse,
-    dense: () => zeroed(inner.dense(), removed),
+    dense: () => denseOf(weight),
+    denseRows(start, end, out) {
+      inner.denseRows(start, end, out)
+      for (let k = 0, at = start * cols; k < out.length; k++, at++) if (removed[at]) out[k] = 0
+    },
     parts: () => ({ ...storedIndex(sparse), ...storedValues(sparse) }),
     attributes: () => ({
       rows,
@@ -69,11 +73,6 @@ function checkPattern(removed: Uint8Array, cols: number, { zeros, of }: Pattern)
     if (count !== zeros)
       throw new TypeError(`pattern ${zeros}:${of}: row ${Math.floor(k / cols)}, column ${k % cols} has ${count} zeros`)
   }
-}
-
-function zeroed(t: TensorF32, removed: Uint8Array): TensorF32 {
-  const data = t.data.map((value, k) => (removed[k] ? 0 : value))
-  return { dtype: 'f32', shape: t.shape, data }
 }
 
 const storedIndex = ({ removed, pattern }: Sparse): Record<string, Tensor> =>

@@ -2,7 +2,7 @@ import { add } from '../ops/elementwise.ts'
 import type { Tensor } from '../tensor.ts'
 import { prefixed, takeInt, takeObject, unprefixed } from './parts.ts'
 import { decodeWeight, encodeWeight } from './store.ts'
-import type { BitCount, Weight, WeightAttributes } from './weight.ts'
+import { type BitCount, denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 export interface SumWeight extends Weight {
   readonly kind: 'sum'
@@ -15,14 +15,18 @@ export function sumWeight(terms: readonly Weight[]): SumWeight {
   if (!first) throw new TypeError('sum weight: expected at least one term')
   const other = rest.find(t => t.shape[0] !== first.shape[0] || t.shape[1] !== first.shape[1])
   if (other) throw new TypeError(`sum weight: terms of shapes [${first.shape}] and [${other.shape}] cannot be added`)
-  return {
+  const weight: SumWeight = {
     kind: 'sum',
     shape: first.shape,
     terms,
-    dense() {
-      const data = Float32Array.from(first.dense().data)
-      for (const term of rest) addTo(data, term.dense().data)
-      return { dtype: 'f32', shape: first.shape, data }
+    dense: () => denseOf(weight),
+    denseRows(start, end, out) {
+      first.denseRows(start, end, out)
+      const term = new Float32Array(rest.length > 0 ? out.length : 0)
+      for (const { denseRows } of rest) {
+        denseRows(start, end, term)
+        addTo(out, term)
+      }
     },
     parts: () => Object.assign({}, ...terms.map((t, k) => prefixed(`${k}`, encodeWeight(t).tensors))),
     attributes: () => ({
@@ -33,6 +37,7 @@ export function sumWeight(terms: readonly Weight[]): SumWeight {
     emit: (x, name) => terms.map((t, k) => t.emit(x, `${name}.${k}`)).reduce((a, b) => add(a, b)),
     inputs: name => Object.assign({}, ...terms.map((t, k) => t.inputs(`${name}.${k}`))),
   }
+  return weight
 }
 
 function addTo(sum: Float32Array, values: Float32Array): void {

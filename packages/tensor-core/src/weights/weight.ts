@@ -12,6 +12,8 @@ export interface Weight {
   readonly shape: readonly [number, number]
   /** The exact value that inference will use, f32 `[out, in]`. */
   dense(): TensorF32
+  /** Rows `start … end` of it into `out` `[end − start, in]`: what needs no whole matrix works in memory that it keeps. */
+  denseRows(start: number, end: number, out: Float32Array): void
   /** What has to be stored, by name. `decodeWeight(kind, attributes(), parts())` gives the weight back. */
   parts(): Record<string, Tensor>
   /** The small facts that `parts` do not carry (bits, group size, kinds of the operands). JSON. */
@@ -33,6 +35,13 @@ export interface BitCount {
 
 export interface WeightAttributes {
   readonly [key: string]: string | number | boolean | null | WeightAttributes
+}
+
+/** `dense()` of a representation that can do it by rows. */
+export function denseOf({ shape: [rows, cols], denseRows }: Pick<Weight, 'shape' | 'denseRows'>): TensorF32 {
+  const data = new Float32Array(rows * cols)
+  denseRows(0, rows, data)
+  return { dtype: 'f32', shape: [rows, cols], data }
 }
 
 export const totalBits = (b: BitCount): number => b.values + b.scales + b.zeroPoints + b.indices
