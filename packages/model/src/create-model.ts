@@ -6,7 +6,7 @@ import type { Family } from './families/family.ts'
 import { familyOf } from './families/index.ts'
 import { createTrace } from './families/tracer.ts'
 import { textConfig } from './formats/config-fields.ts'
-import type { TensorSource } from './formats/source.ts'
+import { readF32, type TensorSource } from './formats/source.ts'
 import { expectShape, resolveLayout } from './layout.ts'
 import type { BlockGraph, Model } from './model.ts'
 import { ropeTables } from './rope.ts'
@@ -45,7 +45,7 @@ export function createModel({ config: file, source, tokenizer, path }: ModelPart
     path,
     blocks: config.blocks,
     blockTensors: block => at(layout.blocks, block),
-    readBlock: block => readBlock(family, source, at(layout.blocks, block)),
+    readBlock: (block, memory) => readBlock(family, source, at(layout.blocks, block), memory),
     blockGraph: block => at(blocks, block),
     storedForm: (name, tensor) => (family.transposed?.includes(name) ? transposed(tensor) : tensor),
     tables: (block, tokens, start = 0, total = start + tokens) => tablesOf(config, block, tokens, start, total),
@@ -71,9 +71,10 @@ function at<T>(list: readonly T[], block: number): T {
 async function readAll(
   source: TensorSource,
   names: Iterable<readonly [string, string]>,
+  memory?: ReadonlyMap<string, TensorF32>,
 ): Promise<Map<string, TensorF32>> {
   const tensors = new Map<string, TensorF32>()
-  for (const [name, stored] of names) tensors.set(name, toF32(await source.read(stored)))
+  for (const [name, stored] of names) tensors.set(name, await readF32(source, stored, memory?.get(name)?.data))
   return tensors
 }
 
@@ -81,8 +82,9 @@ async function readBlock(
   family: Family,
   source: TensorSource,
   names: ReadonlyMap<string, string>,
+  memory?: ReadonlyMap<string, TensorF32>,
 ): Promise<Map<string, TensorF32>> {
-  const tensors = await readAll(source, names)
+  const tensors = await readAll(source, names, memory)
   for (const name of family.transposed ?? []) tensors.set(name, transposed(tensors.get(name)!))
   return tensors
 }

@@ -50,7 +50,7 @@ interface MethodBase<Options> {
 export interface WeightMethod<Options = unknown> extends MethodBase<Options> {
   readonly kind: 'weight'
   /**
-   * @param layers the matrices f32 [out, in] by name; all have the same `in`
+   * @param layers the matrices f32 [out, in] by name; all have the same `in`. They are lent: no Weight may keep their memory
    * @param statistics of their common input
    */
   compress(

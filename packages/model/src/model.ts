@@ -21,8 +21,9 @@ export interface Model {
   /**
    * Block i's tensors by canonical name (`self_attn.q_proj.weight`), f32; linear weights always `[out, in]`,
    * whatever the checkpoint's layout. Only this block is read.
+   * @param memory tensors of another block that nobody needs any more: this one may be put into their memory
    */
-  readBlock(block: number): Promise<Map<string, TensorF32>>
+  readBlock(block: number, memory?: ReadonlyMap<string, TensorF32>): Promise<Map<string, TensorF32>>
   blockGraph(block: number): BlockGraph
   /** A block tensor by canonical name as the checkpoint keeps it: the inverse of what `readBlock` did to its layout. */
   storedForm(name: string, tensor: TensorF32): TensorF32

@@ -198,6 +198,25 @@ describe('the writer', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  it('takes a tensor row by row, in any order, and is complete with the last of them', async () => {
+    const path = join(folder, 'rows.safetensors')
+    const whole: Tensor = { dtype: 'i16', shape: [5, 3], data: Int16Array.from({ length: 15 }, (_, k) => k) }
+    const rows = (start: number, end: number): Tensor => ({
+      dtype: 'i16',
+      shape: [end - start, 3],
+      data: whole.data.slice(3 * start, 3 * end),
+    })
+    const writer = await createSafetensorsWriter(path, [{ name: 'a', dtype: 'i16', shape: [5, 3] }])
+    await writer.writeRows('a', 3, rows(3, 5))
+    await expect(writer.writeRows('a', 4, rows(0, 2))).rejects.toThrow('there are no 4 … 6')
+    await expect(writer.writeRows('a', 0, { ...rows(0, 2), shape: [3, 2] })).rejects.toThrow('got i16 [3,2]')
+    expect(writer.complete).toBe(false)
+    await writer.writeRows('a', 0, rows(0, 3))
+    expect(writer.complete).toBe(true)
+    await writer.commit()
+    expect(Buffer.compare(await readFile(path), encodeSafetensors(new Map([['a', whole]])))).toBe(0)
+  })
+
   it('refuses a name twice', async () => {
     const spec = { name: 'a', dtype: 'f32', shape: [2] } as const
     await expect(createSafetensorsWriter(join(folder, 'x'), [spec, spec])).rejects.toThrow(

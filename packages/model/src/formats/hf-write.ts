@@ -14,6 +14,8 @@ export const DEFAULT_MAX_SHARD_BYTES = 5e9
 export interface WeightsWriter {
   /** Writes one tensor; any order. A shard appears when its last tensor is there. */
   write(name: string, value: Tensor): Promise<void>
+  /** Writes rows of a tensor from row `start` on, each once. */
+  writeRows(name: string, start: number, rows: Tensor): Promise<void>
   /** Writes the index, if there are shards. @throws FormatError `missing` when a tensor was not written */
   commit(): Promise<void>
   abort(): Promise<void>
@@ -22,8 +24,8 @@ export interface WeightsWriter {
 interface Shard {
   readonly file: string
   readonly specs: readonly SafetensorsSpec[]
-  readonly missing: Set<string>
   writer?: SafetensorsWriter
+  committed?: boolean
 }
 
 /**
@@ -39,7 +41,6 @@ export function createWeightsWriter(
   const shards: Shard[] = groups.map((group, i) => ({
     file: groups.length === 1 ? 'model.safetensors' : shardName(i + 1, groups.length),
     specs: group,
-    missing: new Set(group.map(spec => spec.name)),
   }))
   const shardOf = new Map(shards.flatMap(shard => shard.specs.map(({ name }) => [name, shard] as const)))
   const startWriter = async (shard: Shard): Promise<SafetensorsWriter> => {
@@ -48,23 +49,29 @@ export function createWeightsWriter(
     })
     return shard.writer
   }
+  const put = async (name: string, action: (writer: SafetensorsWriter) => Promise<void>): Promise<void> => {
+    const shard = shardOf.get(name)
+    if (!shard) throw new FormatError('schema', `${folder}: tensor ${JSON.stringify(name)} was not announced`)
+    const writer = await startWriter(shard)
+    await action(writer)
+    if (writer.complete) await commitShard(shard, writer)
+  }
   return {
-    write: async (name, value) => {
-      const shard = shardOf.get(name)
-      if (!shard) throw new FormatError('schema', `${folder}: tensor ${JSON.stringify(name)} was not announced`)
-      const writer = await startWriter(shard)
-      await writer.write(name, value)
-      shard.missing.delete(name)
-      if (shard.missing.size === 0) await writer.commit()
-    },
+    write: (name, value) => put(name, writer => writer.write(name, value)),
+    writeRows: (name, start, rows) => put(name, writer => writer.writeRows(name, start, rows)),
     commit: async () => {
-      for (const shard of shards) if (shard.missing.size > 0 || !shard.writer) await (await startWriter(shard)).commit()
+      for (const shard of shards) if (!shard.committed) await commitShard(shard, await startWriter(shard))
       if (shards.length > 1) await atomicWriteFile(join(folder, 'model.safetensors.index.json'), indexJson(shards))
     },
     abort: async () => {
       for (const shard of shards) await shard.writer?.abort()
     },
   }
+}
+
+async function commitShard(shard: Shard, writer: SafetensorsWriter): Promise<void> {
+  await writer.commit()
+  shard.committed = true
 }
 
 const bytesOfSpec = ({ dtype, shape }: SafetensorsSpec): number => sizeOf(shape) * dtypes[dtype].bytes

@@ -43,8 +43,8 @@ export async function openSafetensorsIndex(indexPath: string): Promise<Safetenso
     names: () => [...weightMap.keys()],
     has: name => weightMap.has(name),
     info: name => shardOf(name).info(name),
-    read: async name => shardOf(name).read(name),
-    readRows: async (name, start, count) => shardOf(name).readRows(name, start, count),
+    read: async (name, into) => shardOf(name).read(name, into),
+    readRows: async (name, start, count, into) => shardOf(name).readRows(name, start, count, into),
     close,
   }
 }

@@ -1,7 +1,9 @@
-import { bytesOf, type Tensor } from '@sinter/tensor-core'
+import { bytesOf, dtypes, sizeOf, type Tensor } from '@sinter/tensor-core'
 import { createAtomicFile } from '../io/atomic.ts'
 import { FormatError } from './format-error.ts'
+import type { SafetensorsEntry } from './safetensors-header.ts'
 import { layoutSafetensors, type SafetensorsSpec } from './safetensors-layout.ts'
+import { checkRows } from './source.ts'
 
 export interface SafetensorsWriter {
   readonly path: string
@@ -9,6 +11,10 @@ export interface SafetensorsWriter {
   readonly bytes: number
   /** Writes one tensor; any order. @throws FormatError `schema` when it is not what was announced, `disk-full` */
   write(name: string, value: Tensor): Promise<void>
+  /** Writes rows of a tensor from row `start` on, each once: for tensors too large to be held. @throws as `write` does */
+  writeRows(name: string, start: number, rows: Tensor): Promise<void>
+  /** Whether every tensor was written. */
+  readonly complete: boolean
   /** Makes the file appear. @throws FormatError `missing` when a tensor was not written */
   commit(): Promise<void>
   /** Leaves nothing behind. */
@@ -26,28 +32,42 @@ export async function createSafetensorsWriter(
   options: { readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<SafetensorsWriter> {
   const layout = layoutSafetensors(entries, options.metadata)
-  const missing = new Set(entries.map(entry => entry.name))
+  const missing = new Map(entries.map(({ name, shape }) => [name, sizeOf(shape)]))
   const file = await createAtomicFile(path, layout.bytes)
   await file.write(layout.header, 0)
+  const announced = (name: string, { dtype, shape }: Tensor, from: number): SafetensorsEntry => {
+    const entry = layout.entries.get(name)
+    if (!entry || entry.dtype !== dtype || entry.shape.slice(from).join() !== shape.slice(from).join())
+      throw new FormatError(
+        'schema',
+        `${path}: tensor ${JSON.stringify(name)}: announced ${entry ? `${entry.dtype} [${entry.shape}]` : 'nothing'}, got ${dtype} [${shape}]`,
+      )
+    return entry
+  }
   return {
     path,
     bytes: layout.bytes,
     write: async (name, value) => {
-      const entry = layout.entries.get(name)
-      if (!entry || entry.dtype !== value.dtype || entry.shape.join() !== value.shape.join())
-        throw new FormatError(
-          'schema',
-          `${path}: tensor ${JSON.stringify(name)}: announced ${entry ? `${entry.dtype} [${entry.shape}]` : 'nothing'}, got ${value.dtype} [${value.shape}]`,
-        )
-      await file.write(bytesOf(value), entry.begin)
+      await file.write(bytesOf(value), announced(name, value, 0).begin)
       missing.delete(name)
+    },
+    writeRows: async (name, start, rows) => {
+      const { begin, shape, dtype } = announced(name, rows, 1)
+      checkRows(name, shape, start, rows.shape[0] ?? 0)
+      await file.write(bytesOf(rows), begin + start * sizeOf(shape.slice(1)) * dtypes[dtype].bytes)
+      const left = (missing.get(name) ?? 0) - rows.data.length
+      if (left > 0) missing.set(name, left)
+      else missing.delete(name)
+    },
+    get complete() {
+      return missing.size === 0
     },
     commit: async () => {
       if (missing.size > 0) {
         await file.abort()
         throw new FormatError(
           'missing',
-          `${path}: ${missing.size} announced tensors were not written: ${[...missing].slice(0, 3)}`,
+          `${path}: ${missing.size} announced tensors were not written: ${[...missing.keys()].slice(0, 3)}`,
         )
       }
       await file.commit()

@@ -51,15 +51,15 @@ function sourceOf(file: RandomAccessFile, header: SafetensorsHeader): Safetensor
       const { encoding, dtype, shape, begin, end } = entry(name)
       return { encoding, dtype, shape, bytes: end - begin }
     },
-    read: async name => {
+    read: async (name, into) => {
       const { dtype, shape, begin, end } = entry(name)
-      return tensorOf(dtype, shape, await file.read(begin, end - begin))
+      return tensorOf(dtype, shape, await file.read(begin, end - begin, into))
     },
-    readRows: async (name, start, count) => {
+    readRows: async (name, start, count, into) => {
       const { dtype, shape, begin } = entry(name)
       checkRows(name, shape, start, count)
       const row = sizeOf(shape.slice(1)) * dtypes[dtype].bytes
-      return tensorOf(dtype, [count, ...shape.slice(1)], await file.read(begin + start * row, count * row))
+      return tensorOf(dtype, [count, ...shape.slice(1)], await file.read(begin + start * row, count * row, into))
     },
     close: () => file.close(),
   }

@@ -1,4 +1,4 @@
-import type { DType, Tensor } from '@sinter/tensor-core'
+import { type DType, dtypes, sizeOf, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
 
 /** What is known of a stored tensor without reading it. */
 export interface TensorInfo {
@@ -19,11 +19,30 @@ export interface TensorSource {
   has(name: string): boolean
   /** @throws FormatError `missing` when there is no such tensor */
   info(name: string): TensorInfo
-  /** Dense values; block-encoded tensors come back as f32. @throws FormatError `missing`, `truncated` */
-  read(name: string): Promise<Tensor>
+  /**
+   * Dense values; block-encoded tensors come back as f32.
+   * @param into memory for the bytes as they are stored; a source that has to decode them may leave it alone
+   * @throws FormatError `missing`, `truncated`
+   */
+  read(name: string, into?: Uint8Array<ArrayBuffer>): Promise<Tensor>
   /** Rows `start … start + count` of the first axis. @throws RangeError when they are not all there */
-  readRows(name: string, start: number, count: number): Promise<Tensor>
+  readRows(name: string, start: number, count: number, into?: Uint8Array<ArrayBuffer>): Promise<Tensor>
   close(): Promise<void>
+}
+
+/**
+ * A tensor in 32-bit floats. Halves are read into the end of the memory that holds the result, and widened from there: nothing
+ * else is allocated.
+ * @param memory for the result if it has the size
+ */
+export async function readF32(source: TensorSource, name: string, memory?: Float32Array): Promise<TensorF32> {
+  const { shape, dtype, bytes } = source.info(name)
+  const size = sizeOf(shape)
+  const plain = bytes === size * dtypes[dtype].bytes && (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16')
+  if (!plain) return toF32(await source.read(name))
+  const out = memory?.length === size ? memory : new Float32Array(size)
+  const stored = new Uint8Array(out.buffer as ArrayBuffer, out.byteOffset + out.byteLength - bytes, bytes)
+  return toF32(await source.read(name, stored), out)
 }
 
 /** @throws RangeError when a tensor of this shape has no such rows */

@@ -16,6 +16,12 @@ export interface AtomicFile {
 /** Large enough to keep a disk busy, small enough that a full disk is noticed early. */
 const WRITE_PIECE = 16 * 2 ** 20
 
+/**
+ * Bytes after which the system is asked to put on the disk what it has, while more is made: at the end there is little left to
+ * wait for. A gigabyte written at once would keep `commit` waiting for a second or two.
+ */
+const FLUSH_PIECE = 32 * 2 ** 20
+
 /** The name under which an unfinished file is built: hidden, and the same at every try so that a killed one is replaced. */
 export const partialPath = (path: string): string => join(dirname(path), `.${basename(path)}.partial`)
 
@@ -29,6 +35,19 @@ export async function createAtomicFile(path: string, needed: number): Promise<At
     throw new FormatError('output', `${path}: cannot be written (${cause.code})`, { cause })
   })
   let open_ = true
+  let dirty = 0
+  let flushing: Promise<void> | undefined
+  const flushAhead = (bytes: number): void => {
+    dirty += bytes
+    if (flushing || dirty < FLUSH_PIECE) return
+    dirty = 0
+    flushing = handle.datasync()
+    // A failure stays in `flushing` for `commit` to find: the system tells of it once.
+    flushing.then(
+      () => (flushing = undefined),
+      () => {},
+    )
+  }
   const abort = async (): Promise<void> => {
     if (!open_) return
     open_ = false
@@ -45,9 +64,14 @@ export async function createAtomicFile(path: string, needed: number): Promise<At
   }
   return {
     path,
-    write: (bytes, position) => guarded(() => writeAll(handle, bytes, position)),
+    write: (bytes, position) =>
+      guarded(async () => {
+        await writeAll(handle, bytes, position)
+        flushAhead(bytes.length)
+      }),
     commit: () =>
       guarded(async () => {
+        await flushing
         await handle.sync()
         await handle.close()
         await rename(partial, path)

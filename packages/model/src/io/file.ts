@@ -6,8 +6,11 @@ export interface RandomAccessFile {
   readonly path: string
   /** Bytes, when it was opened. */
   readonly size: number
-  /** @throws FormatError `truncated` when the file ends before `offset + length` */
-  read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>
+  /**
+   * @param into memory for the bytes, `length` of them; default: new
+   * @throws FormatError `truncated` when the file ends before `offset + length`
+   */
+  read(offset: number, length: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>
   close(): Promise<void>
 }
 
@@ -28,7 +31,7 @@ export async function openFile(path: string): Promise<RandomAccessFile> {
   return {
     path,
     size: stat.size,
-    read: (offset, length) => readRange(handle, path, stat.size, offset, length),
+    read: (offset, length, into) => readRange(handle, path, stat.size, offset, length, into),
     close: () => handle.close(),
   }
 }
@@ -39,10 +42,11 @@ async function readRange(
   size: number,
   offset: number,
   length: number,
+  into?: Uint8Array<ArrayBuffer>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   // Checked before the allocation, so that a lying length costs nothing.
   if (offset + length > size) throw truncated(path, offset, length, size)
-  const bytes = new Uint8Array(length)
+  const bytes = into ?? new Uint8Array(length)
   for (let done = 0; done < length; ) {
     const piece = Math.min(READ_PIECE, length - done)
     const { bytesRead } = await handle.read(bytes, done, piece, offset + done)

@@ -80,6 +80,14 @@ function testQuality(run: Run, baseline: Baseline): void {
     expect({ layers, statistics }).toEqual(before)
   })
 
+  test('the memory of the layers is only lent: the next block is read into it', async () => {
+    const { layers, statistics } = layerFixture()
+    const result = await run(layers, statistics)
+    const before = [...result.values()].map(weight => weight.dense())
+    for (const { data } of layers.values()) data.fill(Number.NaN)
+    expect([...result.values()].map(weight => weight.dense())).toEqual(before)
+  })
+
   test('inputs that are always zero are survived', async () => {
     const { layers, statistics } = layerFixture({ dead: [0, 5, 63] })
     const result = await run(layers, statistics)
