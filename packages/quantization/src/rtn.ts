@@ -1,7 +1,18 @@
 import { assertFinite, type WeightMethod } from '@sinter/model'
-import { type Grid, type QuantizedWeight, resolveGrid, type TensorF32, type Weight } from '@sinter/tensor-core'
+import {
+  BENCH_VALUES,
+  type Grid,
+  gridFromRange,
+  groupBench,
+  maxCode,
+  type QuantizedWeight,
+  resolveGrid,
+  suitsBench,
+  type TensorF32,
+  type Weight,
+} from '@sinter/tensor-core'
 import { z } from 'zod'
-import { gridArrays, roundRun, toWeight } from './grid-arrays.ts'
+import { type GridArrays, gridArrays, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
 
@@ -37,13 +48,26 @@ export function rtn(weight: TensorF32, options: Partial<RtnOptions> = {}): Quant
 export function rtnOnGrid(weight: TensorF32, groupSize: number, rule: RangeRule, grid: Grid): QuantizedWeight {
   const [rows, cols] = weight.shape as [number, number]
   const span = columnsPerGroup(cols, groupSize)
-  const codes = new Uint8Array(rows * cols)
   const perTensor = groupSize === 0
-  const perRow = perTensor ? 1 : Math.ceil(cols / span)
-  const grids = gridArrays(perTensor ? 1 : rows * perRow)
-  const { data } = weight
-  const length = perTensor ? rows * cols : cols
-  const run = perTensor ? rows * cols : span
+  const codes = new Uint8Array(rows * cols)
+  const grids = gridArrays(perTensor ? 1 : rows * Math.ceil(cols / span))
+  // A minimum is taken away in f64 before the division, which the bench does not do.
+  const onBench = !perTensor && suitsBench(cols, span) && grid.zero === 'integer' && grid.scaleDType !== 'f64'
+  if (onBench) roundOnBench(weight.data, span, rule, grid, codes, grids)
+  else roundRuns(weight.data, perTensor ? rows * cols : cols, perTensor ? rows * cols : span, rule, grid, codes, grids)
+  return toWeight([rows, cols], span, codes, grids, grid)
+}
+
+/** Runs of `run` values; the last of each `length` may be shorter. */
+function roundRuns(
+  data: Float32Array,
+  length: number,
+  run: number,
+  rule: RangeRule,
+  grid: Grid,
+  codes: Uint8Array,
+  grids: GridArrays,
+): void {
   for (let start = 0, at = 0; start < data.length; start += length)
     for (let from = start; from < start + length; from += run, at++) {
       const count = Math.min(run, start + length - from)
@@ -52,7 +76,35 @@ export function rtnOnGrid(weight: TensorF32, groupSize: number, rule: RangeRule,
       grids.zeros[at] = fitted.zero
       roundRun(data, from, count, fitted, grid, codes)
     }
-  return toWeight([rows, cols], span, codes, grids, grid)
+}
+
+/** The same for runs of one length, several rows at a time. */
+function roundOnBench(
+  data: Float32Array,
+  run: number,
+  rule: RangeRule,
+  grid: Grid,
+  codes: Uint8Array,
+  grids: GridArrays,
+): void {
+  const bench = groupBench()
+  const plain = rule.range === 'minmax' && grid.range === 'minmax'
+  const step = BENCH_VALUES - (BENCH_VALUES % run)
+  const max = maxCode(grid)
+  for (let start = 0, at = 0; start < data.length; start += step) {
+    const count = Math.min(step, data.length - start)
+    bench.values.set(data.subarray(start, start + count))
+    if (plain) bench.ranges(count, run)
+    for (let i = 0; i < count / run; i++, at++) {
+      const { scale, zero } = plain
+        ? gridFromRange(bench.lows[i]!, bench.highs[i]!, grid)
+        : fitRange(data, rule, grid, start + i * run, run)
+      grids.scales[at] = bench.scales[i] = scale
+      grids.zeros[at] = bench.zeros[i] = zero
+    }
+    bench.round(count, run, max)
+    codes.set(bench.codes.subarray(0, count), start)
+  }
 }
 
 export const rtnMethod: WeightMethod<RtnOptions> = {
