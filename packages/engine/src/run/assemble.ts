@@ -7,11 +7,12 @@ import {
   createWeightsWriter,
   type Model,
   openCheckpoint,
+  type WeightsWriter,
   writeConfig,
   writeGguf,
   writeTokenizerFiles,
 } from '@sinter/model'
-import { castTo, type DType, type Tensor } from '@sinter/tensor-core'
+import { castTo, type DType } from '@sinter/tensor-core'
 import type { Plan } from '../plan/plan.ts'
 import { type CompressedSource, compressedSource } from './compressed-source.ts'
 import type { RunResult } from './events.ts'
@@ -50,10 +51,11 @@ async function writeFolder(job: AssembleJob, source: CompressedSource, checkpoin
     const names = source.inBlockOrder()
     const specs = names.map(name => ({ name, dtype: dtypeOf(name), shape: source.info(name).shape }))
     const writer = createWeightsWriter(output.staging, specs)
+    const halves = halfMemory()
     try {
       for (const [i, name] of names.entries()) {
         job.signal?.throwIfAborted()
-        await writer.write(name, convert(await source.read(name), dtypeOf(name)))
+        await writeTensor(writer, source, name, dtypeOf(name), halves)
         job.onProgress(i + 1, names.length)
       }
       await writer.commit()
@@ -83,7 +85,35 @@ function floatNamed(encoding: string): DType {
   throw new TypeError(`dense output is f32, f16 or bf16, not ${encoding}`)
 }
 
-const convert = (tensor: Tensor, dtype: DType): Tensor => (tensor.dtype === dtype ? tensor : castTo(tensor, dtype))
+/** Converts one piece while the one before is being written. */
+async function writeTensor(
+  writer: WeightsWriter,
+  source: CompressedSource,
+  name: string,
+  dtype: DType,
+  halves: (count: number) => Uint16Array,
+): Promise<void> {
+  let written: Promise<void> = Promise.resolve()
+  for await (const { start, rows } of source.pieces(name)) {
+    const piece = rows.dtype === dtype ? rows : castTo(rows, dtype, halves(rows.data.length))
+    await written
+    const whole = rows.shape.join() === source.info(name).shape.join()
+    written = whole ? writer.write(name, piece) : writer.writeRows(name, start, piece)
+    written.catch(() => {})
+  }
+  await written
+}
+
+/** Memory for converted pieces, in turn: what was handed out stays good while the next is filled. */
+function halfMemory(): (count: number) => Uint16Array {
+  const arrays = [new Uint16Array(0), new Uint16Array(0)]
+  let turn = 0
+  return count => {
+    turn = 1 - turn
+    if (arrays[turn]!.length < count) arrays[turn] = new Uint16Array(count)
+    return arrays[turn]!.subarray(0, count)
+  }
+}
 
 const dtypeNames: Readonly<Record<string, string>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' }
 

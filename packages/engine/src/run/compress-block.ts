@@ -9,11 +9,19 @@ import type {
   TransformBlock,
   WeightMethod,
 } from '@sinter/model'
-import { type Compute, freeBuffer, type Node, type TensorF32, totalBits, type Weight } from '@sinter/tensor-core'
+import {
+  type Compute,
+  denseWeight,
+  freeBuffer,
+  type Node,
+  type TensorF32,
+  totalBits,
+  type Weight,
+} from '@sinter/tensor-core'
 import { groupBy } from '../group-by.ts'
 import type { Plan, PlanRow, Step } from '../plan/plan.ts'
 import type { LayerReport } from './events.ts'
-import { relativeError, zeroShare } from './layer-error.ts'
+import { changeOf } from './layer-error.ts'
 import { planStages } from './stages.ts'
 import type { Walker } from './walker.ts'
 
@@ -28,6 +36,8 @@ export interface BlockJob {
   readonly model: Model
   readonly plan: Plan
   readonly block: number
+  /** The block's tensors by canonical name, f32. Their memory is used again for the next block. */
+  readonly tensors: Map<string, TensorF32>
   readonly compute: Compute
   /** Absent when no method of the plan needs data. */
   readonly walker?: Walker | undefined
@@ -44,8 +54,8 @@ export interface BlockJob {
 
 /** Transforms, then compresses one block group by group, and carries the calibration set through it. */
 export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
+  const { tensors } = job
   const graph = job.model.blockGraph(job.block)
-  const tensors = await job.model.readBlock(job.block)
   await job.walker?.load(tensors)
   await job.trim()
   const ahead = onlyOriginals(job, graph)
@@ -57,7 +67,7 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
       weights.set(name, done.weight)
       layers.push(done.report)
       tensors.delete(`${name}.weight`)
-      if (job.plan.propagate === 'compressed') await job.walker?.replace(`${name}.weight`, done.dense)
+      if (done.dense) await job.walker!.replace(`${name}.weight`, done.dense)
     }
     await job.trim()
   }
@@ -133,22 +143,23 @@ async function compressGroup(
   const bySteps = groupBy(rowsOf(job, group), row =>
     JSON.stringify(row.steps.map(step => [step.method.name, step.options])),
   )
-  const done = new Map<string, { weight: Weight; dense: TensorF32; report: LayerReport }>()
+  const carriesOn = job.walker !== undefined && job.plan.propagate === 'compressed'
+  const done = new Map<string, { weight: Weight; dense: TensorF32 | undefined; report: LayerReport }>()
   for (const rows of bySteps.values()) {
     const started = performance.now()
     const originals = new Map(rows.map(row => [row.name, tensors.get(`${row.name}.weight`)!]))
     const results = await runSteps(job, group, originals, statistics, rows[0]!.steps)
     const seconds = (performance.now() - started) / 1000 / rows.length
     for (const row of rows) {
-      const { weight, dense } = results.get(row.name)!
+      const weight = results.get(row.name)!
+      const dense = carriesOn ? weight.dense() : undefined
       const report: LayerReport = {
         name: row.tensor.replace(/\.weight$/, ''),
         block: job.block,
         kind: row.name,
         method: row.steps.map(step => step.method.name).join('+'),
         bitsPerWeight: totalBits(weight.bits()) / (weight.shape[0] * weight.shape[1]),
-        sparsity: zeroShare(dense),
-        error: await relativeError(originals.get(row.name)!, dense, statistics),
+        ...(await changeOf(originals.get(row.name)!, dense ? denseWeight(dense) : weight, statistics)),
         seconds,
       }
       job.onLayer(report)
@@ -164,14 +175,13 @@ async function runSteps(
   originals: ReadonlyMap<string, TensorF32>,
   statistics: Statistics,
   steps: readonly Step<WeightMethod>[],
-): Promise<ReadonlyMap<string, { weight: Weight; dense: TensorF32 }>> {
-  let layers = originals
+): Promise<ReadonlyMap<string, Weight>> {
   let weights: ReadonlyMap<string, Weight> = new Map()
-  for (const step of steps) {
+  for (const [i, step] of steps.entries()) {
+    const layers = i === 0 ? originals : new Map([...weights].map(([name, weight]) => [name, weight.dense()]))
     weights = await step.method.compress(layers, statistics, step.options, contextOf(job, group.linears[0]!))
-    layers = new Map([...weights].map(([name, weight]) => [name, weight.dense()]))
   }
-  return new Map([...weights].map(([name, weight]) => [name, { weight, dense: layers.get(name)! }]))
+  return weights
 }
 
 function contextOf(job: BlockJob, layer: string): MethodContext {

@@ -7,6 +7,7 @@ import {
   createPool,
   gemmOn,
   ortNodeBackend,
+  type TensorF32,
   toF32,
 } from '@sinter/tensor-core'
 import type { Plan } from '../plan/plan.ts'
@@ -101,18 +102,22 @@ async function compressBlocks(job: Job): Promise<void> {
   // RTN and magnitude need no forward pass: then ONNX Runtime is not even loaded.
   const backend = options.backend ?? (plan.calibration ? ortNodeBackend({ threads: plan.threads }) : undefined)
   const compute: Compute = { gemm: backend ? gemmOn(backend) : unused, pool, signal: options.signal }
+  let saved: Promise<void> = Promise.resolve()
+  let snapshot: Promise<void> = Promise.resolve()
   try {
     const calibrated = plan.calibration && backend ? await startWalk(job, backend, plan.calibration) : undefined
     const first = calibrated ? journal.hiddenAt : journal.next
-    let snapshot: Promise<void> = Promise.resolve()
+    let tensors: ReadonlyMap<string, TensorF32> = new Map()
     for (let block = first; block < model.blocks; block++) {
       options.signal?.throwIfAborted()
       const started = performance.now()
       const notes: JournalNote[] = []
+      tensors = await model.readBlock(block, tensors)
       const result = await compressBlock({
         model,
         plan,
         block,
+        tensors: new Map(tensors),
         compute,
         walker: calibrated?.walker,
         propagate: block + 1 < model.blocks,
@@ -128,17 +133,24 @@ async function compressBlocks(job: Job): Promise<void> {
         onWork: share =>
           emit({ type: 'progress', stage: 'compress', done: block + share, total: model.blocks, unit: 'blocks' }),
       })
-      if (block >= journal.next) await journal.saveBlock(block, result, notes)
-      // The activations are written while the next block is at work; a kill before they are durable costs that block again.
+      await saved
+      // Blocks and activations are written while the next block is at work; a kill before they are durable costs that block
+      // again. Activations come after their block: they replace those that it was made from.
+      if (block >= journal.next) saved = journal.saveBlock(block, result, notes)
+      saved.catch(() => {})
       if (calibrated && block + 1 < model.blocks) {
-        snapshot = journal.saveHidden(block + 1, calibrated.hiddenShapes, batch => calibrated.store.copy('x', batch))
+        snapshot = saved.then(() =>
+          journal.saveHidden(block + 1, calibrated.hiddenShapes, batch => calibrated.store.copy('x', batch)),
+        )
         snapshot.catch(() => {})
       }
       emit({ type: 'block', block, blocks: model.blocks, seconds: (performance.now() - started) / 1000 })
     }
+    await saved
     await snapshot
     await calibrated?.walker.close()
   } finally {
+    await Promise.allSettled([saved, snapshot])
     await pool.close()
     if (!options.backend) await backend?.close()
   }
