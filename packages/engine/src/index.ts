@@ -8,7 +8,7 @@ export { planToJson } from './plan/plan-json.ts'
 export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
 export { findPreset, type Preset, presets } from './presets/presets.ts'
 export { recipeJsonSchema } from './recipe/json-schema.ts'
-export { checkRecipe, loadRecipe, parseRecipe } from './recipe/parse.ts'
+export { checkRecipe, loadRecipe } from './recipe/parse.ts'
 export type {
   CalibrationRecipe,
   EvaluationRecipe,

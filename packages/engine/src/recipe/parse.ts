@@ -3,30 +3,22 @@ import { dirname, resolve } from 'node:path'
 import { nearestName, SinterError } from '@sinter/model'
 import { z } from 'zod'
 import { findMethod, methods, optionFields } from '../registry/methods.ts'
-import { parseRecipeText } from './document.ts'
 import { type Complaint, complaints, showPath } from './issues.ts'
 import type { Recipe, RecipeInput } from './recipe.ts'
 import { recipeFields, recipeSchema, targetFields } from './schema.ts'
-
-/**
- * A recipe from its text; JSON with comments or YAML, by the name of the file.
- * @throws SinterError `recipe` with file, line and key, what was expected and what came
- */
-export function parseRecipe(text: string, name: string): Recipe {
-  const document = parseRecipeText(text, name)
-  return validate(document.value, ({ path, message }) => {
-    const key = showPath(path)
-    return `${name}:${document.lineOf(path)}: ${key ? `${key}: ` : ''}${message}`
-  })
-}
 
 /** A recipe made in code, checked like one from a file. @throws SinterError `recipe` */
 export function checkRecipe(recipe: RecipeInput): Recipe {
   return validate(recipe, ({ path, message }) => `recipe: ${showPath(path)}: ${message}`)
 }
 
-/** A recipe file. Its paths are relative to its folder. @throws SinterError `recipe`; ENOENT when there is no such file */
+/**
+ * A recipe file. Its paths are relative to its folder. The parsers of YAML and JSON are loaded only here: they are a tenth of
+ * what a command starts with, and most commands name a method or a preset.
+ * @throws SinterError `recipe`; ENOENT when there is no such file
+ */
 export async function loadRecipe(path: string): Promise<Recipe> {
+  const { parseRecipe } = await import('./parse-text.ts')
   const recipe = parseRecipe(await readFile(path, 'utf8'), path)
   const folder = dirname(resolve(path))
   const placed = <T extends { text?: string | undefined }>(part: T): T =>
@@ -39,7 +31,8 @@ export async function loadRecipe(path: string): Promise<Recipe> {
   }
 }
 
-function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
+/** @param place puts a complaint into words, with where it stands */
+export function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
   const result = recipeSchema.safeParse(value)
   const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
   if (!result.success || found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
