@@ -93,7 +93,7 @@ function storeMin(min: number, grid: Grid): number {
 
 /** Scale and zero of the grid that spans [lo, hi], rounded as they will be stored. */
 export function gridFromRange(lo: number, hi: number, grid: Grid): FittedGrid {
-  if (grid.symmetric) return symmetricGrid(lo, hi, grid)
+  if (grid.symmetric) return { scale: scaleFromRange(lo, hi, grid), zero: 2 ** (grid.bits - 1) }
   // A constant run has no range of its own; as a whole-number grid it needs zero at the other end.
   const widen = grid.throughZero || (lo === hi && grid.zero === 'integer')
   const low = widen ? Math.min(lo, 0) : lo
@@ -111,12 +111,9 @@ export function gridFromRange(lo: number, hi: number, grid: Grid): FittedGrid {
   return { scale, zero: Math.max(0, Math.min(max, zero)) }
 }
 
-function symmetricGrid(lo: number, hi: number, grid: Grid): FittedGrid {
-  const absmax = Math.max(Math.abs(lo), Math.abs(hi)) || 1
-  const zero = 2 ** (grid.bits - 1)
-  const scale = storeScale(symmetricScale(lo, hi, absmax, grid), grid)
-  return { scale, zero }
-}
+/** The scale of `gridFromRange` on a symmetric grid, whose zero is always 2^(bits−1). */
+export const scaleFromRange = (lo: number, hi: number, grid: Grid): number =>
+  storeScale(symmetricScale(lo, hi, Math.max(Math.abs(lo), Math.abs(hi)) || 1, grid), grid)
 
 function symmetricScale(lo: number, hi: number, absmax: number, grid: Grid): number {
   const half = 2 ** (grid.bits - 1)

@@ -1,4 +1,4 @@
-import { fitGrid, type Grid, gridFromRange } from '../grid.ts'
+import { fitGrid, type Grid, gridFromRange, maxCode, scaleFromRange } from '../grid.ts'
 import { type ColumnArgs, lanes, type Tile } from './column-args.ts'
 import { rangeKernels } from './range-simd.ts'
 
@@ -57,32 +57,42 @@ function fitOneByOne(
 function search(grid: Grid, columns: number, importance: Float64Array | undefined, best: Grids): void {
   const { kernels, memory } = rangeKernels(floatsOf(columns) * 8)
   const count = best.scales.length
-  const weighing = columns * lanes
-  const [lo, hi, sums] = [weighing + columns, weighing + columns + lanes, weighing + columns + 4 * lanes]
-  const tried = hi + lanes
+  const at = (after: number) => columns * (lanes + 1) + after * lanes
+  const [weighing, lo, tried, sums, largestCode] = [columns * lanes, at(0), at(2), at(4), at(5)]
   kernels.extremes(0, columns * lanes * 8, lo * 8, (lo + count) * 8)
-  const steps = grid.range === 'mse' ? grid.steps : 1
-  if (steps > 1) {
-    if (importance) memory.set(importance, weighing)
-    else memory.fill(1, weighing, weighing + columns)
-    memory[sums + lanes] = 2 ** grid.bits - 1
-  }
+  propose(grid, 1, count, memory, lo, tried)
+  best.scales.set(memory.subarray(tried, tried + count))
+  best.zeros.set(memory.subarray(tried + lanes, tried + lanes + count))
+  if (grid.range === 'minmax') return
+  if (importance) memory.set(importance, weighing)
+  else memory.fill(1, weighing, weighing + columns)
+  memory[largestCode] = maxCode(grid)
   const least = new Float64Array(count).fill(Number.POSITIVE_INFINITY)
   const errors = grid.zero === 'min' ? kernels.errorsFromMin : kernels.errors
-  for (let i = 0; i < steps; i++) {
-    const share = 1 - i / grid.grid
+  for (let i = 0; i < grid.steps; i++) {
+    if (i > 0) propose(grid, 1 - i / grid.grid, count, memory, lo, tried)
+    errors(0, columns * lanes * 8, weighing * 8, tried * 8, (tried + count) * 8, sums * 8, largestCode * 8)
     for (let r = 0; r < count; r++) {
-      const { scale, zero } = gridFromRange(share * memory[lo + r]!, share * memory[hi + r]!, grid)
-      memory[tried + r] = scale
-      memory[tried + lanes + r] = zero
-    }
-    if (steps > 1)
-      errors(0, columns * lanes * 8, weighing * 8, tried * 8, (tried + count) * 8, sums * 8, (sums + lanes) * 8)
-    for (let r = 0; r < count; r++) {
-      if (i > 0 && !(memory[sums + r]! < least[r]!)) continue
-      least[r] = memory[sums + r]!
+      const error = memory[sums + r]!
+      if (!(error < least[r]!)) continue
+      least[r] = error
       best.scales[r] = memory[tried + r]!
       best.zeros[r] = memory[tried + lanes + r]!
     }
+  }
+}
+
+/** Scales and zeros [2, lanes] at `to` for a share of the ranges [2, lanes] at `lo`. */
+function propose(grid: Grid, share: number, count: number, memory: Float64Array, lo: number, to: number): void {
+  if (grid.symmetric) {
+    memory.fill(2 ** (grid.bits - 1), to + lanes, to + lanes + count)
+    for (let r = 0; r < count; r++)
+      memory[to + r] = scaleFromRange(share * memory[lo + r]!, share * memory[lo + lanes + r]!, grid)
+    return
+  }
+  for (let r = 0; r < count; r++) {
+    const { scale, zero } = gridFromRange(share * memory[lo + r]!, share * memory[lo + lanes + r]!, grid)
+    memory[to + r] = scale
+    memory[to + lanes + r] = zero
   }
 }
