@@ -3,6 +3,7 @@ import {
   f32ToF16,
   type Grid,
   maxCode,
+  type Quantized,
   type QuantizedWeight,
   quantizedWeight,
   type Tensor,
@@ -44,21 +45,27 @@ export function roundRun(
 }
 
 /** Codes and grids as a Weight. `scales` and `zeros` were rounded to `grid.scaleDType` when they were fitted. */
-export function toWeight(
+export const toWeight = (
   shape: readonly [number, number],
   groupSize: number,
   codes: Uint8Array,
+  grids: GridArrays,
+  grid: Grid,
+): QuantizedWeight => quantizedWeight({ ...gridParts(shape, groupSize, grids, grid), codes })
+
+/** All of a Weight but its codes. */
+export function gridParts(
+  shape: readonly [number, number],
+  groupSize: number,
   { scales, zeros }: GridArrays,
   grid: Grid,
-): QuantizedWeight {
+): Omit<Quantized, 'codes'> {
   const gridShape: [number, number] = scales.length === 1 ? [1, 1] : [shape[0], scales.length / shape[0]]
   const store = (data: Float32Array): Tensor =>
     grid.scaleDType === 'f16'
       ? { dtype: 'f16', shape: gridShape, data: f32ToF16(data) }
       : { dtype: 'f32', shape: gridShape, data }
-  const base = { shape, bits: grid.bits, groupSize, codes, scales: store(scales) }
-  if (grid.symmetric) return quantizedWeight(base)
-  return quantizedWeight(
-    grid.zero === 'min' ? { ...base, mins: store(zeros) } : { ...base, zeroPoints: Uint8Array.from(zeros) },
-  )
+  const base = { shape, bits: grid.bits, groupSize, scales: store(scales) }
+  if (grid.symmetric) return base
+  return grid.zero === 'min' ? { ...base, mins: store(zeros) } : { ...base, zeroPoints: Uint8Array.from(zeros) }
 }

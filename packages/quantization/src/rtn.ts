@@ -5,6 +5,9 @@ import {
   gridFromRange,
   groupBench,
   maxCode,
+  packBits,
+  packedBytes,
+  packedWeight,
   type QuantizedWeight,
   resolveGrid,
   suitsBench,
@@ -12,7 +15,7 @@ import {
   type Weight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
-import { type GridArrays, gridArrays, roundRun, toWeight } from './grid-arrays.ts'
+import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
 
@@ -49,12 +52,15 @@ export function rtnOnGrid(weight: TensorF32, groupSize: number, rule: RangeRule,
   const [rows, cols] = weight.shape as [number, number]
   const span = columnsPerGroup(cols, groupSize)
   const perTensor = groupSize === 0
-  const codes = new Uint8Array(rows * cols)
   const grids = gridArrays(perTensor ? 1 : rows * Math.ceil(cols / span))
   // A minimum is taken away in f64 before the division, which the bench does not do.
   const onBench = !perTensor && suitsBench(cols, span) && grid.zero === 'integer' && grid.scaleDType !== 'f64'
-  if (onBench) roundOnBench(weight.data, span, rule, grid, codes, grids)
-  else roundRuns(weight.data, perTensor ? rows * cols : cols, perTensor ? rows * cols : span, rule, grid, codes, grids)
+  if (onBench) {
+    const packed = roundOnBench(weight.data, span, rule, grid, grids)
+    return packedWeight(gridParts([rows, cols], span, grids, grid), packed)
+  }
+  const codes = new Uint8Array(rows * cols)
+  roundRuns(weight.data, perTensor ? rows * cols : cols, perTensor ? rows * cols : span, rule, grid, codes, grids)
   return toWeight([rows, cols], span, codes, grids, grid)
 }
 
@@ -78,15 +84,10 @@ function roundRuns(
     }
 }
 
-/** The same for runs of one length, several rows at a time. */
-function roundOnBench(
-  data: Float32Array,
-  run: number,
-  rule: RangeRule,
-  grid: Grid,
-  codes: Uint8Array,
-  grids: GridArrays,
-): void {
+/** The same for runs of one length, several rows at a time. @returns the codes, packed */
+function roundOnBench(data: Float32Array, run: number, rule: RangeRule, grid: Grid, grids: GridArrays): Uint8Array {
+  const { bits } = grid
+  const packed = new Uint8Array(packedBytes(data.length, bits))
   const bench = groupBench()
   const plain = rule.range === 'minmax' && grid.range === 'minmax'
   const step = BENCH_VALUES - (BENCH_VALUES % run)
@@ -103,8 +104,10 @@ function roundOnBench(
       grids.zeros[at] = bench.zeros[i] = zero
     }
     bench.round(count, run, max)
-    codes.set(bench.codes.subarray(0, count), start)
+    // A piece begins at a whole byte: it is a multiple of 16 codes.
+    packBits(bench.codes.subarray(0, count), bits, packed.subarray((start * bits) / 8))
   }
+  return packed
 }
 
 export const rtnMethod: WeightMethod<RtnOptions> = {

@@ -61,10 +61,17 @@ export * from './ops/index.ts'
 export { createRng, type Rng } from './rng.ts'
 export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
 export * from './tensor.ts'
-export { packBits, unpackBits } from './weights/bit-pack.ts'
+export { packBits, packedBytes, unpackBits } from './weights/bit-pack.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
-export { groupCount, isQuantized, type Quantized, type QuantizedWeight, quantizedWeight } from './weights/quantized.ts'
+export {
+  groupCount,
+  isQuantized,
+  packedWeight,
+  type Quantized,
+  type QuantizedWeight,
+  quantizedWeight,
+} from './weights/quantized.ts'
 export { type ScaledWeight, type Scales, scaledWeight } from './weights/scaled.ts'
 export { type Pattern, type Sparse, type SparseWeight, sparseWeight } from './weights/sparse.ts'
 export { indexBits } from './weights/sparse-index.ts'

@@ -20,6 +20,7 @@ export interface Journal {
   readonly folder: string
   /** The first block that is not finished. */
   readonly next: number
+  /** Takes the block over: the memory of its Weights is freed once they are on the disk. */
   saveBlock(block: number, result: CompressedBlock, notes: readonly JournalNote[]): Promise<void>
   readBlock(block: number): Promise<Pick<CompressedBlock, 'weights' | 'rewritten'>>
   readHead(block: number): Promise<BlockHead>
@@ -132,6 +133,7 @@ async function saveBlock(path: string, result: CompressedBlock, notes: readonly 
   const writer = await createSafetensorsWriter(path, entries, { metadata: { sinter: JSON.stringify(head) } })
   for (const [name, tensor] of tensors) await writer.write(name, tensor)
   await writer.commit()
+  for (const [name, { data }] of tensors) if (name.startsWith('weight:')) freeBuffer(data)
 }
 
 function sizeOfBlock({ weights }: CompressedBlock): Pick<BlockHead, 'bits' | 'count'> {

@@ -1,12 +1,19 @@
 /**
  * Packs codes of `bits` bits (1–8) into one dense little-endian stream: code k occupies bits `k·bits … (k+1)·bits − 1`,
  * counted from the low bit of the first byte. Unused high bits of the last byte are 0.
+ * @param out memory for the stream, zeros; default: new
  */
-export function packBits(codes: Uint8Array, bits: number): Uint8Array {
+export function packBits(
+  codes: Uint8Array,
+  bits: number,
+  out: Uint8Array = new Uint8Array(packedBytes(codes.length, bits)),
+): Uint8Array {
   checkBits(bits)
-  if (bits === 8) return codes.slice()
-  if (bits === 4) return packNibbles(codes)
-  const out = new Uint8Array(Math.ceil((codes.length * bits) / 8))
+  if (bits === 4) return packNibbles(codes, out)
+  if (bits === 8) {
+    out.set(codes)
+    return out
+  }
   const mask = (1 << bits) - 1
   let word = 0
   let held = 0
@@ -37,6 +44,10 @@ export function unpackBits(
 ): Uint8Array {
   checkPacked(bytes, bits, count)
   if (bits === 4) return unpackNibbles(bytes, count, out)
+  if (bits === 8) {
+    out.set(bytes)
+    return out
+  }
   const mask = (1 << bits) - 1
   let word = 0
   let held = 0
@@ -54,10 +65,9 @@ export function unpackBits(
 }
 
 /** The most used width, four codes at a time: 0.3 ns a code where the general loops take 2 and more. */
-function packNibbles(codes: Uint8Array): Uint8Array {
-  const out = new Uint8Array(Math.ceil(codes.length / 2))
-  const quads = Math.floor(codes.length / 4)
-  const pairs = new Uint16Array(out.buffer, 0, quads)
+function packNibbles(codes: Uint8Array, out: Uint8Array): Uint8Array {
+  const quads = out.byteOffset % 2 === 0 ? Math.floor(codes.length / 4) : 0
+  const pairs = new Uint16Array(out.buffer, out.byteOffset - (out.byteOffset % 2), quads)
   const aligned = codes.byteOffset % 4 === 0 ? codes : codes.slice()
   const words = new Int32Array(aligned.buffer, aligned.byteOffset, quads)
   for (let i = 0; i < quads; i++) {
@@ -83,10 +93,13 @@ function unpackNibbles(bytes: Uint8Array, count: number, out: Uint8Array): Uint8
   return out
 }
 
+/** Bytes of a stream of `count` codes. */
+export const packedBytes = (count: number, bits: number): number => Math.ceil((count * bits) / 8)
+
 /** @throws RangeError when a stream is not exactly as long as `count` codes need */
 export function checkPacked(bytes: Uint8Array, bits: number, count: number): void {
   checkBits(bits)
-  const expected = Math.ceil((count * bits) / 8)
+  const expected = packedBytes(count, bits)
   if (bytes.length !== expected)
     throw new RangeError(`${count} codes of ${bits} bits: expected ${expected} bytes, got ${bytes.length}`)
 }

@@ -37,16 +37,36 @@ export const isQuantized = (weight: Weight): weight is QuantizedWeight => weight
 /** Groups in a row. */
 export const groupCount = (cols: number, groupSize: number): number => Math.ceil(cols / groupSize)
 
-/**
- * @param packed the codes as they are stored, when they come from there: then `q.codes` is asked for only where all are wanted
- * @throws TypeError when arrays, shape and grouping disagree
- */
-export function quantizedWeight(q: Quantized, packed?: Uint8Array): QuantizedWeight {
+/** @throws TypeError when arrays, shape and grouping disagree */
+export function quantizedWeight(q: Quantized): QuantizedWeight {
   check(q)
-  if (!packed && q.codes.length !== q.shape[0] * q.shape[1])
+  if (q.codes.length !== q.shape[0] * q.shape[1])
     throw new TypeError(
       `quantized weight [${q.shape}]: expected ${q.shape[0] * q.shape[1]} codes, got ${q.codes.length}`,
     )
+  return weightOf(q, undefined)
+}
+
+/**
+ * The same with codes as `packBits` gives them, which is how they are stored; one a byte only when somebody asks for them so.
+ * @throws TypeError when arrays, shape and grouping disagree, RangeError when the stream has another length
+ */
+export function packedWeight(q: Omit<Quantized, 'codes'>, packed: Uint8Array): QuantizedWeight {
+  const count = q.shape[0] * q.shape[1]
+  checkPacked(packed, q.bits, count)
+  check(q)
+  let codes: Uint8Array | undefined
+  const lazy: Quantized = {
+    ...q,
+    get codes() {
+      codes ??= unpackBits(packed, q.bits, count)
+      return codes
+    },
+  }
+  return weightOf(lazy, packed)
+}
+
+function weightOf(q: Quantized, packed: Uint8Array | undefined): QuantizedWeight {
   const weight: QuantizedWeight = {
     kind: 'quantized',
     shape: q.shape,
@@ -62,7 +82,7 @@ export function quantizedWeight(q: Quantized, packed?: Uint8Array): QuantizedWei
   return weight
 }
 
-function check(q: Quantized): void {
+function check(q: Omit<Quantized, 'codes'>): void {
   const [rows, cols] = q.shape
   const groups = groupCount(cols, q.groupSize)
   const fail = (what: string): never => {
@@ -197,19 +217,9 @@ export function decodeQuantized(
   const scales = takePart(stored, 'scales')
   const packed = takeBytes(stored, 'codes')
   checkPacked(packed, bits, shape[0] * shape[1])
-  const zeroPoints = () => unpackBits(takeBytes(stored, 'zeroPoints'), bits, scales.data.length)
-  let codes: Uint8Array | undefined
-  const q: Quantized = {
-    shape,
-    bits,
-    groupSize,
-    scales,
-    ...(attributes.zero === 'min' && { mins: takePart(stored, 'mins') }),
-    ...(attributes.zero === 'integer' && { zeroPoints: zeroPoints() }),
-    get codes() {
-      codes ??= unpackBits(packed, bits, shape[0] * shape[1])
-      return codes
-    },
-  }
-  return quantizedWeight(q, packed)
+  const base = { shape, bits, groupSize, scales }
+  if (attributes.zero === 'min') return packedWeight({ ...base, mins: takePart(stored, 'mins') }, packed)
+  if (attributes.zero !== 'integer') return packedWeight(base, packed)
+  const zeroPoints = unpackBits(takeBytes(stored, 'zeroPoints'), bits, scales.data.length)
+  return packedWeight({ ...base, zeroPoints }, packed)
 }
