@@ -18,33 +18,34 @@ export function spread(
   to: Float64Array,
   rows: number,
 ): void {
+  const width = order.length
+  // As f64 whatever they were, so that the loops are compiled for one kind of array.
+  const some = new Float64Array(band * width)
   let first = 0
   for (const { shape, data } of parts) {
-    const count = shape[0]!
-    for (let r0 = 0; r0 < count; r0 += band)
-      spreadBand(data, order, dead, to, rows, r0, Math.min(count, r0 + band), first)
-    first += count
+    for (let r0 = 0; r0 < shape[0]!; r0 += band) {
+      const count = Math.min(band, shape[0]! - r0)
+      some.set(data.subarray(r0 * width, (r0 + count) * width))
+      spreadBand(some, order, dead, to, rows, first + r0, count)
+    }
+    first += shape[0]!
   }
 }
 
 function spreadBand(
-  data: Float32Array | Float64Array,
+  some: Float64Array,
   order: Int32Array,
   dead: Uint8Array,
   to: Float64Array,
   rows: number,
-  r0: number,
-  r1: number,
   first: number,
+  count: number,
 ): void {
   const width = order.length
-  // As f64 whatever they were, so that the loops below are compiled for one kind of array.
-  const some = new Float64Array(data.subarray(r0 * width, r1 * width))
-  const count = r1 - r0
   let strange = 0
   for (let i = 0; i < width; i++) {
     const column = order[i]!
-    const at = i * rows + first + r0
+    const at = i * rows + first
     // x − x is 0 for every finite x.
     for (let r = 0, from = column; r < count; r++, from += width) {
       const value = some[from]!
@@ -53,7 +54,7 @@ function spreadBand(
     }
     if (dead[column]) to.fill(0, at, at + count)
   }
-  if (strange !== 0) throw strangeWeight(some, width, first + r0)
+  if (strange !== 0) throw strangeWeight(some, width, first)
 }
 
 function strangeWeight(some: Float64Array, width: number, firstRow: number): RangeError {
