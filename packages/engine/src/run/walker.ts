@@ -80,12 +80,16 @@ export class Walker {
     const keep = [...made.map(node => this.#name(block, node)), ...collectors.flatMap(collector => collector.sumNames)]
     const { program, inputs } = await this.#program(block, pass.from, outputs)
     try {
+      let next = this.#take(block, pass.from, 0)
       for (const [batch, [sequences, tokens]] of this.#batches.entries()) {
         this.#signal?.throwIfAborted()
-        const taken = await this.#take(block, pass.from, batch)
+        const taken = await next
         const args = { ...(await this.#parameters(block, inputs, tokens)), ...taken }
         for (const collector of collectors) Object.assign(args, await collector.sums(this.#backend))
-        const results = await program.run(args, { keep })
+        const running = program.run(args, { keep })
+        // Fetched while this batch is computed.
+        if (batch + 1 < this.#batches.length) next = this.#take(block, pass.from, batch + 1)
+        const [results] = await Promise.all([running, next])
         for (const collector of collectors) collector.observe(results, sequences, tokens)
         for (const node of pass.from) {
           const name = this.#name(block, node)
