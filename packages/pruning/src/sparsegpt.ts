@@ -170,6 +170,7 @@ export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
     const out = new Map<string, Weight>()
     for (const [name, weight] of layers)
       out.set(name, (await sparseGpt(weight, hessian, options, context.compute)).weight)
+    hessian.release()
     return out
   },
   bitsPerWeight,

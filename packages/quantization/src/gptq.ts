@@ -123,6 +123,7 @@ export const gptqMethod: WeightMethod<GptqOptions> = {
     noteHessian(hessian, context)
     const out = new Map<string, Weight>()
     for (const [name, weight] of layers) out.set(name, (await gptq(weight, hessian, options, context.compute)).weight)
+    hessian.release()
     return out
   },
   bitsPerWeight: gptqBits,

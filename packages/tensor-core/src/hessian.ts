@@ -1,5 +1,5 @@
 import type { Compute, Matrix } from './compute.ts'
-import { floatsFor } from './kernels/shared-memory.ts'
+import { borrow } from './kernels/shared-memory.ts'
 import { NotPositiveDefiniteError } from './linalg/cholesky.ts'
 import { lowerFactorOfInverseInPlace } from './linalg/inverse-factor.ts'
 import { matrix } from './linalg/matrix.ts'
@@ -29,6 +29,8 @@ export interface PreparedHessian {
   readonly damping: number
   /** How often the damping had to be raised before the factorization went through. */
   readonly rescues: number
+  /** Lends `lower`'s memory to others. It must not be used afterwards. */
+  release(): void
 }
 
 /** Each raise is tenfold: from 0.01 the sixth is 10⁴ times the mean, where H is a multiple of the identity to all purposes. */
@@ -49,12 +51,13 @@ export async function prepareHessian(
   const { diagonal, dead } = diagonalOf(hessian, width, compatible)
   const order = options.order ? checkOrder(options.order, width) : orderOf(diagonal, actOrder)
   const mean = diagonal.reduce((sum, h) => sum + h, 0) / width
-  const h = matrix(width, width, floatsFor(compute.pool, width * width))
+  const loan = borrow(compute.pool)
+  const h = matrix(width, width, loan.floats(width * width))
   for (let rescues = 0, share = damping; ; rescues++, share = share > 0 ? share * 10 : 0.01) {
     compute.signal?.throwIfAborted()
     permute(hessian, diagonal, order, share * mean, h)
     if (await factored(h, compute, rescues < mostRescues))
-      return { width, order, lower: h.data, dead, damping: share, rescues }
+      return { width, order, lower: h.data, dead, damping: share, rescues, release: loan.end }
   }
 }
 

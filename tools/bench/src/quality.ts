@@ -45,9 +45,7 @@ const { model, calibration, text, out } = values
 if (!model || !calibration || !text || !out) throw new Error('give --model, --calibration, --text and --out')
 
 function sinter(args: readonly string[]): string {
-  const env = { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '131072' }
   return execFileSync(process.execPath, ['--conditions=@sinter/source', join(root, 'apps/cli/src/main.ts'), ...args], {
-    env,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 64 * 2 ** 20,

@@ -48,8 +48,6 @@ export interface BlockJob {
   readonly onNote: (layer: string, note: Note) => void
   readonly onLayer: (layer: LayerReport) => void
   readonly onWork: (share: number) => void
-  /** Called when large buffers have just gone out of use. */
-  readonly trim: () => Promise<void>
 }
 
 /** Transforms, then compresses one block group by group, and carries the calibration set through it. */
@@ -57,7 +55,6 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
   const { tensors } = job
   const graph = job.model.blockGraph(job.block)
   await job.walker?.load(tensors)
-  await job.trim()
   const ahead = onlyOriginals(job, graph)
   const rewritten = await applyTransforms(job, graph, tensors, ahead)
   const weights = new Map<string, Weight>()
@@ -69,7 +66,6 @@ export async function compressBlock(job: BlockJob): Promise<CompressedBlock> {
       tensors.delete(`${name}.weight`)
       if (done.dense) await job.walker!.replace(`${name}.weight`, done.dense)
     }
-    await job.trim()
   }
   if (job.walker && !ahead) await walkStages(job, job.walker, graph, compress)
   else for (const group of graph.groups) await compress(group, { tokens: 0, sequences: 0 })

@@ -112,6 +112,8 @@ async function compressBlocks(job: Job): Promise<void> {
       options.signal?.throwIfAborted()
       const started = performance.now()
       const notes: JournalNote[] = []
+      // What methods made for the block before, in every thread that saw it.
+      if (backend) await pool.rows(collectKernel, plan.threads, {})
       tensors = await model.readBlock(block, tensors)
       const result = await compressBlock({
         model,
@@ -121,9 +123,6 @@ async function compressBlocks(job: Job): Promise<void> {
         compute,
         walker: calibrated?.walker,
         propagate: block + 1 < model.blocks,
-        trim: async () => {
-          if (backend) await pool.rows(collectKernel, plan.threads, {})
-        },
         beforeOverwrite: () => snapshot,
         onNote(layer, note) {
           notes.push({ layer, ...note })

@@ -46,11 +46,6 @@ function takeIdle(pool: Pool, bytes: number): SharedArrayBuffer {
   return best
 }
 
-/** Zeros [count] of the caller's own that a pool's kernels can read and write. */
-export function floatsFor(pool: Pool, count: number): Float64Array {
-  return pool.threads === 1 ? new Float64Array(count) : new Float64Array(new SharedArrayBuffer(count * 8))
-}
-
 /** Whether every thread sees the same numbers. */
 export const isShared = (data: Float64Array): boolean =>
   typeof SharedArrayBuffer !== 'undefined' && data.buffer instanceof SharedArrayBuffer
