@@ -229,7 +229,9 @@ async function transformBlock(
   const inputOf = async (group: LayerGroup): Promise<TensorF32> => {
     const known = inputs.get(group)
     if (known) return known
-    const made = await walker.peek(graph, [graph.input], graph.groupInputs[graph.groups.indexOf(group)]!)
+    const made = firstSequences(
+      await walker.peek(graph, [graph.input], graph.groupInputs[graph.groups.indexOf(group)]!),
+    )
     inputs.set(group, made)
     return made
   }
@@ -258,9 +260,17 @@ async function transformBlock(
   }
 }
 
-/** Evenly spaced rows, at most this many: AWQ's clip search looks at 512 tokens. */
+/** Tokens that searches look at: AWQ's computes a module for each scale it tries. */
 const SAMPLE_ROWS = 512
 
+/** Whole sequences of x `[sequences, tokens, width]`, at least one. */
+function firstSequences(x: TensorF32): TensorF32 {
+  const [sequences, tokens, width] = x.shape as [number, number, number]
+  const count = Math.min(sequences, Math.max(1, Math.floor(SAMPLE_ROWS / tokens)))
+  return { ...x, shape: [count, tokens, width], data: x.data.slice(0, count * tokens * width) }
+}
+
+/** Evenly spaced rows. */
 function sampleRows(x: TensorF32): TensorF32 {
   const width = x.shape.at(-1)!
   const rows = x.data.length / width
