@@ -4,7 +4,7 @@ import { matrix, submatrix } from './matrix.ts'
 import { invertSmallLower } from './small-triangle.ts'
 
 /** Columns factored by plain loops at a time; the rest of the work is products. */
-export const panel = 64
+export const panel = 128
 
 /** A matrix that should be positive definite is not, as far as rounding can tell. */
 export class NotPositiveDefiniteError extends Error {
