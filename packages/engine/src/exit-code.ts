@@ -12,7 +12,7 @@ const noPermission: readonly (string | undefined)[] = ['EACCES', 'EPERM', 'EROFS
 export function exitCodeOf(error: unknown): number {
   if (error instanceof SinterError) return error.exitCode
   if (error instanceof FormatError) return noRoom.includes(error.code) ? 4 : 3
-  if (error instanceof RunError) return error.code === 'journal-exists' || error.code === 'journal-differs' ? 2 : 3
+  if (error instanceof RunError) return 2
   if (!(error instanceof Error)) return 1
   if (error.name === 'AbortError') return 130
   const { code } = error as NodeJS.ErrnoException

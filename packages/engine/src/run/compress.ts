@@ -67,20 +67,24 @@ async function run(plan: Plan, options: CompressOptions, emit: Emit): Promise<Ru
       model.blocks,
       options.resume ?? false,
     )
-    emit({ type: 'started', blocks: model.blocks, resumedAt: journal.next, tokens: ids.length })
-    await timed('compress', () => compressBlocks({ plan, options, model, journal, ids, emit }))
-    const output = await timed('write', () =>
-      assemble({
-        plan,
-        model,
-        journal,
-        out: options.out,
-        signal: options.signal,
-        onProgress: (done, total) => emit({ type: 'progress', stage: 'write', done, total, unit: 'tensors' }),
-      }),
-    )
-    await journal.remove()
-    return { path: options.out, ...output, timings }
+    try {
+      emit({ type: 'started', blocks: model.blocks, resumedAt: journal.next, tokens: ids.length })
+      await timed('compress', () => compressBlocks({ plan, options, model, journal, ids, emit }))
+      const output = await timed('write', () =>
+        assemble({
+          plan,
+          model,
+          journal,
+          out: options.out,
+          signal: options.signal,
+          onProgress: (done, total) => emit({ type: 'progress', stage: 'write', done, total, unit: 'tensors' }),
+        }),
+      )
+      await journal.remove()
+      return { path: options.out, ...output, timings }
+    } finally {
+      await journal.close()
+    }
   } finally {
     await model.close()
   }

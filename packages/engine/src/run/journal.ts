@@ -14,6 +14,7 @@ import {
 import type { CompressedBlock } from './compress-block.ts'
 import type { LayerReport } from './events.ts'
 import { RunError } from './run-error.ts'
+import { lockRun } from './run-lock.ts'
 
 /** Everything that a run needs to go on after it was killed, in a folder beside the output. */
 export interface Journal {
@@ -34,6 +35,8 @@ export interface Journal {
   readonly hiddenAt: number
   readHidden(block: number, batch: number): Promise<Tensor>
   remove(): Promise<void>
+  /** Lets other processes have it. */
+  close(): Promise<void>
 }
 
 export interface JournalNote {
@@ -49,7 +52,8 @@ const hiddenFile = (block: number) => `hidden-${String(block).padStart(4, '0')}.
 /**
  * Opens the journal of a run, or starts one.
  * @param fingerprint of model, recipe, data and version: a journal of another run is not continued
- * @throws RunError `journal-exists` when there is one and `resume` is not set, `journal-differs` when it is of another run
+ * @throws RunError `journal-exists` when there is one and `resume` is not set, `journal-differs` when it is of another run,
+ * `journal-busy` while another process is at work in it
  */
 export async function openJournal(
   folder: string,
@@ -57,28 +61,40 @@ export async function openJournal(
   blocks: number,
   resume: boolean,
 ): Promise<Journal> {
-  const found = await readFile(join(folder, 'run.json'), 'utf8').catch(() => undefined)
-  if (found !== undefined && !resume)
+  await mkdir(folder, { recursive: true })
+  const unlock = await lockRun(folder)
+  try {
+    await claim(folder, fingerprint, resume)
+    const files = new Set(await readdir(folder))
+    let next = 0
+    while (next < blocks && files.has(blockFile(next))) next++
+    let hiddenAt = next
+    while (hiddenAt > 0 && !files.has(hiddenFile(hiddenAt))) hiddenAt--
+    return journalIn(folder, next, hiddenAt, unlock)
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
+
+/** Writes down whose journal this is, or checks that it is ours. */
+async function claim(folder: string, fingerprint: string, resume: boolean): Promise<void> {
+  const path = join(folder, 'run.json')
+  const found = await readFile(path, 'utf8').catch(() => undefined)
+  if (found === undefined) return atomicWriteFile(path, `${JSON.stringify({ fingerprint })}\n`)
+  if (!resume)
     throw new RunError(
       'journal-exists',
       `an unfinished run is in ${folder}; go on with --resume, or delete that folder to start over`,
     )
-  if (found !== undefined && (JSON.parse(found) as { fingerprint?: string }).fingerprint !== fingerprint)
+  if ((JSON.parse(found) as { fingerprint?: string }).fingerprint !== fingerprint)
     throw new RunError(
       'journal-differs',
       `the unfinished run in ${folder} has another model, recipe, text or version; delete that folder to start over`,
     )
-  await mkdir(folder, { recursive: true })
-  if (found === undefined) await atomicWriteFile(join(folder, 'run.json'), `${JSON.stringify({ fingerprint })}\n`)
-  const files = new Set(await readdir(folder))
-  let next = 0
-  while (next < blocks && files.has(blockFile(next))) next++
-  let hiddenAt = next
-  while (hiddenAt > 0 && !files.has(hiddenFile(hiddenAt))) hiddenAt--
-  return journalIn(folder, next, hiddenAt)
 }
 
-function journalIn(folder: string, next: number, hiddenAt: number): Journal {
+function journalIn(folder: string, next: number, hiddenAt: number, unlock: () => Promise<void>): Journal {
   return {
     folder,
     next,
@@ -106,6 +122,7 @@ function journalIn(folder: string, next: number, hiddenAt: number): Journal {
       }
     },
     remove: () => rm(folder, { recursive: true, force: true }),
+    close: unlock,
   }
 }
 

@@ -1,4 +1,4 @@
-export type RunErrorCode = 'journal-exists' | 'journal-differs'
+export type RunErrorCode = 'journal-exists' | 'journal-differs' | 'journal-busy'
 
 /** A run that cannot start or go on; the message says what to do. */
 export class RunError extends Error {
