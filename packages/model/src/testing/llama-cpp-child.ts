@@ -24,6 +24,9 @@ export interface ClientOutput {
   readonly tokenized: readonly (readonly number[])[]
 }
 
+/** Tokens asked for together: each answer is a Map of the whole vocabulary, tens of bytes an entry. */
+const AT_ONCE = 8
+
 async function evaluate(model: LlamaModel, { ids, greedy, logitsTo }: ClientInput): Promise<number[]> {
   const longest = Math.max(1, ...ids.map(row => row.length))
   const context = await model.createContext({
@@ -39,13 +42,15 @@ async function evaluate(model: LlamaModel, { ids, greedy, logitsTo }: ClientInpu
     await sequence.clearHistory()
     // Without topK 0, topP 1, minP 0 only the few tokens that survive sampling come back.
     const options = { temperature: 1, topK: 0, topP: 1, minP: 0 }
-    const results = await sequence.controlledEvaluate(
-      row.map(id => [id as Token, { generateNext: { logits: true, options } }]),
-    )
-    for (const result of results) {
-      const logits = new Float32Array(vocabularyOf(model))
-      for (const [token, value] of result?.next.logits ?? []) logits[token] = value
-      rows.push(logits)
+    for (let i = 0; i < row.length; i += AT_ONCE) {
+      const results = await sequence.controlledEvaluate(
+        row.slice(i, i + AT_ONCE).map(id => [id as Token, { generateNext: { logits: true, options } }]),
+      )
+      for (const result of results) {
+        const logits = new Float32Array(vocabularyOf(model))
+        for (const [token, value] of result?.next.logits ?? []) logits[token] = value
+        rows.push(logits)
+      }
     }
   }
   if (logitsTo !== undefined) writeFileSync(logitsTo, Buffer.concat(rows.map(r => new Uint8Array(r.buffer))))
