@@ -101,12 +101,12 @@ describe('sampling', () => {
   })
 
   test('a nucleus larger than what is searched first is found whole', () => {
-    const row = Float32Array.from({ length: 3000 }, (_, i) => -i / 3000)
+    const row = Float32Array.from({ length: 800 }, (_, i) => -i / 800)
     const rng = createRng('wide')
-    const seen = new Set(Array.from({ length: 20000 }, () => sampleToken(row, { temperature: 1, topP: 0.5 }, rng)))
+    const seen = new Set(Array.from({ length: 4000 }, () => sampleToken(row, { temperature: 1, topP: 0.5 }, rng)))
     // e^(−x) on 0 … 1 reaches half of its sum at x = −ln((1 + 1/e) / 2) = 0.3799.
-    expect(Math.max(...seen)).toBeLessThanOrEqual(1140)
-    expect(Math.max(...seen)).toBeGreaterThan(1130)
+    expect(Math.max(...seen)).toBeLessThanOrEqual(304)
+    expect(Math.max(...seen)).toBeGreaterThan(300)
   })
 
   test('tokens come as often as their probabilities say', () => {
