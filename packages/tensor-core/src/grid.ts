@@ -104,7 +104,7 @@ export function gridFromRange(lo: number, hi: number, grid: Grid): FittedGrid {
     // Measured from the minimum as stored, so that rounding it does not push the other end off the grid.
     return { scale: storeScale(high > min ? (high - min) / max : 2 / max, grid), zero: min }
   }
-  // An all-zero run: any range will do, [−1, 1] is the custom.
+  // An all-zero run fits every range; [−1, 1] is the custom.
   const empty = high === low
   const scale = storeScale(empty ? 2 / max : (high - low) / max, grid)
   const zero = roundHalfEven(-(empty ? -1 : low) / scale)
