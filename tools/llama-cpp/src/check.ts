@@ -14,6 +14,8 @@ export interface Comparison {
   readonly dense: number
   /** The same with llama.cpp on the compressed file: it rounds activations to 8 bits for such matrices. */
   readonly compressed: number
+  /** Largest difference between llama.cpp's logits on the values as F32, tokens eight at a time, and its own, one at a time. */
+  readonly itself: number
   /** Standard deviation of our logits, to measure the two against. */
   readonly spread: number
   /** Tokens that llama.cpp (on the F32 values) and we continue alike. */
@@ -46,9 +48,10 @@ export async function check(options: CheckOptions): Promise<Comparison> {
   const backend = ortNodeBackend({ threads: 2 })
   try {
     const { ids, expected, continued } = await compute(ours, backend, text, model, tokens, greedy)
-    const [wide, narrow] = await askLlamaCpp([
+    const [wide, narrow, single] = await askLlamaCpp([
       { path: dense, ids: [ids], greedy },
       { path: out, ids: [ids] },
+      { path: dense, ids: [ids], atOnce: 1 },
     ])
     const same = continued.findIndex((token, i) => token !== wide!.greedy[i])
     return {
@@ -56,6 +59,7 @@ export async function check(options: CheckOptions): Promise<Comparison> {
       ...(await exactMatrices(ours, plain)),
       dense: largest(expected, wide!.logits),
       compressed: largest(expected, narrow!.logits),
+      itself: largest(wide!.logits, single!.logits),
       spread: deviation(expected),
       greedy: same < 0 ? continued.length : same,
     }

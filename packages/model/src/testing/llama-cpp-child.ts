@@ -15,6 +15,8 @@ export interface ClientInput {
   readonly texts: readonly string[]
   /** Where the logits go: f32, row-major, [rows, tokens, vocabulary]. */
   readonly logitsTo?: string
+  /** Tokens in one call, at most 8: llama.cpp sums in another order when it gets another number of them. */
+  readonly atOnce?: number
 }
 
 export interface ClientOutput {
@@ -27,7 +29,7 @@ export interface ClientOutput {
 /** Tokens asked for together: each answer is a Map of the whole vocabulary, tens of bytes an entry. */
 const AT_ONCE = 8
 
-async function evaluate(model: LlamaModel, { ids, greedy, logitsTo }: ClientInput): Promise<number[]> {
+async function evaluate(model: LlamaModel, { ids, greedy, logitsTo, atOnce = AT_ONCE }: ClientInput): Promise<number[]> {
   const longest = Math.max(1, ...ids.map(row => row.length))
   const context = await model.createContext({
     contextSize: longest + greedy + 8,
@@ -42,9 +44,9 @@ async function evaluate(model: LlamaModel, { ids, greedy, logitsTo }: ClientInpu
     await sequence.clearHistory()
     // Without topK 0, topP 1, minP 0 only the few tokens that survive sampling come back.
     const options = { temperature: 1, topK: 0, topP: 1, minP: 0 }
-    for (let i = 0; i < row.length; i += AT_ONCE) {
+    for (let i = 0; i < row.length; i += atOnce) {
       const results = await sequence.controlledEvaluate(
-        row.slice(i, i + AT_ONCE).map(id => [id as Token, { generateNext: { logits: true, options } }]),
+        row.slice(i, i + atOnce).map(id => [id as Token, { generateNext: { logits: true, options } }]),
       )
       for (const result of results) {
         const logits = new Float32Array(vocabularyOf(model))

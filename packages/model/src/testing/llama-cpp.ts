@@ -12,7 +12,7 @@ const child = fileURLToPath(
 )
 
 /** A file, and what is asked of it. */
-export type Question = Pick<ClientInput, 'path' | 'ids'> & Partial<Pick<ClientInput, 'greedy' | 'texts'>>
+export type Question = Pick<ClientInput, 'path' | 'ids'> & Partial<Pick<ClientInput, 'greedy' | 'texts' | 'atOnce'>>
 /** `logits` is f32 [rows, tokens, vocabulary], flat. */
 export type Answer = ClientOutput & { readonly logits: Float32Array }
 
