@@ -31,9 +31,10 @@ export {
 export * from './dtype.ts'
 export { decodeTable, encodeF8E4M3, encodeF8E5M2, type Float8 } from './float8.ts'
 export { freeBuffer } from './free-buffer.ts'
+export { grad, gradientName, gradients, pullback } from './graph/gradient.ts'
 export * from './graph/graph.ts'
 export * from './graph/node.ts'
-export { apply, defineOp, type NdArray, type OnnxEmitter, type Op, opOf } from './graph/op.ts'
+export { apply, defineOp, type NdArray, type OnnxEmitter, type GradientRule, type Op, opNames, opOf } from './graph/op.ts'
 export {
   codeOf,
   type FittedGrid,

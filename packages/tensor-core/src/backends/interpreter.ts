@@ -7,11 +7,14 @@ import { type NdArray, opOf } from '../graph/op.ts'
 import type { Tensor } from '../tensor.ts'
 import { type Argument, type Backend, isResident, type Program, type Resident } from './backend.ts'
 
-/** The meaning of every operation, in plain f64 loops: slow, and what the other backends are checked against. */
-export function referenceBackend(): Backend {
+/**
+ * The meaning of every operation, in plain f64 loops: slow, and what the other backends are checked against.
+ * @param wide floats come back in f64, not rounded to their types; f64 tensors are taken for any float
+ */
+export function referenceBackend({ wide = false }: { readonly wide?: boolean } = {}): Backend {
   return {
     name: 'reference',
-    compile: async graph => program(graph),
+    compile: async graph => program(graph, wide),
     upload: async tensor => resident(tensor),
     close: async () => {},
   }
@@ -34,13 +37,13 @@ const resident = (tensor: Tensor): LocalResident => ({
   release() {},
 })
 
-function program(graph: Graph): Program {
+function program(graph: Graph, wide: boolean): Program {
   return {
     async run(inputs, options = {}) {
       const values = evaluate(graph, inputs)
       const results: Record<string, Argument> = {}
       for (const [name, node] of graph.outputs) {
-        const value = toTensor(values.get(node)!, node.dtype)
+        const value = toTensor(values.get(node)!, wide && isFloat(node.dtype) ? 'f64' : node.dtype)
         results[name] = options.keep?.includes(name) ? resident(value) : value
       }
       return results

@@ -27,15 +27,23 @@ export type OnnxDomain = '' | 'com.microsoft'
 export type OnnxAttributes = Readonly<Record<string, number | bigint | string | readonly bigint[] | undefined>>
 
 /**
- * One operation, whole: what it demands of its operands, what it computes, and how ONNX Runtime is told.
- * (A gradient rule joins these in the same file.)
+ * How a change of the result comes back to the operands.
+ * @param node an application of the operation
+ * @param given the gradient of a loss with respect to its result, of the result's shape
+ * @param wants whether anything is asked of each operand; what is not wanted need not be built
+ * @returns for each operand the gradient with respect to it, of its shape; undefined where nothing flows
  */
+export type GradientRule = (node: Node, given: Node, wants: readonly boolean[]) => readonly (Node | undefined)[]
+
+/** One operation, whole: what it demands of its operands, what it computes, its gradient, and how ONNX Runtime is told. */
 export interface Op {
   readonly name: string
   /** Result type and shape. @throws TypeError when the operands do not fit */
   infer(inputs: readonly Node[], attributes: Attributes): { dtype: DType; shape: Shape }
   /** The meaning of the operation, in plain loops. `shape` is the result's with every name bound. */
   reference(inputs: readonly NdArray[], attributes: Attributes, shape: readonly number[]): NdArray
+  /** `none`: the result is constant wherever it is smooth, or is meant to be taken as a constant. */
+  readonly gradient: GradientRule | 'none'
   /** Emits ONNX; returns the name of the result. Floats in `attributes` arrive as numbers. */
   lower(emit: OnnxEmitter, inputs: readonly string[], node: Node): string
 }
@@ -48,6 +56,9 @@ export function defineOp(op: Op): Op {
   table.set(op.name, op)
   return op
 }
+
+/** Names of all operations. */
+export const opNames = (): readonly string[] => [...table.keys()]
 
 /** @throws TypeError for a name that no file defines */
 export function opOf(name: string): Op {

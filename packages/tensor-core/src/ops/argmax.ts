@@ -15,6 +15,7 @@ const op = defineOp({
     }
     return { shape, data }
   },
+  gradient: 'none',
   lower: (emit, [x]) => {
     const index = emit.node('ArgMax', [x!], { axis: -1n, keepdims: 1n })
     return emit.node('Cast', [index], { to: 6n })

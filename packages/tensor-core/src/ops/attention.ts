@@ -1,5 +1,13 @@
-import type { Node } from '../graph/node.ts'
+import { gradients } from '../graph/gradient.ts'
+import type { Dim, Node } from '../graph/node.ts'
 import { apply, defineOp, type NdArray, type OnnxEmitter, showShape } from '../graph/op.ts'
+import { constant } from './constant.ts'
+import { add, div, mul, tanh } from './elementwise.ts'
+import { matmul } from './matmul.ts'
+import { reshape } from './reshape.ts'
+import { softmax } from './softmax.ts'
+import { stop } from './stop.ts'
+import { transpose } from './transpose.ts'
 
 export interface AttentionOptions {
   readonly heads: number
@@ -33,6 +41,12 @@ const op = defineOp({
     return { dtype: q!.dtype, shape: q!.shape }
   },
   reference: ([q, k, v], attributes, shape) => attend(q!, k!, v!, attributes as unknown as Resolved, shape),
+  gradient: ({ inputs, attributes }, given) => {
+    // Leaves of their own: q, k and v may be one node.
+    const leaves = inputs.map(stop) as [Node, Node, Node]
+    const found = gradients(new Map([[composed(...leaves, attributes as unknown as Resolved), given]]), leaves)
+    return leaves.map(leaf => found.get(leaf))
+  },
   lower: (emit, inputs, node) => {
     const attributes = node.attributes as unknown as Resolved
     const [q, k] = node.inputs
@@ -86,6 +100,50 @@ function attend(q: NdArray, k: NdArray, v: NdArray, a: Resolved, shape: readonly
   return { shape, data }
 }
 
+/** The same out of smaller operations, which have gradients. The heads of a group lie one after the other, as more queries. */
+function composed(q: Node, k: Node, v: Node, a: Resolved): Node {
+  const repeat = a.heads / a.kvHeads
+  const [batch, queries] = q.shape as [Dim, Dim]
+  const keys = k.shape[1]!
+  const rows = repeat === 1 ? queries : typeof queries === 'number' ? repeat * queries : `${repeat}*${queries}`
+  const grouped = [batch, a.kvHeads, rows, a.headDim]
+  const byHead = (x: Node) => transpose(reshape(x, [batch, keys, a.kvHeads, a.headDim]), [0, 2, 1, 3])
+  const split = transpose(reshape(q, [batch, queries, a.kvHeads, repeat, a.headDim]), [0, 2, 3, 1, 4])
+  const scaled = mul(reshape(split, grouped), constant(a.scale))
+  const dots = matmul(scaled, byHead(k), { transB: true })
+  const capped = a.softcap > 0 ? mul(tanh(div(dots, constant(a.softcap))), constant(a.softcap)) : dots
+  const scores = add(reshape(capped, [batch, a.kvHeads, repeat, queries, keys]), causalMask(q, k, a.window))
+  const weights = reshape(softmax(scores), [batch, a.kvHeads, rows, keys])
+  const mixed = reshape(matmul(weights, byHead(v)), [batch, a.kvHeads, repeat, queries, a.headDim])
+  return reshape(transpose(mixed, [0, 3, 1, 2, 4]), q.shape)
+}
+
+const MASKED = -3e38
+
+const mask = defineOp({
+  name: 'causalMask',
+  infer: ([q, k]) => ({ dtype: 'f32', shape: [q!.shape[1]!, k!.shape[1]!] }),
+  reference: (_, { window }, shape) => {
+    const [queries, keys] = shape as [number, number]
+    const hidden = (row: number, key: number) => {
+      const last = row + keys - queries
+      return key > last || ((window as number) > 0 && key <= last - (window as number))
+    }
+    const data = Float64Array.from({ length: queries * keys }, (_, i) =>
+      hidden(Math.floor(i / keys), i % keys) ? MASKED : 0,
+    )
+    return { shape, data }
+  },
+  gradient: 'none',
+  lower: (emit, [q, k], node) => {
+    const scalar = (value: number) => emit.constant('f32', [], [value])
+    return emit.node('Where', [maskOf(emit, q!, k!, node.attributes.window as number), scalar(MASKED), scalar(0)])
+  },
+})
+
+/** What is added to scores `[queries, keys]` of q `[batch, queries, ...]` and k `[batch, keys, ...]`: 0, or about −∞ where a query must not look. */
+const causalMask = (q: Node, k: Node, window: number): Node => apply(mask, [q, k], { window })
+
 /** ONNX Runtime's fused kernel: it never does the masked half of the softmax. */
 function lowerFused(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved): string {
   const shape = emit.node('Shape', [q!])
@@ -118,7 +176,7 @@ function lowerPlain(emit: OnnxEmitter, [q, k, v]: readonly string[], a: Resolved
   if (a.softcap > 0)
     scores = emit.node('Mul', [emit.node('Tanh', [emit.node('Div', [scores, scalar(a.softcap)])]), scalar(a.softcap)])
   const hidden = maskOf(emit, q!, k!, a.window)
-  const masked = emit.node('Where', [hidden, scalar(-3e38), scores])
+  const masked = emit.node('Where', [hidden, scalar(MASKED), scores])
   const mixed = emit.node('MatMul', [emit.node('Softmax', [masked], { axis: -1n }), split(v!, 1)])
   const back = emit.node('Transpose', [mixed], { perm: [0n, 3n, 1n, 2n, 4n] })
   return emit.node('Reshape', [back, int(emit, [0, 0, a.heads * a.headDim])])

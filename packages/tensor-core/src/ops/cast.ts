@@ -10,6 +10,7 @@ const op = defineOp({
     shape,
     data: isFloat(to as DType) ? Float64Array.from(x!.data) : Int32Array.from(x!.data, Math.trunc),
   }),
+  gradient: (node, given) => [isFloat(node.inputs[0]!.dtype) ? cast(given, node.inputs[0]!.dtype) : undefined],
   lower: (emit, [x], node) => emit.node('Cast', [x!], { to: BigInt(onnxTypes[node.dtype]!) }),
 })
 

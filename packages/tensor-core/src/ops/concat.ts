@@ -1,5 +1,6 @@
 import type { Dim, Node } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
+import { slice } from './slice.ts'
 import { product } from './strides.ts'
 
 const sum = (dims: readonly Dim[]): Dim =>
@@ -26,6 +27,16 @@ const op = defineOp({
       offset += chunk
     }
     return { shape, data }
+  },
+  gradient: ({ inputs, attributes }, given) => {
+    const axis = attributes.axis as number
+    let start = 0
+    return inputs.map(x => {
+      const size = x.shape[axis]!
+      if (typeof size !== 'number') throw new TypeError(`concat: no gradient along the named dimension "${size}"`)
+      start += size
+      return slice(given, axis, start - size, start)
+    })
   },
   lower: (emit, inputs, node) => emit.node('Concat', inputs, { axis: BigInt(node.attributes.axis as number) }),
 })

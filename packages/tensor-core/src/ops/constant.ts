@@ -5,6 +5,7 @@ const op = defineOp({
   name: 'constant',
   infer: () => ({ dtype: 'f32', shape: [] }),
   reference: (_, { value }) => ({ shape: [], data: Float64Array.of(value as number) }),
+  gradient: 'none',
   lower: (emit, _, node) => emit.constant('f32', [], [node.attributes.value as number]),
 })
 

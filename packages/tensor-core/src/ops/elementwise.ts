@@ -1,35 +1,72 @@
 import type { Node } from '../graph/node.ts'
 import { apply, broadcast, defineOp, type NdArray, type Op } from '../graph/op.ts'
+import { onnxTypes } from '../onnx/types.ts'
+import { constant } from './constant.ts'
 import { strides } from './strides.ts'
+import { sumTo } from './sum-to.ts'
 
-/** Unary functions: the meaning, and the ONNX node that has it. */
+/** Unary functions: the meaning, the slope, and the ONNX node that has it. */
 interface UnaryRow {
   readonly f: (x: number) => number
+  /** dy/dx as a node; absent: 0 wherever it exists. */
+  readonly slope?: (x: Node, y: Node) => Node
   readonly onnx: string
   readonly domain?: 'com.microsoft'
   readonly attributes?: Readonly<Record<string, number | string>>
 }
 
+const c = constant
+const complement = (y: Node) => sub(c(1), y)
+/** Slope of x·sigmoid(αx). */
+function gatedSlope(x: Node, alpha: number): Node {
+  const s = sigmoid(mul(x, c(alpha)))
+  return mul(s, add(c(1), mul(mul(x, c(alpha)), complement(s))))
+}
+
 const unaryTable = {
-  neg: { f: x => -x, onnx: 'Neg' },
-  abs: { f: Math.abs, onnx: 'Abs' },
-  exp: { f: Math.exp, onnx: 'Exp' },
-  log: { f: Math.log, onnx: 'Log' },
-  sqrt: { f: Math.sqrt, onnx: 'Sqrt' },
-  tanh: { f: Math.tanh, onnx: 'Tanh' },
-  sigmoid: { f: x => 1 / (1 + Math.exp(-x)), onnx: 'Sigmoid' },
-  relu: { f: x => Math.max(x, 0), onnx: 'Relu' },
+  neg: { f: x => -x, slope: () => c(-1), onnx: 'Neg' },
+  abs: { f: Math.abs, slope: x => sign(x), onnx: 'Abs' },
+  /** −1, 0 or 1. */
+  sign: { f: Math.sign, onnx: 'Sign' },
+  exp: { f: Math.exp, slope: (_, y) => y, onnx: 'Exp' },
+  log: { f: Math.log, slope: x => div(c(1), x), onnx: 'Log' },
+  sqrt: { f: Math.sqrt, slope: (_, y) => div(c(0.5), y), onnx: 'Sqrt' },
+  tanh: { f: Math.tanh, slope: (_, y) => complement(mul(y, y)), onnx: 'Tanh' },
+  sigmoid: { f: x => 1 / (1 + Math.exp(-x)), slope: (_, y) => mul(y, complement(y)), onnx: 'Sigmoid' },
+  relu: { f: x => Math.max(x, 0), slope: x => greater(x, c(0)), onnx: 'Relu' },
+  erf: {
+    f: erfValue,
+    slope: x => mul(c(2 / Math.sqrt(Math.PI)), exp(neg(mul(x, x)))),
+    onnx: 'Erf',
+  },
   /** Rounds half to even. */
   round: { f: roundHalfToEven, onnx: 'Round' },
   /** x·sigmoid(x). */
-  silu: { f: x => x / (1 + Math.exp(-x)), onnx: 'QuickGelu', domain: 'com.microsoft', attributes: { alpha: 1 } },
+  silu: {
+    f: x => x / (1 + Math.exp(-x)),
+    slope: x => gatedSlope(x, 1),
+    onnx: 'QuickGelu',
+    domain: 'com.microsoft',
+    attributes: { alpha: 1 },
+  },
   /** Exact: x·Φ(x). */
-  gelu: { f: x => 0.5 * x * (1 + erf(x / Math.SQRT2)), onnx: 'Gelu', attributes: { approximate: 'none' } },
+  gelu: {
+    f: x => 0.5 * x * (1 + erfValue(x / Math.SQRT2)),
+    // Φ(x) + x φ(x)
+    slope: x =>
+      add(
+        mul(c(0.5), add(c(1), erf(mul(x, c(Math.SQRT1_2))))),
+        mul(mul(x, c(1 / Math.sqrt(2 * Math.PI))), exp(mul(c(-0.5), mul(x, x)))),
+      ),
+    onnx: 'Gelu',
+    attributes: { approximate: 'none' },
+  },
   /** The tanh form that checkpoints call gelu_new and gelu_pytorch_tanh. */
-  geluTanh: { f: geluTanhValue, onnx: 'Gelu', attributes: { approximate: 'tanh' } },
+  geluTanh: { f: geluTanhValue, slope: geluTanhSlope, onnx: 'Gelu', attributes: { approximate: 'tanh' } },
   /** x·sigmoid(1.702 x). */
   quickGelu: {
     f: x => x / (1 + Math.exp(-1.702 * x)),
+    slope: x => gatedSlope(x, 1.702),
     onnx: 'QuickGelu',
     domain: 'com.microsoft',
     attributes: { alpha: 1.702 },
@@ -47,8 +84,16 @@ function geluTanhValue(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
 }
 
+function geluTanhSlope(x: Node): Node {
+  const k = Math.sqrt(2 / Math.PI)
+  const square = mul(x, x)
+  const t = tanh(mul(mul(c(k), x), add(c(1), mul(c(0.044715), square))))
+  const inner = add(c(k), mul(c(3 * 0.044715 * k), square))
+  return mul(c(0.5), add(add(c(1), t), mul(mul(x, complement(mul(t, t))), inner)))
+}
+
 /** Error function to about 1e-15: series near zero, continued fraction in the tail. */
-function erf(x: number): number {
+function erfValue(x: number): number {
   const a = Math.abs(x)
   if (a > 6) return Math.sign(x)
   if (a < 2.5) {
@@ -72,6 +117,7 @@ const unaryOps = Object.fromEntries(
       name,
       infer: ([x]) => ({ dtype: x!.dtype, shape: x!.shape }),
       reference: ([x], _, shape) => ({ shape, data: Float64Array.from(x!.data, row.f) }),
+      gradient: row.slope ? (y, given) => [mul(given, row.slope!(y.inputs[0]!, y))] : 'none',
       lower: (emit, [x]) => emit.node(row.onnx, [x!], row.attributes, row.domain),
     }),
   ]),
@@ -84,31 +130,51 @@ const unary =
 
 export const neg: (x: Node) => Node = unary('neg')
 export const abs: (x: Node) => Node = unary('abs')
+export const sign: (x: Node) => Node = unary('sign')
 export const exp: (x: Node) => Node = unary('exp')
 export const log: (x: Node) => Node = unary('log')
 export const sqrt: (x: Node) => Node = unary('sqrt')
 export const tanh: (x: Node) => Node = unary('tanh')
 export const sigmoid: (x: Node) => Node = unary('sigmoid')
 export const relu: (x: Node) => Node = unary('relu')
+export const erf: (x: Node) => Node = unary('erf')
 export const round: (x: Node) => Node = unary('round')
 export const silu: (x: Node) => Node = unary('silu')
 export const gelu: (x: Node) => Node = unary('gelu')
 export const geluTanh: (x: Node) => Node = unary('geluTanh')
 export const quickGelu: (x: Node) => Node = unary('quickGelu')
 
+interface BinaryRow {
+  readonly f: (a: number, b: number) => number
+  readonly onnx: string
+  /** What each operand gets of the gradient, before it is summed to its shape; absent: nothing. */
+  readonly gradient?: (given: Node, a: Node, b: Node, y: Node) => readonly [Node, Node]
+  /** ONNX gives a bool, which becomes 0 or 1. */
+  readonly compares?: true
+}
+
+/** 1 where a wins, ½ where the two are equal. */
+const wins = (a: Node, b: Node) => add(greater(a, b), mul(c(0.5), equal(a, b)))
+
 const binaryTable = {
-  add: { f: (a, b) => a + b, onnx: 'Add' },
-  sub: { f: (a, b) => a - b, onnx: 'Sub' },
-  mul: { f: (a, b) => a * b, onnx: 'Mul' },
-  div: { f: (a, b) => a / b, onnx: 'Div' },
-  maximum: { f: Math.max, onnx: 'Max' },
-  minimum: { f: Math.min, onnx: 'Min' },
-} satisfies Record<string, { f: (a: number, b: number) => number; onnx: string }>
+  add: { f: (a, b) => a + b, onnx: 'Add', gradient: given => [given, given] },
+  sub: { f: (a, b) => a - b, onnx: 'Sub', gradient: given => [given, neg(given)] },
+  mul: { f: (a, b) => a * b, onnx: 'Mul', gradient: (given, a, b) => [mul(given, b), mul(given, a)] },
+  div: {
+    f: (a, b) => a / b,
+    onnx: 'Div',
+    gradient: (given, _, b, y) => [div(given, b), neg(mul(given, div(y, b)))],
+  },
+  maximum: { f: Math.max, onnx: 'Max', gradient: (g, a, b) => [mul(g, wins(a, b)), mul(g, wins(b, a))] },
+  minimum: { f: Math.min, onnx: 'Min', gradient: (g, a, b) => [mul(g, wins(b, a)), mul(g, wins(a, b))] },
+  greater: { f: (a, b) => (a > b ? 1 : 0), onnx: 'Greater', compares: true },
+  equal: { f: (a, b) => (a === b ? 1 : 0), onnx: 'Equal', compares: true },
+} satisfies Record<string, BinaryRow>
 
 type BinaryName = keyof typeof binaryTable
 
 const binaryOps = Object.fromEntries(
-  Object.entries(binaryTable).map(([name, row]) => [
+  Object.entries(binaryTable).map(([name, row]: [string, BinaryRow]) => [
     name,
     defineOp({
       name,
@@ -117,7 +183,17 @@ const binaryOps = Object.fromEntries(
         return { dtype: a!.dtype, shape: broadcast(a!.shape, b!.shape) }
       },
       reference: ([a, b], _, shape) => combine(a!, b!, shape, row.f),
-      lower: (emit, inputs) => emit.node(row.onnx, inputs),
+      gradient: row.gradient
+        ? (y, given) => {
+            const [a, b] = y.inputs as [Node, Node]
+            const [toA, toB] = row.gradient!(given, a, b, y)
+            return [sumTo(toA, a), sumTo(toB, b)]
+          }
+        : 'none',
+      lower: (emit, inputs, node) => {
+        const result = emit.node(row.onnx, inputs)
+        return row.compares ? emit.node('Cast', [result], { to: BigInt(onnxTypes[node.dtype]!) }) : result
+      },
     }),
   ]),
 ) as Record<BinaryName, Op>
@@ -127,13 +203,17 @@ const binary =
   (a: Node, b: Node): Node =>
     apply(binaryOps[name], [a, b])
 
-/** Broadcasts as numpy does, like the five below it. */
+/** Broadcasts as numpy does, like those below it. */
 export const add: (a: Node, b: Node) => Node = binary('add')
 export const sub: (a: Node, b: Node) => Node = binary('sub')
 export const mul: (a: Node, b: Node) => Node = binary('mul')
 export const div: (a: Node, b: Node) => Node = binary('div')
 export const maximum: (a: Node, b: Node) => Node = binary('maximum')
 export const minimum: (a: Node, b: Node) => Node = binary('minimum')
+/** 1 where a > b, else 0, of the operands' type. */
+export const greater: (a: Node, b: Node) => Node = binary('greater')
+/** 1 where a = b, else 0, of the operands' type. */
+export const equal: (a: Node, b: Node) => Node = binary('equal')
 
 function combine(a: NdArray, b: NdArray, shape: readonly number[], f: (a: number, b: number) => number): NdArray {
   const data = new Float64Array(shape.reduce((n, d) => n * d, 1))

@@ -1,5 +1,6 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp } from '../graph/op.ts'
+import { scatterRows } from './scatter.ts'
 import { product } from './strides.ts'
 
 const op = defineOp({
@@ -22,6 +23,10 @@ const op = defineOp({
         at += inner
       }
     return { shape, data }
+  },
+  gradient: ({ inputs: [x, indices], attributes }, given) => {
+    if (attributes.axis !== 0) throw new TypeError(`gather: a gradient only along axis 0, not ${attributes.axis}`)
+    return [scatterRows(given, indices!, x!)]
   },
   lower: (emit, inputs, node) => emit.node('Gather', inputs, { axis: BigInt(node.attributes.axis as number) }),
 })

@@ -1,5 +1,8 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
+import { matmul } from './matmul.ts'
+import { reshape } from './reshape.ts'
+import { sumTo } from './sum-to.ts'
 
 const op = defineOp({
   name: 'linear',
@@ -22,11 +25,26 @@ const op = defineOp({
       }
     return { shape, data }
   },
+  gradient: ({ inputs: [x, weight, bias] }, given, [wantsX, wantsWeight, wantsBias]) => [
+    wantsX ? matmul(given, weight!) : undefined,
+    wantsWeight ? matmul(asMatrix(given), asMatrix(x!), { transA: true }) : undefined,
+    bias && wantsBias ? sumTo(given, bias) : undefined,
+  ],
   lower: (emit, [x, weight, bias]) => {
     const y = emit.node('FusedMatMul', [x!, weight!], { transB: 1n }, 'com.microsoft')
     return bias ? emit.node('Add', [y, bias]) : y
   },
 })
+
+/** Rows of any shape as one matrix. */
+function asMatrix(x: Node): Node {
+  const lead = x.shape.slice(0, -1)
+  if (lead.length === 1) return x
+  const rows = lead.every(dim => typeof dim === 'number')
+    ? lead.reduce<number>((n, dim) => n * (dim as number), 1)
+    : lead.join('*')
+  return reshape(x, [rows, x.shape.at(-1)!])
+}
 
 /** `y = x Wᵀ + b`: x `[..., in]`, weight `[out, in]`, bias `[out]`. */
 export const linear = (x: Node, weight: Node, bias?: Node): Node => apply(op, bias ? [x, weight, bias] : [x, weight])

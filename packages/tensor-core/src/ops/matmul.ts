@@ -1,6 +1,7 @@
 import type { Node } from '../graph/node.ts'
 import { apply, broadcast, defineOp, type NdArray, showShape } from '../graph/op.ts'
 import { product, strides } from './strides.ts'
+import { sumTo } from './sum-to.ts'
 
 interface MatmulAttributes {
   readonly transA?: boolean
@@ -17,6 +18,14 @@ const op = defineOp({
     return { dtype: a!.dtype, shape: [...broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n] }
   },
   reference: ([a, b], attributes, shape) => multiply(a!, b!, attributes as MatmulAttributes, shape),
+  gradient: ({ inputs: [a, b], attributes }, given, [wantsA, wantsB]) => {
+    const { transA = false, transB = false } = attributes as MatmulAttributes
+    const toA = () =>
+      transA ? matmul(b!, given, { transA: transB, transB: true }) : matmul(given, b!, { transB: !transB })
+    const toB = () =>
+      transB ? matmul(given, a!, { transA: true, transB: transA }) : matmul(a!, given, { transA: !transA })
+    return [wantsA ? sumTo(toA(), a!) : undefined, wantsB ? sumTo(toB(), b!) : undefined]
+  },
   lower: (emit, [a, b], node) => {
     const { transA, transB } = node.attributes as MatmulAttributes
     // FusedMatMul has f32 kernels only; in f64 the transposes are nodes of their own.

@@ -1,5 +1,9 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp, type NdArray, showShape } from '../graph/op.ts'
+import { constant } from './constant.ts'
+import { add, div, mul, sqrt, sub } from './elementwise.ts'
+import { reduceMean } from './reduce.ts'
+import { sumTo } from './sum-to.ts'
 
 const sameWidth = (name: string, x: Node, weight: Node) => {
   if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1))
@@ -24,6 +28,10 @@ function normalize(x: NdArray, epsilon: number, centred: boolean): Float64Array 
   return out
 }
 
+/** 1 / √(mean x² + ε) over the last dimension, which stays as 1. */
+const inverseScale = (x: Node, epsilon: number): Node =>
+  div(constant(1), sqrt(add(reduceMean(mul(x, x), [-1]), constant(epsilon))))
+
 const rms = defineOp({
   name: 'rmsNorm',
   infer: ([x, weight]) => sameWidth('rmsNorm', x!, weight!),
@@ -31,6 +39,17 @@ const rms = defineOp({
     const data = normalize(x!, epsilon as number, false)
     for (let i = 0; i < data.length; i++) data[i]! *= weight!.data[i % weight!.data.length]!
     return { shape, data }
+  },
+  gradient: ({ inputs: [x, weight], attributes }, given, [wantsX, wantsWeight]) => {
+    const scale = inverseScale(x!, attributes.epsilon as number)
+    const unit = mul(x!, scale)
+    const inner = mul(given, weight!)
+    // The part of the change along x itself is taken out: the norm does not see it.
+    const along = () => mul(unit, reduceMean(mul(inner, unit), [-1]))
+    return [
+      wantsX ? mul(sub(inner, along()), scale) : undefined,
+      wantsWeight ? sumTo(mul(given, unit), weight!) : undefined,
+    ]
   },
   lower: (emit, [x, weight], node) =>
     emit.node('SimplifiedLayerNormalization', [x!, weight!], { axis: -1n, epsilon: node.attributes.epsilon as number }),
@@ -47,6 +66,18 @@ const layer = defineOp({
     const width = weight!.data.length
     for (let i = 0; i < data.length; i++) data[i] = data[i]! * weight!.data[i % width]! + (bias?.data[i % width] ?? 0)
     return { shape, data }
+  },
+  gradient: ({ inputs: [x, weight, bias], attributes }, given, [wantsX, wantsWeight, wantsBias]) => {
+    const centred = sub(x!, reduceMean(x!, [-1]))
+    const scale = inverseScale(centred, attributes.epsilon as number)
+    const unit = mul(centred, scale)
+    const inner = mul(given, weight!)
+    const along = () => add(mul(unit, reduceMean(mul(inner, unit), [-1])), reduceMean(inner, [-1]))
+    return [
+      wantsX ? mul(sub(inner, along()), scale) : undefined,
+      wantsWeight ? sumTo(mul(given, unit), weight!) : undefined,
+      bias && wantsBias ? sumTo(given, bias) : undefined,
+    ]
   },
   lower: (emit, inputs, node) =>
     emit.node('LayerNormalization', inputs, { axis: -1n, epsilon: node.attributes.epsilon as number }),

@@ -1,17 +1,45 @@
 import type { Node } from '../graph/node.ts'
-import { apply, defineOp, type NdArray, type Op } from '../graph/op.ts'
+import { apply, defineOp, type GradientRule, type NdArray, type Op } from '../graph/op.ts'
+import { div, equal, mul } from './elementwise.ts'
+import { expandLike, extent } from './like.ts'
 import { product } from './strides.ts'
 
-const rows = {
-  sum: { onnx: 'ReduceSum', start: 0, f: (a: number, x: number) => a + x },
-  mean: { onnx: 'ReduceMean', start: 0, f: (a: number, x: number) => a + x },
-  max: { onnx: 'ReduceMax', start: -Infinity, f: (a: number, x: number) => Math.max(a, x) },
+interface ReduceRow {
+  readonly onnx: string
+  readonly start: number
+  readonly f: (a: number, x: number) => number
+  readonly gradient: GradientRule
 }
+
+const plus = (a: number, x: number) => a + x
+
+const rows = {
+  sum: { onnx: 'ReduceSum', start: 0, f: plus, gradient: ({ inputs: [x] }, given) => [expandLike(given, x!)] },
+  mean: {
+    onnx: 'ReduceMean',
+    start: 0,
+    f: plus,
+    gradient: ({ inputs: [x], attributes }, given) => [
+      expandLike(div(given, extent(x!, attributes.axes as readonly number[])), x!),
+    ],
+  },
+  max: {
+    onnx: 'ReduceMax',
+    start: -Infinity,
+    f: Math.max,
+    // Equal maxima share it.
+    gradient: (y, given) => {
+      const [x] = y.inputs as [Node]
+      const winners = equal(x, y)
+      return [mul(winners, div(given, reduceSum(winners, y.attributes.axes as readonly number[])))]
+    },
+  },
+} satisfies Record<string, ReduceRow>
 
 type ReduceName = keyof typeof rows
 
 const ops = Object.fromEntries(
-  Object.entries(rows).map(([name, row]) => [
+  Object.entries(rows).map(([name, row]: [string, ReduceRow]) => [
     name,
     defineOp({
       name: `reduce.${name}`,
@@ -20,6 +48,7 @@ const ops = Object.fromEntries(
         shape: x!.shape.map((dim, i) => ((axes as readonly number[]).includes(i) ? 1 : dim)),
       }),
       reference: ([x], _, shape) => reduce(x!, shape, name as ReduceName),
+      gradient: row.gradient,
       lower: (emit, [x], node) => {
         const axes = node.attributes.axes as readonly number[]
         return emit.node(row.onnx, [x!, emit.constant('i64', [axes.length], axes)], { keepdims: 1n })

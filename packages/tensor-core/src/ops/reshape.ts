@@ -1,5 +1,6 @@
-import type { Dim, Node, Shape } from '../graph/node.ts'
+import type { Node, Shape } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
+import { reshapeLike } from './like.ts'
 
 /** The target as ONNX writes it: 0 keeps the operand's dimension, one −1 is worked out. */
 function onnxShape(from: Shape, to: Shape): number[] {
@@ -9,14 +10,19 @@ function onnxShape(from: Shape, to: Shape): number[] {
   return out
 }
 
-/** Numbers and names must be the same on both sides, names as factors. */
+/** Numbers and names must be the same on both sides, both as factors: `3*tokens` is 3 and `tokens`. */
 function sameElements(from: Shape, to: Shape): boolean {
+  const factors = (shape: Shape) => shape.flatMap(dim => String(dim).split('*'))
+  const isNumber = (factor: string) => /^\d+$/.test(factor)
   const names = (shape: Shape) =>
-    shape
-      .flatMap(dim => (typeof dim === 'string' ? dim.split('*') : []))
+    factors(shape)
+      .filter(factor => !isNumber(factor))
       .sort()
       .join()
-  const count = (shape: Shape) => shape.reduce<number>((n, dim: Dim) => (typeof dim === 'number' ? n * dim : n), 1)
+  const count = (shape: Shape) =>
+    factors(shape)
+      .filter(isNumber)
+      .reduce((n, factor) => n * Number(factor), 1)
   return names(from) === names(to) && count(from) === count(to)
 }
 
@@ -29,6 +35,7 @@ const op = defineOp({
     return { dtype: x!.dtype, shape: to }
   },
   reference: ([x], _, shape) => ({ shape, data: x!.data }),
+  gradient: ({ inputs: [x] }, given) => [reshapeLike(given, x!)],
   lower: (emit, [x], node) => {
     const to = onnxShape(node.inputs[0]!.shape, node.shape)
     return emit.node('Reshape', [x!, emit.constant('i64', [to.length], to)])
@@ -37,5 +44,5 @@ const op = defineOp({
 
 const decode = (text: string): Shape => JSON.parse(text) as Shape
 
-/** The same elements in another shape. At most one named dimension may move; `'batch*tokens'` merges two into one. */
+/** The same elements in another shape. At most one named dimension may move; `'batch*tokens'` merges two into one, `'3*tokens'` a number and a name. */
 export const reshape = (x: Node, shape: Shape): Node => apply(op, [x], { shape: JSON.stringify(shape) })

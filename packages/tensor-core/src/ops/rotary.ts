@@ -1,5 +1,6 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
+import { neg } from './elementwise.ts'
 
 interface RotaryAttributes {
   readonly heads: number
@@ -41,6 +42,10 @@ const op = defineOp({
         }
     return { shape, data }
   },
+  // Each pair is turned; the transpose turns it back. The tables are positions: nothing asks for their gradients.
+  gradient: ({ inputs: [_, cos, sin], attributes }, given) => [
+    rotary(given, cos!, neg(sin!), attributes as unknown as RotaryAttributes),
+  ],
   lower: (emit, [x, cos, sin], node) => {
     const { heads, interleaved } = node.attributes as unknown as RotaryAttributes
     const half = node.inputs[1]!.shape[1] as number

@@ -1,6 +1,7 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
 import { product } from './strides.ts'
+import { unslice } from './unslice.ts'
 
 const op = defineOp({
   name: 'slice',
@@ -21,6 +22,7 @@ const op = defineOp({
     }
     return { shape, data }
   },
+  gradient: ({ inputs: [x], attributes }, given) => [unslice(given, x!, attributes.axis as number, attributes.start as number)],
   lower: (emit, [x], node) => {
     const { axis, start, end } = node.attributes as { axis: number; start: number; end: number }
     const one = (value: number) => emit.constant('i64', [1], [value])

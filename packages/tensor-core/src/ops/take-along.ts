@@ -1,5 +1,6 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp, showShape } from '../graph/op.ts'
+import { scatterAlong } from './scatter.ts'
 import { product } from './strides.ts'
 
 const op = defineOp({
@@ -23,6 +24,7 @@ const op = defineOp({
     }
     return { shape, data }
   },
+  gradient: ({ inputs: [x, indices] }, given) => [scatterAlong(given, indices!, x!)],
   lower: (emit, inputs) => emit.node('GatherElements', inputs, { axis: -1n }),
 })
 

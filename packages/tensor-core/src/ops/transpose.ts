@@ -18,6 +18,15 @@ const op = defineOp({
     }
     return { shape, data }
   },
+  gradient: ({ attributes }, given) => {
+    const perm = attributes.perm as readonly number[]
+    return [
+      transpose(
+        given,
+        perm.map((_, i) => perm.indexOf(i)),
+      ),
+    ]
+  },
   lower: (emit, [x], node) =>
     emit.node('Transpose', [x!], { perm: (node.attributes.perm as readonly number[]).map(BigInt) }),
 })
