@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Graph, graph, type InputNode, input, type Node } from '@sinter/tensor-core'
 import type { ModelConfig } from './config.ts'
 import type { Family } from './families/family.ts'
-import { createTrace } from './families/tracer.ts'
+import { createTrace, type TraceOptions } from './families/tracer.ts'
 import { findGroups } from './folds.ts'
 import type { BlockGraph } from './model.ts'
 
@@ -12,11 +12,16 @@ export interface TracedBlock extends BlockGraph {
 }
 
 /** Traces block `index` of a model. */
-export function traceBlock(family: Family, config: ModelConfig, index: number): TracedBlock {
+export function traceBlock(
+  family: Family,
+  config: ModelConfig,
+  index: number,
+  options: Omit<TraceOptions, 'cached'> = {},
+): TracedBlock {
   const layer = config.layers[index]
   if (!layer) throw new RangeError(`block ${index}: the model has blocks 0 … ${config.blocks - 1}`)
   const x = streamInput(config)
-  const trace = createTrace(config)
+  const trace = createTrace(config, options)
   const output = family.block(trace.tracer, x, layer)
   const groups = findGroups(trace.linears, output)
   return {
@@ -29,12 +34,12 @@ export function traceBlock(family: Family, config: ModelConfig, index: number): 
     groups: groups.map(({ group }) => group),
     groupInputs: groups.map(({ input: node }) => node),
     shapes: new Map([...trace.parameters].map(([name, node]) => [name, node.shape as readonly number[]])),
-    cached: () => cachedBlock(family, config, index),
+    cached: () => cachedBlock(family, config, index, options),
   }
 }
 
-function cachedBlock(family: Family, config: ModelConfig, index: number): Graph {
-  const trace = createTrace(config, { cached: true })
+function cachedBlock(family: Family, config: ModelConfig, index: number, options: TraceOptions): Graph {
+  const trace = createTrace(config, { ...options, cached: true })
   const y = family.block(trace.tracer, streamInput(config), config.layers[index]!)
   const { k, v } = trace.present()!
   return graph({ y, 'present.k': k, 'present.v': v })

@@ -3,6 +3,7 @@ export type { Activation, LayerConfig, ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
 export { SinterError, type SinterErrorCode } from './errors.ts'
 export type { Family, TensorNames } from './families/family.ts'
+export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { families, familyOf } from './families/index.ts'
 export { assertFinite } from './finite.ts'
 export {
@@ -62,3 +63,19 @@ export { requireStatistic } from './statistics.ts'
 export { type ChatMessage, renderChat } from './tokenizer/chat.ts'
 export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
 export { loadTokenizer } from './tokenizer/tokenizer.ts'
+export { createLearner, everyToken, type Learner, type LearnerOptions, type StepResult, type TrainTokens } from './train/learner.ts'
+export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
+export { overlay, overlayWeights } from './train/overlay.ts'
+export type { TrainMethod, TrainSetup } from './train/method.ts'
+export {
+  DivergedError,
+  newTrainerState,
+  noDecayOnVectors,
+  type ParameterGroup,
+  type TrainEvent,
+  type TrainerOptions,
+  type TrainerState,
+  train,
+} from './train/trainer.ts'
+export { type FullOptions, full } from './train/full.ts'
+export { layerMatches, ownCopy, type StoredLayer, storedLayers } from './train/stored-layers.ts'

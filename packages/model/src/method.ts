@@ -34,7 +34,7 @@ export interface MethodContext {
   note(note: Note): void
 }
 
-interface MethodBase<Options> {
+export interface MethodBase<Options> {
   /** As the command line and recipes write it. */
   readonly name: string
   readonly title: string

@@ -1,6 +1,8 @@
 import type { Backend, Graph, InputNode, Node, Resident, Tensor, TensorF32 } from '@sinter/tensor-core'
+import type { TracedBlock } from './block-graph.ts'
 import type { ModelConfig } from './config.ts'
 import type { Family } from './families/family.ts'
+import type { TraceOptions } from './families/tracer.ts'
 import type { TensorSource } from './formats/source.ts'
 import type { LayerGroup } from './method.ts'
 import type { Tokenizer } from './tokenizer/tokenizer.ts'
@@ -25,6 +27,12 @@ export interface Model {
    */
   readBlock(block: number, memory?: ReadonlyMap<string, TensorF32>): Promise<Map<string, TensorF32>>
   blockGraph(block: number): BlockGraph
+  /** The block computed otherwise: linear layers rewritten, several documents a row. `shapes` then has what this brought in. */
+  tracedBlock(block: number, options: Omit<TraceOptions, 'cached'>): TracedBlock
+  /** Where the tensors outside the blocks are kept. */
+  readonly outside: OutsideTensors
+  /** The same model with its tensors, of the same names and shapes, read from elsewhere. */
+  over(source: TensorSource): Model
   /** A block tensor by canonical name as the checkpoint keeps it: the inverse of what `readBlock` did to its layout. */
   storedForm(name: string, tensor: TensorF32): TensorF32
   /** Values for the graph's `tables` inputs (rotary cosines …) of `tokens` positions from `start`. */
@@ -43,6 +51,19 @@ export interface Model {
   /** Softcap, scale: what happens to logits after the product, as part of a graph. */
   finishLogits(logits: Node): Node
   close(): Promise<void>
+}
+
+/** Names in the checkpoint. */
+export interface OutsideTensors {
+  readonly embedding: string
+  /** The embedding again when the head is tied to it. */
+  readonly head: string
+  /** Learned positions; row `offset` belongs to position 0. */
+  readonly positions?: { readonly name: string; readonly offset: number }
+  /** From the embedding's width to the stream's. */
+  readonly projectIn?: string
+  /** Parameters of `headInputGraph` by their names there. */
+  readonly headInput: ReadonlyMap<string, string>
 }
 
 /** One block as a traced computation, and what of it methods may touch. Blocks with equal keys share a compiled graph. */

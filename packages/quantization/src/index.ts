@@ -1,5 +1,6 @@
-import type { Method } from '@sinter/model'
+import type { Method, TrainMethod } from '@sinter/model'
 import * as table from './methods.ts'
+import * as trainTable from './train-methods.ts'
 
 export { type AwqChoice, type AwqOptions, awq, searchScales } from './awq.ts'
 export { awqClip, type ClipResult, clamped } from './awq-clip.ts'
@@ -8,8 +9,14 @@ export { foldScales } from './fold.ts'
 export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
 export { type GridOptions, gridBits } from './options.ts'
 export { type GptqTensors, packAlongColumns, packAlongRows, packAwq, packGptq } from './pack.ts'
+export { absmaxScale, type CodeRange, fakeQuantize, learnedStep, signedRange, symmetricRange } from './qat/fake-quant-graph.ts'
+export { type PeqaOptions, peqa } from './qat/peqa.ts'
+export { lsq, type QatOptions, qat } from './qat/qat.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
 
 /** Every method of this package, in the order of their names there. */
 export const methods: readonly Method[] = Object.values(table)
+
+/** Every method of this package that trains. */
+export const trainMethods: readonly TrainMethod[] = Object.values(trainTable)

@@ -60,6 +60,7 @@ import {
   softmax,
   sqrt,
   stop,
+  straightThrough,
   sub,
   type Tensor,
   takeAlong,
@@ -103,6 +104,8 @@ const whole = (shape: readonly number[], below: number, seed: number): Tensor =>
 }
 
 const stream = (width: number | string, name = 'x', dtype: DType = 'f32') => input(name, dtype, ['batch', 'tokens', width])
+
+const stream2 = (name: string) => input(name, 'i32', ['batch', 'tokens'])
 
 const unaryCase =
   (f: (x: Node) => Node, offset = 0): Make =>
@@ -233,7 +236,7 @@ const cases: Readonly<Record<string, readonly Make[]>> = {
   ],
   concat: [
     ({ batch, tokens, width, seed }) => ({
-      y: concat([stream(width), stream(2, 'b'), stream(width)], 2),
+      y: concat([stream(width), stream(2, 'b')], 2),
       wrt: { x: normal([batch, tokens, width], seed), b: normal([batch, tokens, 2], seed + 1) },
     }),
   ],
@@ -325,18 +328,33 @@ const cases: Readonly<Record<string, readonly Make[]>> = {
     attentionCase({ heads: 2, kvHeads: 2 }, 3),
     attentionCase({ heads: 4, kvHeads: 2, window: 2 }, 8),
     attentionCase({ heads: 3, kvHeads: 1, softcap: 2 }, 4),
-    ({ batch, tokens, seed }) => ({
-      y: attention(stream(8), stream(8), stream(8), { heads: 2, kvHeads: 2 }),
-      wrt: { x: normal([batch, tokens, 8], seed) },
-    }),
+    ({ batch, tokens, seed }) => {
+      const make = attentionCase({ heads: 2, kvHeads: 1, window: 3 }, 4)({ batch, tokens, width: 1, seed })
+      const starts = Array.from({ length: batch * tokens }, (_, i) => Math.floor((i % tokens) / (1 + (seed % 3))))
+      return {
+        ...make,
+        y: attention(stream(8, 'q'), stream(4, 'k'), stream(4, 'v'), { heads: 2, kvHeads: 1, window: 3 }, stream2('docs')),
+        fixed: { docs: { dtype: 'i32', shape: [batch, tokens], data: Int32Array.from(starts) } },
+      }
+    },
+    ({ batch, tokens, seed }) => {
+      const x = stream(8)
+      return {
+        y: attention(x, x, x, { heads: 2, kvHeads: 2 }),
+        wrt: { x: normal([batch, tokens, 8], seed) },
+      }
+    },
   ],
 }
 
 /** Operations through which nothing flows. */
 const constants = ['argmax', 'causalMask', 'constant', 'equal', 'extent', 'greater', 'round', 'sign', 'stop']
 
+/** Gradients that are not those of the value, on purpose: tried below. */
+const chosen = ['straightThrough']
+
 test('every operation has a gradient that is tried here, or none', () => {
-  expect([...Object.keys(cases), ...constants].toSorted()).toEqual([...opNames()].toSorted())
+  expect([...Object.keys(cases), ...constants, ...chosen].toSorted()).toEqual([...opNames()].toSorted())
   for (const name of constants) expect(opOf(name).gradient, name).toBe('none')
 })
 
@@ -429,10 +447,13 @@ describe('grad', () => {
 
   test('straight through: x + stop(round(x) − x) is round(x) with the gradient of x', async () => {
     const v = x()
-    const rounded = add(v, stop(sub(round(v), v)))
-    const results = await run1(reduceSum(mul(rounded, rounded), [0]), ['x'], { x: f32([2], Float32Array.of(1.4, -2.6)) })
-    expect([...(results.loss!.data as Float64Array)]).toEqual([10])
-    expect([...(results['grad.x']!.data as Float64Array)]).toEqual([2, -6])
+    for (const rounded of [add(v, stop(sub(round(v), v))), straightThrough(round(v), v)]) {
+      const results = await run1(reduceSum(mul(rounded, rounded), [0]), ['x'], {
+        x: f32([2], Float32Array.of(1.4, -2.6)),
+      })
+      expect([...(results.loss!.data as Float64Array)]).toEqual([10])
+      expect([...(results['grad.x']!.data as Float64Array)]).toEqual([2, -6])
+    }
   })
 
   test('an input that the loss does not depend on has gradient zero', async () => {

@@ -21,6 +21,24 @@ export interface Tracer {
   attend(q: Node, k: Node, v: Node, options: AttentionOptions): Node
 }
 
+/**
+ * How a linear layer is computed in place of x Wᵀ + b: with an adapter beside it, or rounded. New tensors are declared with
+ * `t.parameter`, under the layer's name.
+ */
+export type LinearRewrite = (
+  t: Tracer,
+  x: Node,
+  layer: { readonly name: string; readonly weight: Node; readonly bias?: Node | undefined },
+) => Node
+
+export interface TraceOptions {
+  /** Attention also sees the inputs `past.k` and `past.v`. */
+  readonly cached?: boolean
+  readonly rewrite?: LinearRewrite | undefined
+  /** Rows hold several documents: the input `documents` i32 `['batch', 'tokens']` says which, and attention stays in its own. */
+  readonly documents?: boolean
+}
+
 /** What was taken down. */
 export interface Trace {
   readonly tracer: Tracer
@@ -31,12 +49,12 @@ export interface Trace {
   present(): { readonly k: Node; readonly v: Node } | undefined
 }
 
-/** @param cached whether attention also sees the inputs `past.k` and `past.v` */
-export function createTrace(config: ModelConfig, { cached = false }: { cached?: boolean } = {}): Trace {
+export function createTrace(config: ModelConfig, { cached = false, rewrite, documents = false }: TraceOptions = {}): Trace {
   const parameters = new Map<string, Node>()
   const tables = new Map<string, Node>()
   const linears: TracedLinear[] = []
   let present: { k: Node; v: Node } | undefined
+  const own = documents ? input('documents', 'i32', ['batch', 'tokens']) : undefined
   const once = (map: Map<string, Node>, name: string, make: () => Node): Node => {
     const known = map.get(name) ?? make()
     map.set(name, known)
@@ -48,12 +66,13 @@ export function createTrace(config: ModelConfig, { cached = false }: { cached?: 
     table: (name, width) => once(tables, name, () => input(name, 'f32', ['tokens', width])),
     linear(x, name, out, bias) {
       const weight = tracer.parameter(`${name}.weight`, [out, x.shape.at(-1) as number])
-      const node = linear(x, weight, bias ? tracer.parameter(`${name}.bias`, [out]) : undefined)
+      const added = bias ? tracer.parameter(`${name}.bias`, [out]) : undefined
+      const node = rewrite ? rewrite(tracer, x, { name, weight, bias: added }) : linear(x, weight, added)
       linears.push({ name, node, input: x })
       return node
     },
     attend(q, k, v, options) {
-      if (!cached) return attention(q, k, v, options)
+      if (!cached) return attention(q, k, v, options, own)
       present = { k: withPast('past.k', k), v: withPast('past.v', v) }
       return attention(q, present.k, present.v, options)
     },

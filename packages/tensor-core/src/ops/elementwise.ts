@@ -144,11 +144,13 @@ export const gelu: (x: Node) => Node = unary('gelu')
 export const geluTanh: (x: Node) => Node = unary('geluTanh')
 export const quickGelu: (x: Node) => Node = unary('quickGelu')
 
+type BinaryPart = (given: Node, a: Node, b: Node, y: Node) => Node
+
 interface BinaryRow {
   readonly f: (a: number, b: number) => number
   readonly onnx: string
   /** What each operand gets of the gradient, before it is summed to its shape; absent: nothing. */
-  readonly gradient?: (given: Node, a: Node, b: Node, y: Node) => readonly [Node, Node]
+  readonly gradient?: readonly [BinaryPart, BinaryPart]
   /** ONNX gives a bool, which becomes 0 or 1. */
   readonly compares?: true
 }
@@ -157,16 +159,16 @@ interface BinaryRow {
 const wins = (a: Node, b: Node) => add(greater(a, b), mul(c(0.5), equal(a, b)))
 
 const binaryTable = {
-  add: { f: (a, b) => a + b, onnx: 'Add', gradient: given => [given, given] },
-  sub: { f: (a, b) => a - b, onnx: 'Sub', gradient: given => [given, neg(given)] },
-  mul: { f: (a, b) => a * b, onnx: 'Mul', gradient: (given, a, b) => [mul(given, b), mul(given, a)] },
+  add: { f: (a, b) => a + b, onnx: 'Add', gradient: [g => g, g => g] },
+  sub: { f: (a, b) => a - b, onnx: 'Sub', gradient: [g => g, neg] },
+  mul: { f: (a, b) => a * b, onnx: 'Mul', gradient: [(g, _, b) => mul(g, b), (g, a) => mul(g, a)] },
   div: {
     f: (a, b) => a / b,
     onnx: 'Div',
-    gradient: (given, _, b, y) => [div(given, b), neg(mul(given, div(y, b)))],
+    gradient: [(g, _, b) => div(g, b), (g, _, b, y) => neg(mul(g, div(y, b)))],
   },
-  maximum: { f: Math.max, onnx: 'Max', gradient: (g, a, b) => [mul(g, wins(a, b)), mul(g, wins(b, a))] },
-  minimum: { f: Math.min, onnx: 'Min', gradient: (g, a, b) => [mul(g, wins(b, a)), mul(g, wins(a, b))] },
+  maximum: { f: Math.max, onnx: 'Max', gradient: [(g, a, b) => mul(g, wins(a, b)), (g, a, b) => mul(g, wins(b, a))] },
+  minimum: { f: Math.min, onnx: 'Min', gradient: [(g, a, b) => mul(g, wins(b, a)), (g, a, b) => mul(g, wins(a, b))] },
   greater: { f: (a, b) => (a > b ? 1 : 0), onnx: 'Greater', compares: true },
   equal: { f: (a, b) => (a === b ? 1 : 0), onnx: 'Equal', compares: true },
 } satisfies Record<string, BinaryRow>
@@ -184,10 +186,9 @@ const binaryOps = Object.fromEntries(
       },
       reference: ([a, b], _, shape) => combine(a!, b!, shape, row.f),
       gradient: row.gradient
-        ? (y, given) => {
+        ? (y, given, wants) => {
             const [a, b] = y.inputs as [Node, Node]
-            const [toA, toB] = row.gradient!(given, a, b, y)
-            return [sumTo(toA, a), sumTo(toB, b)]
+            return row.gradient!.map((part, i) => (wants[i] ? sumTo(part(given, a, b, y), y.inputs[i]!) : undefined))
           }
         : 'none',
       lower: (emit, inputs, node) => {

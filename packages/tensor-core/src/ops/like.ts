@@ -3,6 +3,12 @@ import { apply, broadcast, defineOp, showShape } from '../graph/op.ts'
 import { product, strides } from './strides.ts'
 import { sumTo } from './sum-to.ts'
 
+/** The earliest node whose shape says the same: what is asked only for its shape need not be computed. */
+function shapeOf(like: Node): Node {
+  const earlier = like.inputs.find(operand => String(operand.shape) === String(like.shape))
+  return earlier ? shapeOf(earlier) : like
+}
+
 const expand = defineOp({
   name: 'expandLike',
   infer: ([x, like]) => {
@@ -27,7 +33,7 @@ const expand = defineOp({
 })
 
 /** x repeated to the shape of `like`, whose values do not matter. */
-export const expandLike = (x: Node, like: Node): Node => apply(expand, [x, like])
+export const expandLike = (x: Node, like: Node): Node => apply(expand, [x, shapeOf(like)])
 
 const reshape = defineOp({
   name: 'reshapeLike',
@@ -42,7 +48,7 @@ const reshape = defineOp({
 })
 
 /** The elements of x in the shape of `like`, whose values do not matter. */
-export const reshapeLike = (x: Node, like: Node): Node => apply(reshape, [x, like])
+export const reshapeLike = (x: Node, like: Node): Node => apply(reshape, [x, shapeOf(like)])
 
 const size = defineOp({
   name: 'extent',

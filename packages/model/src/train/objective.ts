@@ -1,0 +1,37 @@
+import { logSoftmax, mul, type Node, neg, reduceSum, reshape, takeAlong } from '@sinter/tensor-core'
+
+/** What a loss may look at: one row a target token. */
+export interface LossInputs {
+  /** f32 `[1, rows, vocabulary]` */
+  readonly logits: Node
+  /** The tokens that were to be predicted, i32 `[1, rows]`. */
+  readonly labels: Node
+  /** f32 `[1, rows]`; they add up to 1 over a step, so a loss that is summed with them is a mean over its tokens. */
+  readonly weights: Node
+  /** The teacher's logits, of the student's shape, when the objective wants a teacher. */
+  readonly teacher?: Node
+}
+
+/** What training makes smaller. */
+export interface Objective {
+  /** Tells objectives apart in a cache of compiled graphs. */
+  readonly key: string
+  readonly wantsTeacher?: boolean
+  /** Scalars by name, summed over the rows with their weights. `loss` is differentiated, the others are shown. */
+  terms(inputs: LossInputs): Readonly<Record<string, Node>> & { readonly loss: Node }
+}
+
+/** Σ weights · values of `[1, rows, 1]`, as a scalar. */
+export const weightedSum = (values: Node, weights: Node): Node =>
+  reshape(reduceSum(mul(reshape(values, weights.shape), weights), [0, 1]), [])
+
+/** −ln q(label) of each row, `[1, rows, 1]`. */
+export function tokenCrossEntropy(logits: Node, labels: Node): Node {
+  return neg(takeAlong(logSoftmax(logits), reshape(labels, [...labels.shape, 1])))
+}
+
+/** Mean cross-entropy of the next token, in nats. */
+export const crossEntropy: Objective = {
+  key: 'crossEntropy',
+  terms: ({ logits, labels, weights }) => ({ loss: weightedSum(tokenCrossEntropy(logits, labels), weights) }),
+}

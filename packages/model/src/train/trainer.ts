@@ -1,0 +1,176 @@
+import type { TensorF32 } from '@sinter/tensor-core'
+import type { GradientMap } from './gradients.ts'
+import type { Learner, TrainTokens } from './learner.ts'
+import type { Optimizer, OptimizerState } from './optimizer.ts'
+
+/** Parameters that are treated alike: the first group whose `match` a stored name fits. */
+export interface ParameterGroup {
+  match(name: string, shape: readonly number[]): boolean
+  /** Multiplies the learning rate. */
+  readonly rate?: number
+  /** Replaces the optimizer's own. */
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+export interface TrainerOptions {
+  readonly learner: Learner
+  readonly parameters: ReadonlyMap<string, TensorF32>
+  readonly optimizer: Optimizer
+  readonly optimizerOptions: Readonly<Record<string, unknown>>
+  readonly groups?: readonly ParameterGroup[]
+  readonly learningRate: number
+  /** Multiplies the learning rate of step 0, 1, … */
+  schedule(step: number): number
+  readonly steps: number
+  /** Gradients are scaled down to this norm over all parameters; 0 leaves them. */
+  readonly clip: number
+  /** The batches of a step. */
+  batches(step: number): Promise<readonly TrainTokens[]>
+  /** What the loss is looked at on, every `evaluateEvery` steps and at the end. */
+  readonly heldOut?: readonly TrainTokens[]
+  readonly evaluateEvery?: number
+  /** Training ends when the held-out loss has not fallen for so many evaluations. */
+  readonly patience?: number
+  readonly state?: TrainerState
+  readonly signal?: AbortSignal | undefined
+  /** What is done with parameters after a step: projection, averaging, pruning of ranks. */
+  afterStep?(step: number, gradients: GradientMap): void
+}
+
+/** Everything beside the parameters that the next step depends on. */
+export interface TrainerState {
+  /** Steps that are done. */
+  step: number
+  readonly optimizer: Map<string, OptimizerState>
+  best?: { readonly step: number; readonly loss: number }
+  /** Evaluations since the best one. */
+  stale: number
+}
+
+export type TrainEvent =
+  | {
+      readonly type: 'step'
+      /** From 1. */
+      readonly step: number
+      readonly steps: number
+      readonly terms: Readonly<Record<string, number>>
+      /** Of all gradients together, before they are clipped. */
+      readonly gradientNorm: number
+      readonly learningRate: number
+      /** Tokens that were read. */
+      readonly tokens: number
+      readonly seconds: number
+    }
+  | {
+      readonly type: 'evaluated'
+      readonly step: number
+      readonly terms: Readonly<Record<string, number>>
+      readonly best: boolean
+    }
+  | { readonly type: 'stopped'; readonly step: number; readonly reason: 'finished' | 'patience' }
+
+/** A number that is none: the step and the tensor it was met in. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError'
+  readonly step: number
+  /** Stored name, or `loss`. */
+  readonly where: string
+  /** What the parameters and gradients were, for a look at them. */
+  readonly gradients: GradientMap
+
+  constructor(step: number, where: string, gradients: GradientMap) {
+    super(
+      `training diverged in step ${step}: ${where} is not finite; parameters are those before the step. Lower the learning rate, add warm-up steps, or clip gradients`,
+    )
+    this.step = step
+    this.where = where
+    this.gradients = gradients
+  }
+}
+
+export const newTrainerState = (): TrainerState => ({ step: 0, optimizer: new Map(), stale: 0 })
+
+/**
+ * Trains: moves `parameters` in place, step by step. Between two events everything that the next step depends on is in
+ * `parameters` and `state`, so both together are a checkpoint.
+ * @throws DivergedError before the parameters have taken a step that is not finite
+ */
+export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent, TrainerState> {
+  const { learner, steps, state = newTrainerState(), signal, evaluateEvery = 0 } = options
+  while (state.step < steps) {
+    signal?.throwIfAborted()
+    const started = performance.now()
+    const batches = await options.batches(state.step)
+    const { terms, gradients } = await learner.gradients(batches, signal && { signal })
+    const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
+    const learningRate = options.learningRate * options.schedule(state.step)
+    const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
+    takeStep(options, state, gradients, learningRate, factor)
+    options.afterStep?.(state.step, gradients)
+    state.step++
+    const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)
+    const seconds = (performance.now() - started) / 1000
+    yield { type: 'step', step: state.step, steps, terms, gradientNorm, learningRate, tokens, seconds }
+    if (!options.heldOut) continue
+    if (state.step !== steps && (evaluateEvery === 0 || state.step % evaluateEvery !== 0)) continue
+    yield await evaluated(options, state)
+    if (options.patience !== undefined && state.stale >= options.patience) {
+      yield { type: 'stopped', step: state.step, reason: 'patience' }
+      return state
+    }
+  }
+  yield { type: 'stopped', step: state.step, reason: 'finished' }
+  return state
+}
+
+async function evaluated({ learner, heldOut, signal }: TrainerOptions, state: TrainerState): Promise<TrainEvent> {
+  const terms = await learner.evaluate(heldOut!, signal && { signal })
+  const best = state.best === undefined || terms.loss! < state.best.loss
+  if (best) state.best = { step: state.step, loss: terms.loss! }
+  state.stale = best ? 0 : state.stale + 1
+  return { type: 'evaluated', step: state.step, terms, best }
+}
+
+/** √Σ g² over all tensors, in f64. @throws DivergedError naming the first that is not finite */
+function checkedNorm(step: number, terms: Readonly<Record<string, number>>, gradients: GradientMap): number {
+  if (!Number.isFinite(terms.loss)) throw new DivergedError(step, 'loss', gradients)
+  let total = 0
+  for (const [name, gradient] of gradients) {
+    let sum = 0
+    for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!
+    if (!Number.isFinite(sum)) throw new DivergedError(step, `the gradient of ${name}`, gradients)
+    total += sum
+  }
+  return Math.sqrt(total)
+}
+
+function takeStep(
+  { parameters, optimizer, optimizerOptions, groups = [] }: TrainerOptions,
+  state: TrainerState,
+  gradients: GradientMap,
+  learningRate: number,
+  factor: number,
+): void {
+  for (const [name, parameter] of parameters) {
+    const gradient = gradients.get(name)
+    // Nothing reached it in this step: a layer that was dropped, say.
+    if (!gradient) continue
+    const group = groups.find(candidate => candidate.match(name, parameter.shape))
+    if (factor !== 1) for (let i = 0; i < gradient.length; i++) gradient[i]! *= factor
+    const options = { ...optimizerOptions, ...group?.options }
+    const own = state.optimizer.get(name) ?? optimizer.state(parameter.shape, options)
+    state.optimizer.set(name, own)
+    optimizer.step({
+      parameter: parameter.data,
+      gradient,
+      state: own,
+      shape: parameter.shape,
+      step: state.step + 1,
+      learningRate: learningRate * (group?.rate ?? 1),
+      options,
+    })
+  }
+}
+
+/** Weight decay pulls at matrices; norms and biases are left alone. */
+export const noDecayOnVectors: ParameterGroup = { match: (_, shape) => shape.length < 2, options: { weightDecay: 0 } }
