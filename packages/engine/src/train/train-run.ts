@@ -201,7 +201,9 @@ const size = (model: Model, name: string) => model.source.info(name).shape.reduc
 
 async function datasets(documents: Documents, { data, batch, seed }: TrainRecipe) {
   const { length, packing } = data
-  const split = data.heldOut > 0 && documents.count > 1 ? splitDocuments(documents, { fraction: data.heldOut, seed }) : undefined
+  // A count: a small share of a few documents may be none.
+  const count = Math.max(1, Math.round(data.heldOut * documents.count))
+  const split = data.heldOut > 0 && documents.count > 1 ? splitDocuments(documents, { count, seed }) : undefined
   const layout = { length, packing, seed, batch }
   const training = await createDataset(documents, { ...layout, ...(split && { documents: split.train }) })
   if (!split) return { training, heldOut: undefined }
