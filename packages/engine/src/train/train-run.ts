@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { softLabels } from '@sinter/distillation'
 import {
   createDataset,
   createLearner,
@@ -8,23 +9,26 @@ import {
   type Documents,
   type Learner,
   type Model,
+  memoryStates,
+  newTrainerState,
   noDecayOnVectors,
   openDocuments,
   openModel,
   overlayWeights,
+  pagedStates,
   SinterError,
   scheduleOf,
   splitDocuments,
   type TrainEvent,
+  type TrainerState,
   type TrainSetup,
   type TrainTokens,
   train,
 } from '@sinter/model'
-import { softLabels } from '@sinter/distillation'
 import { ortNodeBackend } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
-import { openRunFolder } from '../run/run-folder.ts'
 import { modelFiles } from '../run/fingerprint.ts'
+import { openRunFolder } from '../run/run-folder.ts'
 import { backboneWeights } from './backbone.ts'
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import { backboneOf, methodOf, optimizerFor, type TrainRecipe } from './train-recipe.ts'
@@ -52,7 +56,13 @@ export type TrainRunEvent =
     }
   | TrainEvent
   | { readonly type: 'saved'; readonly step: number }
-  | { readonly type: 'progress'; readonly stage: string; readonly done: number; readonly total: number; readonly unit: string }
+  | {
+      readonly type: 'progress'
+      readonly stage: string
+      readonly done: number
+      readonly total: number
+      readonly unit: string
+    }
   | { readonly type: 'done'; readonly result: TrainResult }
 
 export interface TrainResult {
@@ -114,7 +124,10 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
 function readDocuments(model: Model, { data }: TrainRecipe, options: TrainOptions, emit: Emit): Promise<Documents> {
   const { tokenizer } = model
   if (!tokenizer)
-    throw new SinterError('tokenizer', `${model.path} has no tokenizer: text cannot be read without one; add tokenizer.json`)
+    throw new SinterError(
+      'tokenizer',
+      `${model.path} has no tokenizer: text cannot be read without one; add tokenizer.json`,
+    )
   const { format, separator, textField, promptField, completionField, skipEmpty } = data
   return openDocuments(data.path, {
     tokenizer,
@@ -169,8 +182,9 @@ async function trainIn(
     teacher,
     ...(setup.constants && { constants: setup.constants }),
   })
+  const optimizerStates = recipe.pagedOptimizer ? await pagedStates(folder) : memoryStates()
   try {
-    const state = await loadCheckpoint(folder, setup.parameters)
+    const state = await loadCheckpoint(folder, setup.parameters, optimizerStates)
     emit({
       type: 'started',
       steps,
@@ -182,7 +196,18 @@ async function trainIn(
     })
     const before = state || !heldOut ? undefined : await learner.evaluate(heldOut)
     if (before) emit({ type: 'evaluated', step: 0, terms: before, best: false })
-    const sum = await loop({ folder, learner, setup, training, heldOut, steps, state, recipe, options, emit })
+    const sum = await loop({
+      folder,
+      learner,
+      setup,
+      training,
+      heldOut,
+      steps,
+      state: state ?? newTrainerState(optimizerStates),
+      recipe,
+      options,
+      emit,
+    })
     const out = await writeTrained(original, setup, frozen, recipe, {
       out: options.out,
       signal: options.signal,
@@ -191,6 +216,7 @@ async function trainIn(
     const seconds = (performance.now() - started) / 1000
     return { path: out, steps, seconds, ...sum, ...(before && { before }) }
   } finally {
+    await optimizerStates.close()
     await learner.close()
     await backend.close()
     await teacher?.close()
@@ -226,18 +252,17 @@ interface Loop {
   readonly training: Dataset
   readonly heldOut: readonly TrainTokens[] | undefined
   readonly steps: number
-  readonly state: Awaited<ReturnType<typeof loadCheckpoint>>
+  readonly state: TrainerState
   readonly recipe: TrainRecipe
   readonly options: TrainOptions
   readonly emit: Emit
 }
 
 async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 'after'>> {
-  const { folder, learner, setup, training, heldOut, steps, recipe, options, emit } = job
+  const { folder, learner, setup, training, heldOut, steps, state, recipe, options, emit } = job
   const { optimizer, options: optimizerOptions } = optimizerFor(recipe)
   const { accumulate } = recipe
   const saveEvery = recipe.saveEvery ?? Math.max(1, Math.ceil(steps / 20))
-  const state = job.state ?? { step: 0, optimizer: new Map(), stale: 0 }
   const losses: number[] = []
   let tokens = 0
   let after: Readonly<Record<string, number>> | undefined
