@@ -1,3 +1,4 @@
+export { type SelfText, type SelfTextOptions, selfText } from './self-text.ts'
 export {
   type Divergence,
   type SoftLabelOptions,
