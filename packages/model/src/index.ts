@@ -63,10 +63,11 @@ export { requireStatistic } from './statistics.ts'
 export { type ChatMessage, renderChat } from './tokenizer/chat.ts'
 export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
 export { loadTokenizer } from './tokenizer/tokenizer.ts'
+export { addGradient, type GradientMap } from './train/gradients.ts'
 export { createLearner, everyToken, type Learner, type LearnerOptions, type StepResult, type TrainTokens } from './train/learner.ts'
 export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
 export { overlay, overlayWeights } from './train/overlay.ts'
-export type { TrainMethod, TrainSetup } from './train/method.ts'
+export type { LowRankFactors, StepAt, StepHooks, TrainMethod, TrainSetup } from './train/method.ts'
 export {
   DivergedError,
   newTrainerState,

@@ -28,6 +28,8 @@ export interface LearnerOptions {
   readonly documents?: boolean
   /** Tensors that `rewrite` brings in and that are not trained, by stored name. */
   readonly constants?: ReadonlyMap<string, TensorF32>
+  /** The same, but changed in place between steps. */
+  readonly stepInputs?: ReadonlyMap<string, TensorF32>
   readonly teacher?: Model | undefined
   /** Frozen tensors stay in memory between steps (default), else every pass reads them from the checkpoint. */
   readonly keepFrozen?: boolean
@@ -55,12 +57,13 @@ export interface Learner {
 }
 
 export function createLearner(source: Model, options: LearnerOptions): Learner {
-  const { backend, objective, parameters, constants = new Map(), rewrite, documents = false, keepFrozen = true, teacher } = options
-  const extras = new Map([...constants, ...parameters])
+  const { backend, objective, parameters, constants = new Map(), stepInputs = new Map(), rewrite, documents = false, keepFrozen = true, teacher } = options
+  const extras = new Map([...constants, ...stepInputs, ...parameters])
+  const changes = (name: string) => parameters.has(name) || stepInputs.has(name)
   const model = source.over(overlay(source.source, parameters))
   const trains = (name: string) => parameters.has(name)
   const programs = createPrograms(backend)
-  const blocks = createBlockPass({ model, backend, programs, rewrite, documents, extras, trains, keepFrozen })
+  const blocks = createBlockPass({ model, backend, programs, rewrite, documents, extras, trains, changes, keepFrozen })
   const teaching =
     teacher &&
     createBlockPass({
@@ -70,6 +73,7 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
       documents,
       extras: new Map(),
       trains: () => false,
+      changes: () => false,
       keepFrozen: keepFrozen && teacher.path !== source.path,
     })
   const { embedding, positions, projectIn } = model.outside
