@@ -25,7 +25,7 @@ export interface SoftLabelOptions {
   readonly skew: number
 }
 
-export const softLabelSchema: z.ZodType<SoftLabelOptions, Partial<SoftLabelOptions>> = z.strictObject({
+export const softLabelSchema: z.ZodType<SoftLabelOptions> = z.strictObject({
   divergence: z
     .enum(['forward-kl', 'reverse-kl', 'jsd', 'skew-kl', 'skew-reverse-kl', 'tvd'])
     .default('forward-kl')

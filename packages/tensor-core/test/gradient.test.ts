@@ -286,7 +286,7 @@ const cases: Readonly<Record<string, readonly Make[]>> = {
       const leadOf = seed % 2 === 0 ? [batch] : []
       return {
         y: matmul(
-          input('a', 'f32', ['batch', ...flip(['tokens', width], transA)]),
+          input('a', 'f32', ['batch', ...flip<number | string>(['tokens', width], transA)]),
           input('b', 'f32', [...lead, ...flip([width, 3], transB)]),
           { transA, transB },
         ),

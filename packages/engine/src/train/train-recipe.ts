@@ -1,5 +1,5 @@
-import { nearestName, optimizers, type Schedule, SinterError, scheduleSchema, type TrainMethod } from '@sinter/model'
-import { softLabelSchema } from '@sinter/distillation'
+import { type DataFormat, nearestName, type Optimizer, optimizers, type Schedule, SinterError, scheduleSchema, type TrainMethod, type WeightMethod } from '@sinter/model'
+import { type SoftLabelOptions, softLabelSchema } from '@sinter/distillation'
 import { z } from 'zod'
 import { complaints, showPath } from '../recipe/issues.ts'
 import { parseFormat } from '../registry/formats.ts'
@@ -59,12 +59,59 @@ const fields = {
     .default({ format: 'hf' }),
 }
 
-const schema = z.strictObject(fields)
+export interface TrainDataRecipe {
+  readonly path: string
+  readonly format?: DataFormat | undefined
+  readonly separator?: string | undefined
+  readonly textField?: string | undefined
+  readonly promptField?: string | undefined
+  readonly completionField?: string | undefined
+  readonly skipEmpty?: boolean | undefined
+  readonly length: number
+  readonly packing: boolean
+  readonly heldOut: number
+  readonly heldOutRows: number
+}
 
-/** A training run as written, with the defaults filled in. */
-export type TrainRecipe = z.output<typeof schema>
-/** What has a default may be left out. */
-export type TrainRecipeInput = z.input<typeof schema>
+/** A name and its options, checked by the schema of what is named. */
+export interface Named {
+  readonly name: string
+  readonly [option: string]: unknown
+}
+
+/** A training run, with the defaults filled in. */
+export interface TrainRecipe {
+  readonly version: 1
+  readonly model?: string | undefined
+  readonly method: Named
+  readonly backbone?: { readonly method: string; readonly [option: string]: unknown } | undefined
+  readonly teacher?: string | undefined
+  readonly loss?: SoftLabelOptions | undefined
+  readonly data: TrainDataRecipe
+  readonly optimizer: Named
+  readonly learningRate: number
+  readonly schedule: Schedule
+  readonly steps?: number | undefined
+  readonly epochs?: number | undefined
+  readonly batch: number
+  readonly accumulate: number
+  readonly clip: number
+  readonly evaluateEvery?: number | undefined
+  readonly patience?: number | undefined
+  readonly saveEvery?: number | undefined
+  readonly seed: number
+  readonly output: { readonly format: string }
+}
+
+/** As written: what has a default may be left out. */
+export interface TrainRecipeInput
+  extends Partial<Omit<TrainRecipe, 'version' | 'method' | 'data' | 'loss'>>,
+    Pick<TrainRecipe, 'version' | 'method'> {
+  readonly data: Partial<TrainDataRecipe> & Pick<TrainDataRecipe, 'path'>
+  readonly loss?: Partial<SoftLabelOptions> | undefined
+}
+
+const schema: z.ZodType<TrainRecipe> = z.strictObject(fields)
 
 export const trainRecipeFields: Readonly<Record<string, z.ZodType>> = fields
 
@@ -84,7 +131,7 @@ export function checkTrainRecipe(value: unknown): TrainRecipe {
   parseFormat(recipe.output.format)
   methodOf(recipe)
   backboneOf(recipe)
-  optimizerOf(recipe)
+  optimizerFor(recipe)
   return recipe
 }
 
@@ -94,7 +141,8 @@ export function methodOf({ method: { name, ...options } }: TrainRecipe): { metho
   return { method, options: checked(method.options, options, `method ${name}`) }
 }
 
-export function backboneOf({ backbone }: TrainRecipe) {
+/** The method that rounds the frozen matrices, if there is one. @throws SinterError */
+export function backboneOf({ backbone }: TrainRecipe): { method: WeightMethod; options: unknown } | undefined {
   if (!backbone) return undefined
   const { method: name, ...options } = backbone
   const method = findMethod(name)
@@ -104,7 +152,11 @@ export function backboneOf({ backbone }: TrainRecipe) {
   return { method, options: all }
 }
 
-export function optimizerOf({ optimizer: { name, ...options } }: TrainRecipe) {
+/** @throws SinterError */
+export function optimizerFor({ optimizer: { name, ...options } }: TrainRecipe): {
+  optimizer: Optimizer
+  options: Record<string, unknown>
+} {
   const found = optimizers.find(candidate => candidate.name === name)
   const names = optimizers.map(candidate => candidate.name)
   if (!found)

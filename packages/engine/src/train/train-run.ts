@@ -27,7 +27,7 @@ import { openRunFolder } from '../run/run-folder.ts'
 import { modelFiles } from '../run/fingerprint.ts'
 import { backboneWeights } from './backbone.ts'
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts'
-import { backboneOf, methodOf, optimizerOf, type TrainRecipe } from './train-recipe.ts'
+import { backboneOf, methodOf, optimizerFor, type TrainRecipe } from './train-recipe.ts'
 import { writeTrained } from './write-trained.ts'
 
 export interface TrainOptions {
@@ -201,7 +201,9 @@ const size = (model: Model, name: string) => model.source.info(name).shape.reduc
 
 async function datasets(documents: Documents, { data, batch, seed }: TrainRecipe) {
   const { length, packing } = data
-  const split = data.heldOut > 0 && documents.count > 1 ? splitDocuments(documents, { fraction: data.heldOut, seed }) : undefined
+  // A count: a small share of a few documents may be none.
+  const count = Math.max(1, Math.round(data.heldOut * documents.count))
+  const split = data.heldOut > 0 && documents.count > 1 ? splitDocuments(documents, { count, seed }) : undefined
   const layout = { length, packing, seed, batch }
   const training = await createDataset(documents, { ...layout, ...(split && { documents: split.train }) })
   if (!split) return { training, heldOut: undefined }
@@ -232,7 +234,7 @@ interface Loop {
 
 async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 'after'>> {
   const { folder, learner, setup, training, heldOut, steps, recipe, options, emit } = job
-  const { optimizer, options: optimizerOptions } = optimizerOf(recipe)
+  const { optimizer, options: optimizerOptions } = optimizerFor(recipe)
   const { accumulate } = recipe
   const saveEvery = recipe.saveEvery ?? Math.max(1, Math.ceil(steps / 20))
   const state = job.state ?? { step: 0, optimizer: new Map(), stale: 0 }
