@@ -81,6 +81,7 @@ export { adamw8bit } from './train/adamw-8bit.ts'
 export { type Averaging, averageInto, averagingRate, averagingSchema } from './train/average.ts'
 export { clipFactor, clipGlobalNorm, clipValue, globalNorm, sumSquares } from './train/clip.ts'
 export { type FullOptions, full } from './train/full.ts'
+export { addGradient, type GradientMap } from './train/gradients.ts'
 export {
   createLearner,
   everyToken,
@@ -90,7 +91,7 @@ export {
   type TrainTokens,
 } from './train/learner.ts'
 export { type LionOptions, lion } from './train/lion.ts'
-export type { TrainMethod, TrainSetup } from './train/method.ts'
+export type { LowRankFactors, StepAt, StepHooks, TrainMethod, TrainSetup } from './train/method.ts'
 export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
 export type { FloatArray, Optimizer, OptimizerState, OptimizerStep } from './train/optimizer.ts'
 export { memoryStates, type OptimizerStore, pagedStates } from './train/optimizer-store.ts'

@@ -25,7 +25,7 @@ import {
   type TrainTokens,
   train,
 } from '@sinter/model'
-import { ortNodeBackend } from '@sinter/tensor-core'
+import { ortNodeBackend, type TensorF32 } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
 import { modelFiles } from '../run/fingerprint.ts'
 import { openRunFolder } from '../run/run-folder.ts'
@@ -181,10 +181,11 @@ async function trainIn(
     documents: true,
     teacher,
     ...(setup.constants && { constants: setup.constants }),
+    ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })
   const optimizerStates = recipe.pagedOptimizer ? await pagedStates(folder) : memoryStates()
   try {
-    const state = await loadCheckpoint(folder, setup.parameters, optimizerStates)
+    const state = await loadCheckpoint(folder, durable(setup), optimizerStates)
     emit({
       type: 'started',
       steps,
@@ -224,6 +225,10 @@ async function trainIn(
 }
 
 const size = (model: Model, name: string) => model.source.info(name).shape.reduce((n, d) => n * d, 1)
+
+/** What a checkpoint holds besides the optimizer's states. */
+const durable = ({ parameters, state, stepInputs }: TrainSetup): Map<string, TensorF32> =>
+  new Map([...parameters, ...(state ?? []), ...(stepInputs ?? [])])
 
 async function datasets(documents: Documents, { data, batch, seed }: TrainRecipe) {
   const { length, packing } = data
@@ -283,9 +288,10 @@ async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 
     ...(recipe.patience !== undefined && { patience: recipe.patience }),
     state,
     signal: options.signal,
+    hooks: setup,
   })
   const save = async () => {
-    await saveCheckpoint(folder, setup.parameters, state)
+    await saveCheckpoint(folder, durable(setup), state)
     saved = state.step
     emit({ type: 'saved', step: saved })
   }

@@ -3,6 +3,8 @@ export { type Fixture, type FixtureSpec, layerError, layerFixture } from './fixt
 export { type Golden, readGolden } from './golden.ts'
 export { goldenTest } from './golden-test.ts'
 export { type Answer, askLlamaCpp, type Question } from './llama-cpp.ts'
+export { type RandomCheckpoint, randomCheckpoint, randomModel, tinyLlama } from './random-model.ts'
+export { type TrainMethodCase, testTrainMethod } from './test-train-method.ts'
 export { randomBlock, type TransformCase, testTransform } from './test-transform.ts'
 export { testWeightMethod, type WeightMethodCase } from './test-weight-method.ts'
 export { statisticsOf, type TinyBlock, type TinyBlockSpec, tinyBlock } from './tiny-block.ts'

@@ -30,6 +30,8 @@ export interface LearnerOptions {
   readonly documents?: boolean
   /** Tensors that `rewrite` brings in and that are not trained, by stored name. */
   readonly constants?: ReadonlyMap<string, TensorF32>
+  /** The same, but changed in place between steps. */
+  readonly stepInputs?: ReadonlyMap<string, TensorF32>
   readonly teacher?: Model | undefined
   /** Frozen tensors stay in memory between steps (default), else every pass reads them from the checkpoint. */
   readonly keepFrozen?: boolean
@@ -62,16 +64,18 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
     objective,
     parameters,
     constants = new Map(),
+    stepInputs = new Map(),
     rewrite,
     documents = false,
     keepFrozen = true,
     teacher,
   } = options
-  const extras = new Map([...constants, ...parameters])
+  const extras = new Map([...constants, ...stepInputs, ...parameters])
+  const changes = (name: string) => parameters.has(name) || stepInputs.has(name)
   const model = source.over(overlay(source.source, parameters))
   const trains = (name: string) => parameters.has(name)
   const programs = createPrograms(backend)
-  const blocks = createBlockPass({ model, backend, programs, rewrite, documents, extras, trains, keepFrozen })
+  const blocks = createBlockPass({ model, backend, programs, rewrite, documents, extras, trains, changes, keepFrozen })
   const teaching =
     teacher &&
     createBlockPass({
@@ -81,6 +85,7 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
       documents,
       extras: new Map(),
       trains: () => false,
+      changes: () => false,
       keepFrozen: keepFrozen && teacher.path !== source.path,
     })
   const pupil = objective.wantsTeacher ? teacher : undefined

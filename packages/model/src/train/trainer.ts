@@ -1,6 +1,7 @@
 import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
 import type { GradientMap } from './gradients.ts'
 import type { Learner, TrainTokens } from './learner.ts'
+import type { StepHooks } from './method.ts'
 import type { Optimizer } from './optimizer.ts'
 import { memoryStates, type OptimizerStore } from './optimizer-store.ts'
 
@@ -34,8 +35,8 @@ export interface TrainerOptions {
   readonly patience?: number
   readonly state?: TrainerState
   readonly signal?: AbortSignal | undefined
-  /** What is done with parameters after a step: projection, averaging, pruning of ranks. */
-  afterStep?(step: number, gradients: GradientMap): void
+  /** What a method does around a step. */
+  readonly hooks?: StepHooks
 }
 
 /** Everything beside the parameters that the next step depends on. */
@@ -101,17 +102,20 @@ export const newTrainerState = (optimizer: OptimizerStore = memoryStates()): Tra
  * @throws DivergedError before the parameters have taken a step that is not finite
  */
 export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent, TrainerState> {
-  const { learner, steps, state = newTrainerState(), signal, evaluateEvery = 0 } = options
+  const { learner, steps, state = newTrainerState(), signal, evaluateEvery = 0, hooks = {} } = options
   while (state.step < steps) {
     signal?.throwIfAborted()
     const started = performance.now()
+    const at = { step: state.step, steps }
     const batches = await options.batches(state.step)
-    const { terms, gradients } = await learner.gradients(batches, signal && { signal })
+    hooks.beforeStep?.(at)
+    const { terms: losses, gradients } = await learner.gradients(batches, signal && { signal })
+    const terms = { ...losses, ...hooks.penalty?.(gradients) }
     const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
     const learningRate = options.learningRate * options.schedule(state.step)
     const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
     await takeStep(options, state, gradients, learningRate, factor)
-    options.afterStep?.(state.step, gradients)
+    hooks.afterStep?.(at, gradients)
     for (const gradient of gradients.values()) freeBuffer(gradient)
     state.step++
     const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)

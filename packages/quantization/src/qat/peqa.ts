@@ -2,7 +2,7 @@ import { type LinearRewrite, layerMatches, ownCopy, SinterError, storedLayers, t
 import { linear, mul, type QuantizedWeight, quantizedWeight, reshape, type TensorF32, toF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { rtn } from '../rtn.ts'
-import { grouped, groupsOf, scaleName } from './qat.ts'
+import { grouped, groupsOf, refuseTransposed, scaleName } from './qat.ts'
 
 export interface PeqaOptions {
   readonly bits: number
@@ -36,6 +36,7 @@ export const peqa: TrainMethod<PeqaOptions> = {
     const constants = new Map<string, TensorF32>()
     const backbone = new Map<string, QuantizedWeight>()
     for (const { stored, shape } of layers) {
+      refuseTransposed(model, stored)
       const [out, width] = shape
       const size = groupSize === 0 ? width : groupSize
       groupsOf(width, groupSize, stored)
