@@ -73,8 +73,8 @@ export function createHeadTensors({ model, backend, teacher, trains, keepFrozen 
   }
   return {
     async all() {
-      if (!held[HEAD_WEIGHT]) await readHead(model, backend, held, name => name)
-      if (teacher && !held[teacherName(HEAD_WEIGHT)]) await readHead(teacher, backend, held, teacherName)
+      await hold(model, backend, held, name => name)
+      if (teacher) await hold(teacher, backend, held, teacherName)
       return held
     },
     endStep: () => release(isKept),
@@ -82,14 +82,17 @@ export function createHeadTensors({ model, backend, teacher, trains, keepFrozen 
   }
 }
 
-async function readHead(
+/** Reads what is not held. */
+async function hold(
   model: Model,
   backend: Backend,
   held: Record<string, Resident>,
   nameOf: (name: string) => string,
 ): Promise<void> {
-  const tensors: Map<string, TensorF32> = await model.readHeadInput()
-  tensors.set(HEAD_WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
-  const fresh = new Map([...tensors].filter(([name]) => !held[nameOf(name)]))
-  for (const [name, resident] of Object.entries(await uploadAll(backend, fresh))) held[nameOf(name)] = resident
+  const missing = new Map<string, TensorF32>()
+  const wants = (name: string) => !held[nameOf(name)]
+  if ([...model.outside.headInput.keys()].some(wants))
+    for (const [name, tensor] of await model.readHeadInput()) if (wants(name)) missing.set(name, tensor)
+  if (wants(HEAD_WEIGHT)) missing.set(HEAD_WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
+  for (const [name, resident] of Object.entries(await uploadAll(backend, missing))) held[nameOf(name)] = resident
 }
