@@ -63,9 +63,11 @@ export { requireStatistic } from './statistics.ts'
 export { type ChatMessage, renderChat } from './tokenizer/chat.ts'
 export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
 export { loadTokenizer } from './tokenizer/tokenizer.ts'
-export { createLearner, everyToken, type Learner, type LearnerOptions, type StepResult, type TrainTokens } from './train/learner.ts'
+export type { FeatureInputs, FeatureNodes, FeatureTerm, Tap } from './train/feature-pass.ts'
+export { createLearner, type Learner, type LearnerOptions, type StepResult } from './train/learner.ts'
 export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
 export { overlay, overlayWeights } from './train/overlay.ts'
+export { everyToken, type TopTokens, type TrainTokens } from './train/target-rows.ts'
 export type { TrainMethod, TrainSetup } from './train/method.ts'
 export {
   DivergedError,

@@ -103,6 +103,8 @@ export interface ForwardOptions {
    * read what you need before you return.
    */
   readonly onHidden?: (block: number, batches: readonly HiddenBatch[]) => Promise<void> | void
+  /** For each batch i32 `[batch, tokens]`, which document a position belongs to: attention stays in its own. */
+  readonly documents?: readonly Tensor[] | undefined
   readonly signal?: AbortSignal
   readonly onBlock?: (done: number, total: number) => void
 }

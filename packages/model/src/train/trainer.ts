@@ -1,7 +1,8 @@
 import type { TensorF32 } from '@sinter/tensor-core'
 import type { GradientMap } from './gradients.ts'
-import type { Learner, TrainTokens } from './learner.ts'
+import type { Learner } from './learner.ts'
 import type { Optimizer, OptimizerState } from './optimizer.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Parameters that are treated alike: the first group whose `match` a stored name fits. */
 export interface ParameterGroup {
