@@ -154,7 +154,8 @@ test('heads that share keys get copies of them, each beside its own queries', as
 })
 
 test('a relation with a window and documents is that of each document alone', async () => {
-  const [q, k] = ['q', 'k'].map(name => input(name, 'f32', ['b', 't', 4])) as [Node, Node]
+  const of = (name: string) => input(name, 'f32', ['b', 't', 4])
+  const [q, k] = [of('q'), of('k')]
   const documents = input('documents', 'i32', ['b', 't'])
   const whole = await exact.compile(graph({ y: logRelation(q, k, { heads: 2, window: 2, documents }) }))
   const alone = await exact.compile(graph({ y: logRelation(q, k, { heads: 2, window: 2 }) }))

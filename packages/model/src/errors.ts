@@ -7,6 +7,7 @@ export type SinterErrorCode =
   | 'calibration'
   | 'tokenizer'
   | 'evaluation'
+  | 'teacher'
   | 'output'
   | 'disk-space'
 
@@ -19,6 +20,7 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   calibration: 3,
   tokenizer: 3,
   evaluation: 3,
+  teacher: 3,
   output: 4,
   'disk-space': 4,
 }

@@ -10,6 +10,8 @@ import type { Tokenizer } from './tokenizer/tokenizer.ts'
 /** A checkpoint with the family that knows how to run it. Nothing is read before it is asked for. */
 export interface Model {
   readonly config: ModelConfig
+  /** Contents of config.json as they are. */
+  readonly configFile: Readonly<Record<string, unknown>>
   readonly family: Family
   readonly source: TensorSource
   readonly hasTokenizer: boolean
