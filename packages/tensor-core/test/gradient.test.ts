@@ -384,7 +384,18 @@ const cases: Readonly<Record<string, readonly Make[]>> = {
 }
 
 /** Operations through which nothing flows. */
-const constants = ['argmax', 'causalMask', 'constant', 'equal', 'extent', 'greater', 'round', 'sign', 'stop']
+const constants = [
+  'argmax',
+  'causalMask',
+  'constant',
+  'equal',
+  'extent',
+  'greater',
+  'round',
+  'sign',
+  'stop',
+  'topIndices',
+]
 
 /** Gradients that are not those of the value, on purpose: tried below. */
 const chosen = ['straightThrough']

@@ -1,9 +1,10 @@
 import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
 import type { GradientMap } from './gradients.ts'
-import type { Learner, TrainTokens } from './learner.ts'
+import type { Learner } from './learner.ts'
 import type { StepHooks } from './method.ts'
 import type { Optimizer } from './optimizer.ts'
 import { memoryStates, type OptimizerStore } from './optimizer-store.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Parameters that are treated alike: the first group whose `match` a stored name fits. */
 export interface ParameterGroup {
