@@ -1,5 +1,5 @@
 import { type Model, openCheckpoint, storedLayers, type TrainSetup } from '@sinter/model'
-import type { Tensor, TensorF32, Weight } from '@sinter/tensor-core'
+import { type Tensor, type TensorF32, toF32, type Weight } from '@sinter/tensor-core'
 import { outputPath } from '../plan/output-place.ts'
 import { parseFormat } from '../registry/formats.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
@@ -39,8 +39,7 @@ function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<stri
   const merged = async (name: string): Promise<TensorF32 | Weight | undefined> => {
     const layer = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : ''
     if (!layers.has(layer)) return undefined
-    const value = await own(name)
-    return setup.merge?.(layer, value as TensorF32) ?? frozen.get(name)
+    return setup.merge?.(layer, toF32(await own(name))) ?? frozen.get(name)
   }
   const weight = async (name: string) => {
     const found = await merged(name)
