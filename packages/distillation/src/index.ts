@@ -1,2 +1,9 @@
-export { type Divergence, type SoftLabelOptions, softLabelDefaults, softLabelSchema, softLabels } from './soft-labels.ts'
+export { type SelfText, type SelfTextOptions, selfText } from './self-text.ts'
+export {
+  type Divergence,
+  type SoftLabelOptions,
+  softLabelDefaults,
+  softLabelSchema,
+  softLabels,
+} from './soft-labels.ts'
 export * from './token-losses.ts'

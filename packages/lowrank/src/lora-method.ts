@@ -21,7 +21,9 @@ export const lora: TrainMethod<LoraMethodOptions> = {
     targets: z
       .array(z.string().min(1))
       .default([])
-      .describe('Layers that get an adapter, by the end of their names (q_proj, mlp.down_proj). Default: every linear.'),
+      .describe(
+        'Layers that get an adapter, by the end of their names (q_proj, mlp.down_proj). Default: every linear.',
+      ),
   }),
   needs: () => [],
   async setUp(model, { rank, alpha, targets }, { seed }) {

@@ -28,7 +28,11 @@ test('the recorded LoRA trajectory', async () => {
     rewrite: loraRewrite({ rank: 4, alpha: 8, targets: () => true }),
   })
   const ids = golden.tensor('input_ids').data as Int32Array
-  const batch = (step: number): Tensor => ({ dtype: 'i32', shape: [2, 16], data: ids.slice(32 * step, 32 * (step + 1)) })
+  const batch = (step: number): Tensor => ({
+    dtype: 'i32',
+    shape: [2, 16],
+    data: ids.slice(32 * step, 32 * (step + 1)),
+  })
   const losses: number[] = []
   const norms: number[] = []
   for await (const event of train({
@@ -47,7 +51,8 @@ test('the recorded LoRA trajectory', async () => {
     norms.push(event.gradientNorm)
   }
   for (const [i, loss] of golden.f64('losses').entries()) expect(Math.abs(losses[i]! - loss) / loss).toBeLessThan(1e-4)
-  for (const [i, norm] of golden.f64('grad_norms').entries()) expect(Math.abs(norms[i]! - norm) / norm).toBeLessThan(1e-3)
+  for (const [i, norm] of golden.f64('grad_norms').entries())
+    expect(Math.abs(norms[i]! - norm) / norm).toBeLessThan(1e-3)
   for (const [name, { data }] of parameters) {
     const recorded = golden.f64(`final.${name.replace(/\.lora_([AB])\.weight$/, '.$1')}`)
     expect(recorded.reduce((worst, v, i) => Math.max(worst, Math.abs(v - data[i]!)), 0)).toBeLessThan(1e-3)

@@ -38,7 +38,7 @@ export async function checkTraining(
 }
 
 /**
- * Room for two checkpoints, for a new one is complete before the old one goes, and for the result.
+ * Room for two checkpoints, for a new one is complete before the old one goes; for the optimizer's pages; and for the result.
  * @throws SinterError `disk-space` with both numbers
  */
 export async function checkTrainingSpace(
@@ -52,7 +52,7 @@ export async function checkTrainingSpace(
   const { optimizer, options } = optimizerFor(recipe)
   const checkpoint = checkpointBytes(parameters, optimizer, options)
   const result = outputBytes(model, parseFormat(recipe.output.format), new Set())
-  await checkSpace(out, 2 * checkpoint + result)
+  await checkSpace(out, (recipe.pagedOptimizer ? 3 : 2) * checkpoint + result)
 }
 
 function checkpointBytes(

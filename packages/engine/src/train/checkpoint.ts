@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import {
   createSafetensorsWriter,
   type OptimizerState,
+  type OptimizerStore,
   openSafetensors,
   type SafetensorsSource,
   SinterError,
@@ -22,8 +23,9 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const tensors = new Map<string, Tensor>()
   for (const [name, tensor] of parameters) tensors.set(`parameter/${name}`, tensor)
-  for (const [name, own] of state.optimizer)
-    for (const [key, data] of Object.entries(own)) tensors.set(`optimizer/${key}/${name}`, flat(data))
+  for (const name of state.optimizer.names())
+    for (const [key, data] of Object.entries((await state.optimizer.get(name))!))
+      tensors.set(`optimizer/${key}/${name}`, flat(data))
   const entries = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
   const { optimizer: _, ...small } = state
   const metadata = { state: JSON.stringify(small) }
@@ -61,13 +63,14 @@ const stateSchema = z.object({
 })
 
 /**
- * Puts the values of the last checkpoint into `parameters`.
+ * Puts the values of the last checkpoint into `parameters` and `optimizer`.
  * @returns the state, or undefined when there is no checkpoint
  * @throws SinterError `recipe` when what is there belongs to other parameters
  */
 export async function loadCheckpoint(
   folder: string,
   parameters: ReadonlyMap<string, TensorF32>,
+  optimizer: OptimizerStore,
 ): Promise<TrainerState | undefined> {
   const last = (await steps(folder)).at(-1)
   if (last === undefined) return undefined
@@ -75,14 +78,10 @@ export async function loadCheckpoint(
   const source = await openSafetensors(path)
   try {
     for (const [name, parameter] of parameters) parameter.data.set(await parameterOf(source, name, parameter, path))
-    const optimizer = new Map<string, Record<string, OptimizerState[string]>>()
-    for (const stored of source.names()) {
-      const found = /^optimizer\/([^/]*)\/(.*)$/.exec(stored)
-      if (!found) continue
-      const [, key, name] = found as unknown as [string, string, string]
-      const own = optimizer.get(name) ?? {}
-      own[key] = (await source.read(stored)).data as Float32Array
-      optimizer.set(name, own)
+    for (const [name, keys] of optimizerKeys(source)) {
+      const own: Record<string, OptimizerState[string]> = {}
+      for (const key of keys) own[key] = (await source.read(`optimizer/${key}/${name}`)).data as Float32Array
+      await optimizer.put(name, own)
     }
     const { best, evaluated, ...state } = stateSchema.parse(JSON.parse(source.metadata.state ?? 'null'))
     return { ...state, optimizer, ...(best && { best }), ...(evaluated !== undefined && { evaluated }) }
@@ -92,6 +91,16 @@ export async function loadCheckpoint(
   } finally {
     await source.close()
   }
+}
+
+/** What is remembered of each parameter: names of arrays by its name. */
+function optimizerKeys(source: SafetensorsSource): Map<string, string[]> {
+  const keys = new Map<string, string[]>()
+  for (const stored of source.names()) {
+    const [, key, name] = /^optimizer\/([^/]*)\/(.*)$/.exec(stored) ?? []
+    if (key !== undefined && name !== undefined) keys.set(name, [...(keys.get(name) ?? []), key])
+  }
+  return keys
 }
 
 async function parameterOf(

@@ -48,8 +48,9 @@ export async function takeSteps(job: TrainJob): Promise<void> {
       else if (event.type === 'step' && event.step % saveEvery === 0) await save()
     }
   } catch (error) {
-    // Stopped by the user: nothing that was computed is lost. After another error the last checkpoint is what counts.
-    if (options.signal?.aborted) await save()
+    // Stopped by the user, between two steps: nothing that was computed is lost. After another error the last checkpoint is
+    // what counts.
+    if (options.signal?.aborted && error === options.signal.reason) await save()
     throw error
   }
 }

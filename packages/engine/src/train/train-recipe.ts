@@ -45,6 +45,8 @@ export interface TrainRecipe {
   readonly evaluateEvery?: number | undefined
   readonly patience?: number | undefined
   readonly saveEvery?: number | undefined
+  /** What the optimizer remembers lives on the disk. */
+  readonly pagedOptimizer: boolean
   readonly seed: number
   readonly output: { readonly format: string }
 }

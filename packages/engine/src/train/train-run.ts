@@ -7,9 +7,12 @@ import {
   DivergedError,
   type Documents,
   type Model,
+  memoryStates,
   newTrainerState,
+  type OptimizerStore,
   openModel,
   overlayWeights,
+  pagedStates,
   SinterError,
   type TrainSetup,
 } from '@sinter/model'
@@ -66,8 +69,9 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
     const documents = keep(await readDocuments(model, recipe, options, emit))
     const fingerprint = await fingerprintOf(recipe, documents)
     const folder = keep(await openRunFolder(trainFolder(options.out), fingerprint, options.resume ?? false))
+    const optimizer = keep(recipe.pagedOptimizer ? await pagedStates(folder.path) : memoryStates())
     try {
-      const job = { folder: folder.path, model, teacher, subject, documents, recipe, options, emit }
+      const job = { folder: folder.path, model, teacher, subject, documents, optimizer, recipe, options, emit }
       const result = await trainIn(job)
       await folder.remove()
       return result
@@ -118,20 +122,21 @@ interface Job {
   readonly teacher: Model | undefined
   readonly subject: Subject
   readonly documents: Documents
+  readonly optimizer: OptimizerStore
   readonly recipe: TrainRecipe
   readonly options: TrainOptions
   readonly emit: Emit
 }
 
 async function trainIn(job: Job): Promise<TrainResult> {
-  const { folder, model: original, subject, documents, recipe, options, emit } = job
+  const { folder, model: original, subject, documents, optimizer, recipe, options, emit } = job
   const { setup } = subject
   const data = await datasetsOf(documents, recipe)
   const { training, heldOut } = data
   const steps = recipe.steps ?? Math.ceil((recipe.epochs! * training.stepsPerEpoch) / recipe.accumulate)
-  const checkpoint = await loadCheckpoint(folder, setup.parameters)
+  const checkpoint = await loadCheckpoint(folder, setup.parameters, optimizer)
   const history = await openHistory(folder, checkpoint?.step)
-  const state = checkpoint ?? newTrainerState()
+  const state = checkpoint ?? newTrainerState(optimizer)
   const trained = trainedKinds(setup.parameters)
   const facts = {
     parameters: original.source.names().reduce((sum, name) => sum + sizeIn(original, name), 0),

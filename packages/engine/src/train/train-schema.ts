@@ -65,6 +65,10 @@ const fields = {
   evaluateEvery: count().optional().describe('Steps between looks at the held-out loss. Default: a tenth of the run.'),
   patience: count().optional().describe('Looks without a lower held-out loss after which training ends.'),
   saveEvery: count().optional().describe('Steps between checkpoints. Default: a twentieth of the run.'),
+  pagedOptimizer: z
+    .boolean()
+    .default(false)
+    .describe('What the optimizer remembers lives on the disk, and is read and written once a step.'),
   seed: z.int().min(0).default(0).describe('Of everything that is drawn at random.'),
   output: z
     .strictObject({

@@ -29,7 +29,10 @@ export interface ClientOutput {
 /** Tokens asked for together: each answer is a Map of the whole vocabulary, tens of bytes an entry. */
 const AT_ONCE = 8
 
-async function evaluate(model: LlamaModel, { ids, greedy, logitsTo, atOnce = AT_ONCE }: ClientInput): Promise<number[]> {
+async function evaluate(
+  model: LlamaModel,
+  { ids, greedy, logitsTo, atOnce = AT_ONCE }: ClientInput,
+): Promise<number[]> {
   const longest = Math.max(1, ...ids.map(row => row.length))
   const context = await model.createContext({
     contextSize: longest + greedy + 8,

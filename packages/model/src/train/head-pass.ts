@@ -1,9 +1,9 @@
 import {
   type Argument,
-  type Backend,
+  addTo,
+  type Graph,
   grad,
   gradientName,
-  type Graph,
   graph,
   input,
   linear,
@@ -13,12 +13,11 @@ import {
 } from '@sinter/tensor-core'
 import type { Model } from '../model.ts'
 import type { Programs } from '../programs.ts'
-import { releaseAll, uploadAll } from '../residents.ts'
-import { addGradient, type GradientMap } from './gradients.ts'
+import { type HeadSums, type HeadTensors, teacherName, trainedHead, HEAD_WEIGHT as WEIGHT } from './head-tensors.ts'
 import type { Objective } from './objective.ts'
 
 /** Bytes of logits that one slice of rows may take: several arrays of this size are alive at a time. */
-const SLICE_BYTES = 2 ** 25
+const SLICE_BYTES = 2 ** 24
 const MOST_ROWS = 512
 
 /** The rows of one batch that have a target. */
@@ -32,12 +31,12 @@ export interface TargetRows {
 
 export interface HeadPassOptions {
   readonly model: Model
-  readonly backend: Backend
   readonly programs: Programs
   readonly objective: Objective
   readonly trains: (name: string) => boolean
   /** Gives logits to learn from. */
   readonly teacher?: Model | undefined
+  readonly tensors: HeadTensors
 }
 
 export interface HeadResult {
@@ -47,9 +46,8 @@ export interface HeadResult {
   readonly given?: TensorF32
 }
 
-const WEIGHT = 'head.weight'
 const TERM = 'term.'
-const teacherName = (name: string) => `teacher.${name}`
+const sumName = (name: string) => `sum.${name}`
 
 /**
  * From the last block's output to the loss and back, in slices of rows: logits of a whole batch are never held.
@@ -57,60 +55,42 @@ const teacherName = (name: string) => `teacher.${name}`
  * @param teacherHidden the teacher's, when the objective wants it
  */
 export async function headPass(
-  { model, backend, programs, objective, trains, teacher }: HeadPassOptions,
+  { model, programs, objective, trains, teacher, tensors }: HeadPassOptions,
   hidden: TensorF32,
   targets: TargetRows,
-  { teacherHidden, gradients }: { teacherHidden?: TensorF32 | undefined; gradients?: GradientMap | undefined },
+  { teacherHidden, sums }: { teacherHidden?: TensorF32 | undefined; sums?: HeadSums | undefined },
 ): Promise<HeadResult> {
-  const names = new Map([...model.outside.headInput, [WEIGHT, model.outside.head]])
-  const trained = gradients ? [...names].filter(([, stored]) => trains(stored)).map(([name]) => name) : []
-  const key = `head ${objective.key} ${gradients ? trained.join() : 'value'}`
-  const program = await programs.get(key, () => headGraph(model, objective, teacher, gradients && ['x', ...trained]))
-  const parameters = await uploadHead(model, backend, objective.wantsTeacher ? teacher : undefined)
+  const trained = sums ? trainedHead(model, trains).map(([name]) => name) : []
+  const key = `head ${objective.key} ${sums ? trained.join() : 'value'}`
+  const program = await programs.get(key, () => headGraph(model, objective, teacher, sums && ['x', ...trained]))
+  const parameters = await tensors.all()
   const width = hidden.shape.at(-1)!
-  const given = gradients && new Float32Array(hidden.data.length)
+  const given = sums && new Float32Array(hidden.data.length)
   const terms: Record<string, number> = {}
   const step = Math.max(1, Math.min(MOST_ROWS, Math.floor(SLICE_BYTES / (4 * model.config.vocabSize))))
-  try {
-    for (let start = 0; start < targets.at.length; start += step) {
-      const end = Math.min(start + step, targets.at.length)
-      const at = targets.at.subarray(start, end)
-      const inputs: Record<string, Argument> = {
-        ...parameters,
-        x: pick(hidden, at),
-        labels: { dtype: 'i32', shape: [1, end - start], data: targets.labels.slice(start, end) },
-        weights: { dtype: 'f32', shape: [1, end - start], data: targets.weights.slice(start, end) },
-        ...(objective.wantsTeacher && { [teacherName('x')]: pick(teacherHidden!, at) }),
-      }
-      const results = await program.run(inputs)
-      for (const [name, value] of Object.entries(results))
-        if (name.startsWith(TERM)) {
-          const term = name.slice(TERM.length)
-          terms[term] = (terms[term] ?? 0) + (value as TensorF32).data[0]!
-        }
-      if (!given) continue
-      place(given, (results[gradientName('x')] as TensorF32).data, at, width)
-      for (const name of trained)
-        addGradient(gradients!, names.get(name)!, (results[gradientName(name)] as TensorF32).data)
+  for (let start = 0; start < targets.at.length; start += step) {
+    const end = Math.min(start + step, targets.at.length)
+    const at = targets.at.subarray(start, end)
+    const inputs: Record<string, Argument> = {
+      ...parameters,
+      x: pick(hidden, at),
+      labels: { dtype: 'i32', shape: [1, end - start], data: targets.labels.slice(start, end) },
+      weights: { dtype: 'f32', shape: [1, end - start], data: targets.weights.slice(start, end) },
+      ...(objective.wantsTeacher && { [teacherName('x')]: pick(teacherHidden!, at) }),
     }
-    return { terms, ...(given && { given: { dtype: 'f32', shape: hidden.shape, data: given } }) }
-  } finally {
-    releaseAll(parameters)
+    for (const name of trained) inputs[sumName(name)] = await sums!.of(name, parameters[name]!.shape)
+    const keep = trained.map(gradientName)
+    const results = await program.run(inputs, { keep })
+    for (const [name, value] of Object.entries(results))
+      if (name.startsWith(TERM)) {
+        const term = name.slice(TERM.length)
+        terms[term] = (terms[term] ?? 0) + (value as TensorF32).data[0]!
+      }
+    if (!given) continue
+    place(given, (results[gradientName('x')] as TensorF32).data, at, width)
+    for (const name of trained) sums!.replace(name, results[gradientName(name)] as Resident)
   }
-}
-
-async function uploadHead(
-  model: Model,
-  backend: Backend,
-  teacher: Model | undefined,
-): Promise<Record<string, Resident>> {
-  const own = await model.readHeadInput()
-  own.set(WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
-  if (teacher) {
-    for (const [name, tensor] of await teacher.readHeadInput()) own.set(teacherName(name), tensor)
-    own.set(teacherName(WEIGHT), (await teacher.readHeadRows(0, teacher.config.vocabSize)).weight)
-  }
-  return uploadAll(backend, own)
+  return { terms, ...(given && { given: { dtype: 'f32', shape: hidden.shape, data: given } }) }
 }
 
 function headGraph(
@@ -129,7 +109,14 @@ function headGraph(
   })
   const shown = Object.entries({ loss, ...others }).map(([name, node]) => [TERM + name, node] as const)
   const g = graph(Object.fromEntries(shown))
-  return wrt ? grad(g, { of: `${TERM}loss`, wrt }) : g
+  if (!wrt) return g
+  const withGradients = Object.fromEntries(grad(g, { of: `${TERM}loss`, wrt }).outputs)
+  for (const name of wrt) {
+    if (name === 'x') continue
+    const part = withGradients[gradientName(name)]!
+    withGradients[gradientName(name)] = addTo(input(sumName(name), 'f32', part.shape), part)
+  }
+  return graph(withGradients)
 }
 
 function logitsOf(model: Model): Node {

@@ -6,6 +6,8 @@ import { createBlockPass } from './block-pass.ts'
 import { embeddingGradient } from './embedding-gradient.ts'
 import type { GradientMap } from './gradients.ts'
 import { headPass, type TargetRows } from './head-pass.ts'
+import { createHeadSums, createHeadTensors, type HeadSums } from './head-tensors.ts'
+import { microBatches } from './micro-batches.ts'
 import type { Objective } from './objective.ts'
 import { overlay } from './overlay.ts'
 
@@ -55,7 +57,16 @@ export interface Learner {
 }
 
 export function createLearner(source: Model, options: LearnerOptions): Learner {
-  const { backend, objective, parameters, constants = new Map(), rewrite, documents = false, keepFrozen = true, teacher } = options
+  const {
+    backend,
+    objective,
+    parameters,
+    constants = new Map(),
+    rewrite,
+    documents = false,
+    keepFrozen = true,
+    teacher,
+  } = options
   const extras = new Map([...constants, ...parameters])
   const model = source.over(overlay(source.source, parameters))
   const trains = (name: string) => parameters.has(name)
@@ -72,10 +83,15 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
       trains: () => false,
       keepFrozen: keepFrozen && teacher.path !== source.path,
     })
+  const pupil = objective.wantsTeacher ? teacher : undefined
+  const tensors = createHeadTensors({ model, backend, teacher: pupil, trains, keepFrozen })
+  const head = { model, programs, objective, trains, teacher, tensors }
   const { embedding, positions, projectIn } = model.outside
   const trainsEmbedding = [embedding, positions?.name, projectIn].some(name => name !== undefined && trains(name))
   /** The first block whose input's gradient somebody wants; nothing flows further back. */
-  const first = trainsEmbedding ? -1 : Array.from({ length: model.blocks }, (_, i) => i).find(blocks.trainsBlock) ?? model.blocks
+  const first = trainsEmbedding
+    ? -1
+    : (Array.from({ length: model.blocks }, (_, i) => i).find(blocks.trainsBlock) ?? model.blocks)
 
   async function hiddenOf(of: Model, pass: typeof blocks, batch: TrainTokens): Promise<TensorF32> {
     let x = await backend.upload(await of.embed(batch.ids), { move: true })
@@ -89,7 +105,12 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
 
   const shared = (batch: TrainTokens) => (documents ? { documents: batch.documents! } : {})
 
-  async function one(batch: TrainTokens, targets: TargetRows, gradients: GradientMap): Promise<Record<string, number>> {
+  async function one(
+    batch: TrainTokens,
+    targets: TargetRows,
+    gradients: GradientMap,
+    sums: HeadSums,
+  ): Promise<Record<string, number>> {
     const { ids } = batch
     const teacherHidden = objective.wantsTeacher ? await hiddenOf(teacher!, teaching!, batch) : undefined
     const entered: Resident[] = [await backend.upload(await model.embed(ids), { move: true })]
@@ -102,8 +123,7 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
         entered.push(y)
       }
       const hidden = (await entered.pop()!.take()) as TensorF32
-      const pass = { model, backend, programs, objective, trains, teacher }
-      const { terms, given } = await headPass(pass, hidden, targets, { teacherHidden, gradients })
+      const { terms, given } = await headPass(head, hidden, targets, { teacherHidden, sums })
       if (first >= model.blocks) return terms
       let flowing: Resident | undefined = await backend.upload(given!, { move: true })
       for (let block = model.blocks - 1; block >= Math.max(first, 0); block--) {
@@ -125,27 +145,37 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
     model,
     async gradients(batches, { signal } = {}) {
       const gradients: GradientMap = new Map()
+      const sums = createHeadSums(model, backend, trains)
       const terms: Record<string, number> = {}
-      for (const [i, targets] of targetRows(batches).entries()) {
-        signal?.throwIfAborted()
-        addTerms(terms, await one(batches[i]!, targets, gradients))
+      const micro = microBatches(batches)
+      try {
+        for (const [i, targets] of targetRows(micro).entries()) {
+          signal?.throwIfAborted()
+          addTerms(terms, await one(micro[i]!, targets, gradients, sums))
+        }
+        await sums.moveTo(gradients)
+      } finally {
+        sums.release()
+        tensors.endStep()
       }
       return { terms, gradients }
     },
     async evaluate(batches, { signal } = {}) {
       const terms: Record<string, number> = {}
-      for (const [i, targets] of targetRows(batches).entries()) {
+      const micro = microBatches(batches)
+      for (const [i, targets] of targetRows(micro).entries()) {
         signal?.throwIfAborted()
-        const batch = batches[i]!
+        const batch = micro[i]!
         const teacherHidden = objective.wantsTeacher ? await hiddenOf(teacher!, teaching!, batch) : undefined
         const hidden = await hiddenOf(model, blocks, batch)
-        const pass = { model, backend, programs, objective, trains, teacher }
-        addTerms(terms, (await headPass(pass, hidden, targets, { teacherHidden })).terms)
+        addTerms(terms, (await headPass(head, hidden, targets, { teacherHidden })).terms)
       }
+      tensors.endStep()
       return terms
     },
     async close() {
       blocks.release()
+      tensors.release()
       teaching?.release()
       await programs.close()
     },
