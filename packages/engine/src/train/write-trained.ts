@@ -33,14 +33,16 @@ export async function writeTrained(
 function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<string, Weight>): CompressedSource {
   const { source } = model
   const { parameters } = setup
-  const layers = new Set(storedLayers(model).map(({ stored }) => stored))
+  const layers = new Map(storedLayers(model).map(layer => [`${layer.stored}.weight`, layer]))
   const own = async (name: string): Promise<Tensor> =>
     parameters.get(name) ?? frozen.get(name)?.dense() ?? source.read(name)
+  // Some families keep linear layers as [in, out]; the way there and the way back are the same.
+  const turned = (name: string, tensor: TensorF32) => model.storedForm(`${layers.get(name)!.name}.weight`, tensor)
+  /** `[out, in]`, whatever the checkpoint's layout. */
   const merged = async (name: string): Promise<TensorF32 | Weight | undefined> => {
-    const layer = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : ''
-    if (!layers.has(layer)) return undefined
-    const value = toF32(await own(name))
-    return setup.merge?.(layer, value) ?? frozen.get(name)
+    const layer = layers.get(name)
+    if (!layer) return undefined
+    return setup.merge?.(layer.stored, turned(name, toF32(await own(name)))) ?? frozen.get(name)
   }
   const weight = async (name: string) => {
     const found = await merged(name)
@@ -48,8 +50,8 @@ function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<stri
   }
   const read = async (name: string): Promise<Tensor> => {
     const found = await merged(name)
-    if (found) return 'kind' in found ? found.dense() : found
-    return own(name)
+    if (!found) return own(name)
+    return turned(name, 'kind' in found ? found.dense() : found)
   }
   return {
     names: () => source.names(),
