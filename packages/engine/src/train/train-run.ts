@@ -20,6 +20,7 @@ import { ortNodeBackend, type Weight } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
 import { modelFiles } from '../run/fingerprint.ts'
 import { openRunFolder } from '../run/run-folder.ts'
+import { averaged } from './averaging.ts'
 import { backboneWeights } from './backbone.ts'
 import { checkTraining, checkTrainingSpace } from './check-training.ts'
 import { durableTensors, hasCheckpoint, loadCheckpoint } from './checkpoint.ts'
@@ -90,6 +91,8 @@ interface Subject {
   readonly model: Model
   readonly setup: TrainSetup
   readonly frozen: ReadonlyMap<string, Weight>
+  /** Puts the average of the parameters in their place, if there is one. */
+  finish(): void
 }
 
 async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
@@ -97,11 +100,11 @@ async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
   const frozen = backbone ? await backboneWeights(original, backbone) : new Map<string, Weight>()
   const model = frozen.size > 0 ? original.over(overlayWeights(original.source, frozen)) : original
   const { method, options } = methodOf(recipe)
-  const setup = await method.setUp(model, options, { seed: recipe.seed })
+  const { setup, finish } = averaged(await method.setUp(model, options, { seed: recipe.seed }), recipe.average)
   // Tracing the blocks finds what does not fit, before any text is read.
   for (let block = 0; block < model.blocks; block++)
     model.tracedBlock(block, { rewrite: setup.rewrite, documents: true })
-  return { model, setup, frozen }
+  return { model, setup, frozen, finish }
 }
 
 /** The version of what training writes: raised when the same recipe would give other bytes. */
@@ -166,6 +169,7 @@ async function trainIn(job: Job): Promise<TrainResult> {
     }
     await takeSteps({ folder, learner, setup, data, steps, state, history, recipe, options, emit })
   })
+  subject.finish()
   const path = await writeTrained(original, setup, subject.frozen, recipe, {
     out: options.out,
     signal: options.signal,
