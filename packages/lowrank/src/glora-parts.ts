@@ -26,10 +26,7 @@ export function partShapes({ form, rows, columns, rank }: Part): Readonly<Record
 }
 
 /** The part as a node that broadcasts to `[rows, columns]`. @param parameter declares a tensor by the ending of its name */
-export function partNode(
-  part: Part,
-  parameter: (ending: string, shape: readonly number[]) => Node,
-): Node | undefined {
+export function partNode(part: Part, parameter: (ending: string, shape: readonly number[]) => Node): Node | undefined {
   const shapes = partShapes(part)
   switch (part.form) {
     case 'low-rank':

@@ -6,7 +6,18 @@ import {
   type StoredLayer,
   type TrainMethod,
 } from '@sinter/model'
-import { add, createRng, linear, matmul, mul, type Node, type Rng, reshape, sizeOf, type TensorF32 } from '@sinter/tensor-core'
+import {
+  add,
+  createRng,
+  linear,
+  matmul,
+  mul,
+  type Node,
+  type Rng,
+  reshape,
+  sizeOf,
+  type TensorF32,
+} from '@sinter/tensor-core'
 import { z } from 'zod'
 import { type Form, type Part, partNode, partRow, partShapes } from './glora-parts.ts'
 import { MAX_RANK, targetLayers, targetsOption } from './targets.ts'
@@ -92,7 +103,10 @@ function checkBiases(model: Model, layers: readonly StoredLayer[], { c, d, e }: 
   const without = layers.filter(({ block, name }) => !model.blockTensors(block).has(`${name}.bias`))
   if (without.length === 0) return
   const names = [...new Set(without.map(({ name }) => name))].join(', ')
-  throw new SinterError('recipe', `glora: c, d and e change the bias, but ${names} have none; leave them none, or choose targets that have one`)
+  throw new SinterError(
+    'recipe',
+    `glora: c, d and e change the bias, but ${names} have none; leave them none, or choose targets that have one`,
+  )
 }
 
 /** Parts start as nothing: the left factor of a product uniform within ±1/√rows, all else zero. */

@@ -38,7 +38,11 @@ export function updateImportance(
  * being sensitivity × uncertainty (eq. 7 and 11).
  * @param of A `[rank, in]`, E `[rank]`, B `[out, rank]`
  */
-export function componentScores(of: { readonly a: Importance; readonly e: Importance; readonly b: Importance }): Float64Array {
+export function componentScores(of: {
+  readonly a: Importance
+  readonly e: Importance
+  readonly b: Importance
+}): Float64Array {
   const [rank, width] = of.a.sensitivity.shape as readonly [number, number]
   const out = of.b.sensitivity.shape[0]!
   return Float64Array.from({ length: rank }, (_, r) => {
@@ -49,4 +53,5 @@ export function componentScores(of: { readonly a: Importance; readonly e: Import
   })
 }
 
-const score = ({ sensitivity, uncertainty }: Importance, i: number): number => sensitivity.data[i]! * uncertainty.data[i]!
+const score = ({ sensitivity, uncertainty }: Importance, i: number): number =>
+  sensitivity.data[i]! * uncertainty.data[i]!

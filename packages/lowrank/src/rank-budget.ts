@@ -51,7 +51,10 @@ const lengthIn = (length: number, steps: number): number => (length < 1 ? Math.c
  * Which of all components are among the `budget` most important, layer by layer; of equal ones the earlier stays.
  * @param scores by layer, one a component
  */
-export function mostImportant(scores: ReadonlyMap<string, Float64Array>, budget: number): Map<string, readonly boolean[]> {
+export function mostImportant(
+  scores: ReadonlyMap<string, Float64Array>,
+  budget: number,
+): Map<string, readonly boolean[]> {
   const all = [...scores].flatMap(([layer, values]) => Array.from(values, (score, i) => ({ layer, i, score })))
   const kept = new Map([...scores].map(([layer, values]) => [layer, Array.from(values, () => false)]))
   // The sort is stable.

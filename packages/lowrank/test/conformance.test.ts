@@ -8,7 +8,11 @@ testTrainMethod(lora, [
 
 testTrainMethod(dylora, [
   { name: 'every rank', options: { rank: 4, alpha: 6 } },
-  { name: 'the last component only, cut', options: { rank: 4, minRank: 2, keep: 3, moves: 'last', alpha: 6 }, steps: 24 },
+  {
+    name: 'the last component only, cut',
+    options: { rank: 4, minRank: 2, keep: 3, moves: 'last', alpha: 6 },
+    steps: 24,
+  },
 ])
 
 testTrainMethod(adalora, [
@@ -28,5 +32,10 @@ testTrainMethod(glora, [
     options: { rank: 2, a: 'scalar', b: 'low-rank', c: 'low-rank', d: 'vector', e: 'vector' },
     model: tinyGpt2,
   },
-  { name: 'biases alone', options: { a: 'none', b: 'none', c: 'vector', d: 'scalar', e: 'scalar' }, model: tinyGpt2, learningRate: 0.05 },
+  {
+    name: 'biases alone',
+    options: { a: 'none', b: 'none', c: 'vector', d: 'scalar', e: 'scalar' },
+    model: tinyGpt2,
+    learningRate: 0.05,
+  },
 ])

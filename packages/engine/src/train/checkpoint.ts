@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createSafetensorsWriter, openSafetensors, type OptimizerState, type TrainerState } from '@sinter/model'
+import { createSafetensorsWriter, type OptimizerState, openSafetensors, type TrainerState } from '@sinter/model'
 import type { Tensor, TensorF32 } from '@sinter/tensor-core'
 
 const fileOf = (step: number) => `step-${String(step).padStart(8, '0')}.safetensors`
@@ -50,8 +50,7 @@ export async function loadCheckpoint(
   if (last === undefined) return undefined
   const source = await openSafetensors(join(folder, fileOf(last)))
   try {
-    for (const [name, { data }] of parameters)
-      data.set((await source.read(`parameter/${name}`)).data as Float32Array)
+    for (const [name, { data }] of parameters) data.set((await source.read(`parameter/${name}`)).data as Float32Array)
     const optimizer = new Map<string, Record<string, OptimizerState[string]>>()
     for (const stored of source.names()) {
       const found = /^optimizer\/([^/]*)\/(.*)$/.exec(stored)

@@ -1,5 +1,15 @@
-import { type DataFormat, nearestName, type Optimizer, optimizers, type Schedule, SinterError, scheduleSchema, type TrainMethod, type WeightMethod } from '@sinter/model'
 import { type SoftLabelOptions, softLabelSchema } from '@sinter/distillation'
+import {
+  type DataFormat,
+  nearestName,
+  type Optimizer,
+  optimizers,
+  type Schedule,
+  SinterError,
+  scheduleSchema,
+  type TrainMethod,
+  type WeightMethod,
+} from '@sinter/model'
 import { z } from 'zod'
 import { complaints, showPath } from '../recipe/issues.ts'
 import { parseFormat } from '../registry/formats.ts'
@@ -22,7 +32,12 @@ const data = z.strictObject({
   skipEmpty: z.boolean().optional().describe('Leave documents out that have nothing to learn.'),
   length: count(131072).default(512).describe('Tokens of a row.'),
   packing: z.boolean().default(true).describe('Several documents in a row; attention stays in its own.'),
-  heldOut: z.number().min(0).lt(1).default(0.02).describe('Share of the documents that the loss is looked at on; 0: none.'),
+  heldOut: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.02)
+    .describe('Share of the documents that the loss is looked at on; 0: none.'),
   heldOutRows: count(10_000).default(32).describe('Rows of them at most.'),
 })
 
@@ -31,7 +46,11 @@ const named = z.looseObject({ name: z.string().min(1) })
 const fields = {
   $schema: z.string().optional(),
   version: z.literal(1).describe('Version of the recipe format.'),
-  model: z.string().min(1).optional().describe('What is trained: folder, .safetensors or .gguf, relative to the recipe.'),
+  model: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('What is trained: folder, .safetensors or .gguf, relative to the recipe.'),
   method: named.describe('What moves: a training method and its options.'),
   backbone: z
     .looseObject({ method: z.string().min(1) })
@@ -121,7 +140,10 @@ export function checkTrainRecipe(value: unknown): TrainRecipe {
   if (!result.success) {
     const known = (path: readonly PropertyKey[]) => Object.keys(path[0] === 'data' ? data.shape : fields)
     const found = complaints(result.error.issues, value, known)
-    throw new SinterError('recipe', found.map(({ path, message }) => `recipe: ${showPath(path)}: ${message}`).join('\n'))
+    throw new SinterError(
+      'recipe',
+      found.map(({ path, message }) => `recipe: ${showPath(path)}: ${message}`).join('\n'),
+    )
   }
   const recipe = result.data
   if ((recipe.steps === undefined) === (recipe.epochs === undefined))
@@ -148,7 +170,10 @@ export function backboneOf({ backbone }: TrainRecipe): { method: WeightMethod; o
   const method = findMethod(name)
   const all = checked(method.options, options, `backbone ${name}`)
   if (method.kind !== 'weight' || method.needs(all).length > 0)
-    throw new SinterError('recipe', `backbone: ${name} looks at activations; choose a method that needs no data (nf4, rtn)`)
+    throw new SinterError(
+      'recipe',
+      `backbone: ${name} looks at activations; choose a method that needs no data (nf4, rtn)`,
+    )
   return { method, options: all }
 }
 
@@ -160,7 +185,10 @@ export function optimizerFor({ optimizer: { name, ...options } }: TrainRecipe): 
   const found = optimizers.find(candidate => candidate.name === name)
   const names = optimizers.map(candidate => candidate.name)
   if (!found)
-    throw new SinterError('unknown-name', `unknown optimizer ${JSON.stringify(name)}; did you mean ${nearestName(name, names)}? Known: ${names.join(', ')}`)
+    throw new SinterError(
+      'unknown-name',
+      `unknown optimizer ${JSON.stringify(name)}; did you mean ${nearestName(name, names)}? Known: ${names.join(', ')}`,
+    )
   return { optimizer: found, options: checked(found.options, options, `optimizer ${name}`) as Record<string, unknown> }
 }
 
@@ -169,5 +197,8 @@ function checked(type: z.ZodType, value: unknown, where: string): unknown {
   if (result.success) return result.data
   const known = type instanceof z.ZodObject ? Object.keys(type.shape) : []
   const found = complaints(result.error.issues, value, () => known)
-  throw new SinterError('recipe', found.map(({ path, message }) => `recipe: ${where}: ${showPath(path)}: ${message}`).join('\n'))
+  throw new SinterError(
+    'recipe',
+    found.map(({ path, message }) => `recipe: ${where}: ${showPath(path)}: ${message}`).join('\n'),
+  )
 }

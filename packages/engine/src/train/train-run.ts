@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { softLabels } from '@sinter/distillation'
 import {
   createDataset,
   createLearner,
@@ -20,11 +21,10 @@ import {
   type TrainTokens,
   train,
 } from '@sinter/model'
-import { softLabels } from '@sinter/distillation'
-import { ortNodeBackend } from '@sinter/tensor-core'
+import { ortNodeBackend, type TensorF32 } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
-import { openRunFolder } from '../run/run-folder.ts'
 import { modelFiles } from '../run/fingerprint.ts'
+import { openRunFolder } from '../run/run-folder.ts'
 import { backboneWeights } from './backbone.ts'
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts'
 import { backboneOf, methodOf, optimizerFor, type TrainRecipe } from './train-recipe.ts'
@@ -52,7 +52,13 @@ export type TrainRunEvent =
     }
   | TrainEvent
   | { readonly type: 'saved'; readonly step: number }
-  | { readonly type: 'progress'; readonly stage: string; readonly done: number; readonly total: number; readonly unit: string }
+  | {
+      readonly type: 'progress'
+      readonly stage: string
+      readonly done: number
+      readonly total: number
+      readonly unit: string
+    }
   | { readonly type: 'done'; readonly result: TrainResult }
 
 export interface TrainResult {
@@ -114,7 +120,10 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
 function readDocuments(model: Model, { data }: TrainRecipe, options: TrainOptions, emit: Emit): Promise<Documents> {
   const { tokenizer } = model
   if (!tokenizer)
-    throw new SinterError('tokenizer', `${model.path} has no tokenizer: text cannot be read without one; add tokenizer.json`)
+    throw new SinterError(
+      'tokenizer',
+      `${model.path} has no tokenizer: text cannot be read without one; add tokenizer.json`,
+    )
   const { format, separator, textField, promptField, completionField, skipEmpty } = data
   return openDocuments(data.path, {
     tokenizer,
@@ -168,9 +177,10 @@ async function trainIn(
     documents: true,
     teacher,
     ...(setup.constants && { constants: setup.constants }),
+    ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })
   try {
-    const state = await loadCheckpoint(folder, setup.parameters)
+    const state = await loadCheckpoint(folder, keptTensors(setup))
     emit({
       type: 'started',
       steps,
@@ -196,6 +206,10 @@ async function trainIn(
     await teacher?.close()
   }
 }
+
+/** What a checkpoint holds besides the optimizer's state. */
+const keptTensors = ({ parameters, state = new Map() }: TrainSetup): Map<string, TensorF32> =>
+  new Map([...parameters, ...state])
 
 const size = (model: Model, name: string) => model.source.info(name).shape.reduce((n, d) => n * d, 1)
 
@@ -245,6 +259,7 @@ async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 
   const events = train({
     learner,
     parameters: setup.parameters,
+    hooks: setup,
     optimizer,
     optimizerOptions,
     groups: [noDecayOnVectors],
@@ -260,7 +275,7 @@ async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 
     signal: options.signal,
   })
   const save = async () => {
-    await saveCheckpoint(folder, setup.parameters, state)
+    await saveCheckpoint(folder, keptTensors(setup), state)
     saved = state.step
     emit({ type: 'saved', step: saved })
   }

@@ -1,5 +1,5 @@
-import { type Model, openCheckpoint, storedLayers, type TrainSetup } from '@sinter/model'
-import type { Tensor, TensorF32, Weight } from '@sinter/tensor-core'
+import { type Model, openCheckpoint, type StoredLayer, storedLayers, type TrainSetup } from '@sinter/model'
+import { type Tensor, type TensorF32, toF32, type Weight } from '@sinter/tensor-core'
 import { outputPath } from '../plan/output-place.ts'
 import { parseFormat } from '../registry/formats.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
@@ -33,14 +33,23 @@ export async function writeTrained(
 function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<string, Weight>): CompressedSource {
   const { source } = model
   const { parameters } = setup
-  const layers = new Set(storedLayers(model).map(({ stored }) => stored))
+  const layers = new Map(storedLayers(model).map(layer => [layer.stored, layer]))
+  const layerOf = (name: string, ending: string) =>
+    name.endsWith(ending) ? layers.get(name.slice(0, -ending.length)) : undefined
   const own = async (name: string): Promise<Tensor> =>
     parameters.get(name) ?? frozen.get(name)?.dense() ?? source.read(name)
+  /** The layer's own matrix as methods know it, `[out, in]` whatever the checkpoint's layout: turning it is its own inverse. */
+  const matrix = async ({ stored, name }: StoredLayer) =>
+    model.storedForm(`${name}.weight`, toF32(await own(`${stored}.weight`)))
   const merged = async (name: string): Promise<TensorF32 | Weight | undefined> => {
-    const layer = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : ''
-    if (!layers.has(layer)) return undefined
-    const value = await own(name)
-    return setup.merge?.(layer, value as TensorF32) ?? frozen.get(name)
+    const layer = layerOf(name, '.weight')
+    if (!layer) return mergedBias(name)
+    const found = setup.merge?.(layer.stored, await matrix(layer))
+    return found && !('kind' in found) ? model.storedForm(`${layer.name}.weight`, found) : (found ?? frozen.get(name))
+  }
+  const mergedBias = async (name: string): Promise<TensorF32 | undefined> => {
+    const layer = setup.mergeBias && layerOf(name, '.bias')
+    return layer && setup.mergeBias!(layer.stored, await matrix(layer), toF32(await own(name)))
   }
   const weight = async (name: string) => {
     const found = await merged(name)

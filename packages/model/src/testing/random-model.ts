@@ -1,10 +1,9 @@
 import { createRng, f32, type Rng, sizeOf, type TensorF32 } from '@sinter/tensor-core'
-import { traceBlock } from '../block-graph.ts'
+import { streamInput, traceBlock } from '../block-graph.ts'
 import { readConfig } from '../config.ts'
 import { createModel } from '../create-model.ts'
 import { familyOf } from '../families/index.ts'
 import { createTrace } from '../families/tracer.ts'
-import { streamInput } from '../block-graph.ts'
 import { textConfig } from '../formats/config-fields.ts'
 import { FormatError } from '../formats/format-error.ts'
 import { checkRows, type TensorSource } from '../formats/source.ts'
@@ -29,7 +28,10 @@ export const tinyLlama: Readonly<Record<string, unknown>> = {
 }
 
 /** A checkpoint of random weights in memory: every tensor that the configuration, of any family, asks for. */
-export function randomCheckpoint(config: Readonly<Record<string, unknown>> = tinyLlama, seed = 'tiny'): RandomCheckpoint {
+export function randomCheckpoint(
+  config: Readonly<Record<string, unknown>> = tinyLlama,
+  seed = 'tiny',
+): RandomCheckpoint {
   const rng = createRng(seed)
   const tensors = new Map<string, TensorF32>()
   for (const [name, shape] of shapesOf(config)) tensors.set(name, randomTensor(name, shape, rng.split(name)))
@@ -48,14 +50,18 @@ function shapesOf(file: Readonly<Record<string, unknown>>): ReadonlyMap<string, 
   const { vocabSize, embeddingSize, hiddenSize, maxPositions } = config
   const shapes = new Map<string, readonly number[]>([[prefix + tensors.embedding, [vocabSize, embeddingSize]]])
   if (!config.tied) shapes.set(tensors.head, [vocabSize, embeddingSize])
-  if (tensors.positions) shapes.set(prefix + tensors.positions.name, [maxPositions + tensors.positions.offset, hiddenSize])
+  if (tensors.positions)
+    shapes.set(prefix + tensors.positions.name, [maxPositions + tensors.positions.offset, hiddenSize])
   if (embeddingSize !== hiddenSize) shapes.set(prefix + tensors.projectIn!, [hiddenSize, embeddingSize])
   const head = createTrace(config)
   family.headInput(head.tracer, streamInput(config))
   for (const [name, { shape }] of head.parameters) shapes.set(prefix + name, shape as readonly number[])
   for (let block = 0; block < config.blocks; block++)
     for (const [name, shape] of traceBlock(family, config, block).shapes)
-      shapes.set(`${prefix}${tensors.blocks}${block}.${name}`, family.transposed?.includes(name) ? shape.toReversed() : shape)
+      shapes.set(
+        `${prefix}${tensors.blocks}${block}.${name}`,
+        family.transposed?.includes(name) ? shape.toReversed() : shape,
+      )
   return shapes
 }
 

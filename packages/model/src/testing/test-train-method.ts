@@ -1,4 +1,11 @@
-import { type Backend, createRng, ortNodeBackend, referenceBackend, type Tensor, type TensorF32 } from '@sinter/tensor-core'
+import {
+  type Backend,
+  createRng,
+  ortNodeBackend,
+  referenceBackend,
+  type Tensor,
+  type TensorF32,
+} from '@sinter/tensor-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { logits } from '../head.ts'
@@ -62,7 +69,8 @@ function testCase<Options>(method: TrainMethod<Options>, given: TrainMethodCase)
     nudge(setup)
     const smooth = [...setup.parameters.keys()].filter(name => !given.straightThrough?.test(name))
     const left = setup.parameters.size - smooth.length
-    if (left > 0) console.warn(`${method.name}, ${given.name}: ${left} tensors left out, their gradient passes a rounding`)
+    if (left > 0)
+      console.warn(`${method.name}, ${given.name}: ${left} tensors left out, their gradient passes a rounding`)
     await compareSlopes(model, setup, smooth)
   })
 
@@ -224,7 +232,9 @@ async function compareSlopes(model: Model, setup: TrainSetup, names: readonly st
     const measured = ((await at(-2)) - 8 * (await at(-1)) + 8 * (await at(1)) - (await at(2))) / (12 * step)
     data.set(start)
     const size = Math.sqrt(sum(Array.from(gradient, g => g * g)))
-    expect(Math.abs(measured - slope), `${name}: ${measured} and ${slope}`).toBeLessThan(1e-3 * size + LOSS_ERROR / step)
+    expect(Math.abs(measured - slope), `${name}: ${measured} and ${slope}`).toBeLessThan(
+      1e-3 * size + LOSS_ERROR / step,
+    )
   }
   await learner.close()
 }

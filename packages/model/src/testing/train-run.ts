@@ -64,7 +64,12 @@ export async function shortRun(
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 
 /** Logits of the forward pass that training differentiates, f32 `[batch, tokens, vocabulary]`, flat. */
-export async function trainingLogits(source: Model, setup: TrainSetup, backend: Backend, ids: Tensor): Promise<Float32Array> {
+export async function trainingLogits(
+  source: Model,
+  setup: TrainSetup,
+  backend: Backend,
+  ids: Tensor,
+): Promise<Float32Array> {
   const { parameters, constants = new Map(), stepInputs = new Map() } = setup
   const prepared = preparedModel(source, setup)
   const model = prepared.over(overlay(prepared.source, parameters))
@@ -101,7 +106,8 @@ export async function mergedModel(source: Model, setup: TrainSetup): Promise<Mod
     const tensors = await trained.readBlock(block)
     const weight = tensors.get(`${name}.weight`)!
     const found = setup.merge?.(stored, weight)
-    if (found) merged.set(`${stored}.weight`, source.storedForm(`${name}.weight`, 'kind' in found ? found.dense() : found))
+    if (found)
+      merged.set(`${stored}.weight`, source.storedForm(`${name}.weight`, 'kind' in found ? found.dense() : found))
     const bias = tensors.get(`${name}.bias`)
     const moved = bias && setup.mergeBias?.(stored, weight, bias)
     if (moved) merged.set(`${stored}.bias`, moved)

@@ -1,8 +1,8 @@
 import {
   type Argument,
   type Backend,
-  gradientName,
   type Graph,
+  gradientName,
   graph,
   pullback,
   type Resident,
@@ -150,4 +150,3 @@ export function storedNames(model: Model, index: number, block: TracedBlock): Re
   const keys = [...block.shapes.keys()].filter(key => used.has(key))
   return new Map(keys.map(key => [key, own.get(key) ?? `${stem}${key}`]))
 }
-

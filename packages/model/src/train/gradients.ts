@@ -8,6 +8,7 @@ export function addGradient(gradients: GradientMap, name: string, part: Float32A
     gradients.set(name, part)
     return
   }
-  if (before.length !== part.length) throw new RangeError(`gradient of ${name}: ${before.length} values, then ${part.length}`)
+  if (before.length !== part.length)
+    throw new RangeError(`gradient of ${name}: ${before.length} values, then ${part.length}`)
   for (let i = 0; i < before.length; i++) before[i]! += part[i]!
 }

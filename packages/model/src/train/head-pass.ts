@@ -1,9 +1,9 @@
 import {
   type Argument,
   type Backend,
+  type Graph,
   grad,
   gradientName,
-  type Graph,
   graph,
   input,
   linear,

@@ -57,7 +57,17 @@ export interface Learner {
 }
 
 export function createLearner(source: Model, options: LearnerOptions): Learner {
-  const { backend, objective, parameters, constants = new Map(), stepInputs = new Map(), rewrite, documents = false, keepFrozen = true, teacher } = options
+  const {
+    backend,
+    objective,
+    parameters,
+    constants = new Map(),
+    stepInputs = new Map(),
+    rewrite,
+    documents = false,
+    keepFrozen = true,
+    teacher,
+  } = options
   const extras = new Map([...constants, ...stepInputs, ...parameters])
   const changes = (name: string) => parameters.has(name) || stepInputs.has(name)
   const model = source.over(overlay(source.source, parameters))
@@ -79,7 +89,9 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   const { embedding, positions, projectIn } = model.outside
   const trainsEmbedding = [embedding, positions?.name, projectIn].some(name => name !== undefined && trains(name))
   /** The first block whose input's gradient somebody wants; nothing flows further back. */
-  const first = trainsEmbedding ? -1 : Array.from({ length: model.blocks }, (_, i) => i).find(blocks.trainsBlock) ?? model.blocks
+  const first = trainsEmbedding
+    ? -1
+    : (Array.from({ length: model.blocks }, (_, i) => i).find(blocks.trainsBlock) ?? model.blocks)
 
   async function hiddenOf(of: Model, pass: typeof blocks, batch: TrainTokens): Promise<TensorF32> {
     let x = await backend.upload(await of.embed(batch.ids), { move: true })
