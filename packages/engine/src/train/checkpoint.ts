@@ -1,6 +1,12 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createSafetensorsWriter, type OptimizerState, openSafetensors, type TrainerState } from '@sinter/model'
+import {
+  createSafetensorsWriter,
+  type OptimizerState,
+  type OptimizerStore,
+  openSafetensors,
+  type TrainerState,
+} from '@sinter/model'
 import type { Tensor, TensorF32 } from '@sinter/tensor-core'
 
 const fileOf = (step: number) => `step-${String(step).padStart(8, '0')}.safetensors`
@@ -14,8 +20,9 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const tensors = new Map<string, Tensor>()
   for (const [name, tensor] of parameters) tensors.set(`parameter/${name}`, tensor)
-  for (const [name, own] of state.optimizer)
-    for (const [key, data] of Object.entries(own)) tensors.set(`optimizer/${key}/${name}`, flat(data))
+  for (const name of state.optimizer.names())
+    for (const [key, data] of Object.entries((await state.optimizer.get(name))!))
+      tensors.set(`optimizer/${key}/${name}`, flat(data))
   const entries = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
   const { step, best, stale } = state
   const metadata = { state: JSON.stringify({ step, stale, ...(best && { best }) }) }
@@ -41,24 +48,26 @@ async function steps(folder: string): Promise<number[]> {
   return found.filter(step => !Number.isNaN(step)).sort((a, b) => a - b)
 }
 
-/** Puts the values of the last checkpoint into `parameters`. @returns the state, or undefined when there is no checkpoint */
+/** Puts the values of the last checkpoint into `parameters` and `optimizer`. @returns the state, or undefined when there is no checkpoint */
 export async function loadCheckpoint(
   folder: string,
   parameters: ReadonlyMap<string, TensorF32>,
+  optimizer: OptimizerStore,
 ): Promise<TrainerState | undefined> {
   const last = (await steps(folder)).at(-1)
   if (last === undefined) return undefined
   const source = await openSafetensors(join(folder, fileOf(last)))
   try {
     for (const [name, { data }] of parameters) data.set((await source.read(`parameter/${name}`)).data as Float32Array)
-    const optimizer = new Map<string, Record<string, OptimizerState[string]>>()
+    const names = new Map<string, string[]>()
     for (const stored of source.names()) {
       const found = /^optimizer\/([^/]*)\/(.*)$/.exec(stored)
-      if (!found) continue
-      const [, key, name] = found as unknown as [string, string, string]
-      const own = optimizer.get(name) ?? {}
-      own[key] = (await source.read(stored)).data as Float32Array
-      optimizer.set(name, own)
+      if (found) names.set(found[2]!, [...(names.get(found[2]!) ?? []), found[1]!])
+    }
+    for (const [name, keys] of names) {
+      const own: Record<string, OptimizerState[string]> = {}
+      for (const key of keys) own[key] = (await source.read(`optimizer/${key}/${name}`)).data as Float32Array
+      await optimizer.put(name, own)
     }
     const { step, stale, best } = JSON.parse(source.metadata.state!) as TrainerState
     return { step, stale, optimizer, ...(best && { best }) }

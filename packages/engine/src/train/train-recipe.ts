@@ -70,6 +70,10 @@ const fields = {
   evaluateEvery: count().optional().describe('Steps between looks at the held-out loss. Default: a tenth of the run.'),
   patience: count().optional().describe('Looks without a lower held-out loss after which training ends.'),
   saveEvery: count().optional().describe('Steps between checkpoints. Default: a twentieth of the run.'),
+  pagedOptimizer: z
+    .boolean()
+    .default(false)
+    .describe('What the optimizer remembers lives on the disk, and is read and written once a step.'),
   seed: z.int().min(0).default(0),
   output: z
     .strictObject({
@@ -118,6 +122,7 @@ export interface TrainRecipe {
   readonly evaluateEvery?: number | undefined
   readonly patience?: number | undefined
   readonly saveEvery?: number | undefined
+  readonly pagedOptimizer: boolean
   readonly seed: number
   readonly output: { readonly format: string }
 }

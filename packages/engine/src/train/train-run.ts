@@ -9,14 +9,18 @@ import {
   type Documents,
   type Learner,
   type Model,
+  memoryStates,
+  newTrainerState,
   noDecayOnVectors,
   openDocuments,
   openModel,
   overlayWeights,
+  pagedStates,
   SinterError,
   scheduleOf,
   splitDocuments,
   type TrainEvent,
+  type TrainerState,
   type TrainSetup,
   type TrainTokens,
   train,
@@ -179,8 +183,9 @@ async function trainIn(
     ...(setup.constants && { constants: setup.constants }),
     ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })
+  const optimizerStates = recipe.pagedOptimizer ? await pagedStates(folder) : memoryStates()
   try {
-    const state = await loadCheckpoint(folder, keptTensors(setup))
+    const state = await loadCheckpoint(folder, durable(setup), optimizerStates)
     emit({
       type: 'started',
       steps,
@@ -192,7 +197,18 @@ async function trainIn(
     })
     const before = state || !heldOut ? undefined : await learner.evaluate(heldOut)
     if (before) emit({ type: 'evaluated', step: 0, terms: before, best: false })
-    const sum = await loop({ folder, learner, setup, training, heldOut, steps, state, recipe, options, emit })
+    const sum = await loop({
+      folder,
+      learner,
+      setup,
+      training,
+      heldOut,
+      steps,
+      state: state ?? newTrainerState(optimizerStates),
+      recipe,
+      options,
+      emit,
+    })
     const out = await writeTrained(original, setup, frozen, recipe, {
       out: options.out,
       signal: options.signal,
@@ -201,17 +217,18 @@ async function trainIn(
     const seconds = (performance.now() - started) / 1000
     return { path: out, steps, seconds, ...sum, ...(before && { before }) }
   } finally {
+    await optimizerStates.close()
     await learner.close()
     await backend.close()
     await teacher?.close()
   }
 }
 
-/** What a checkpoint holds besides the optimizer's state. */
-const keptTensors = ({ parameters, state = new Map() }: TrainSetup): Map<string, TensorF32> =>
-  new Map([...parameters, ...state])
-
 const size = (model: Model, name: string) => model.source.info(name).shape.reduce((n, d) => n * d, 1)
+
+/** What a checkpoint holds besides the optimizer's states. */
+const durable = ({ parameters, state, stepInputs }: TrainSetup): Map<string, TensorF32> =>
+  new Map([...parameters, ...(state ?? []), ...(stepInputs ?? [])])
 
 async function datasets(documents: Documents, { data, batch, seed }: TrainRecipe) {
   const { length, packing } = data
@@ -240,18 +257,17 @@ interface Loop {
   readonly training: Dataset
   readonly heldOut: readonly TrainTokens[] | undefined
   readonly steps: number
-  readonly state: Awaited<ReturnType<typeof loadCheckpoint>>
+  readonly state: TrainerState
   readonly recipe: TrainRecipe
   readonly options: TrainOptions
   readonly emit: Emit
 }
 
 async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 'after'>> {
-  const { folder, learner, setup, training, heldOut, steps, recipe, options, emit } = job
+  const { folder, learner, setup, training, heldOut, steps, state, recipe, options, emit } = job
   const { optimizer, options: optimizerOptions } = optimizerFor(recipe)
   const { accumulate } = recipe
   const saveEvery = recipe.saveEvery ?? Math.max(1, Math.ceil(steps / 20))
-  const state = job.state ?? { step: 0, optimizer: new Map(), stale: 0 }
   const losses: number[] = []
   let tokens = 0
   let after: Readonly<Record<string, number>> | undefined
@@ -259,7 +275,6 @@ async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 
   const events = train({
     learner,
     parameters: setup.parameters,
-    hooks: setup,
     optimizer,
     optimizerOptions,
     groups: [noDecayOnVectors],
@@ -273,9 +288,10 @@ async function loop(job: Loop): Promise<Pick<TrainResult, 'tokens' | 'losses' | 
     ...(recipe.patience !== undefined && { patience: recipe.patience }),
     state,
     signal: options.signal,
+    hooks: setup,
   })
   const save = async () => {
-    await saveCheckpoint(folder, keptTensors(setup), state)
+    await saveCheckpoint(folder, durable(setup), state)
     saved = state.step
     emit({ type: 'saved', step: saved })
   }

@@ -10,8 +10,10 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { logits } from '../head.ts'
 import type { Model } from '../model.ts'
-import { everyToken, type Learner } from '../train/learner.ts'
+import type { Learner } from '../train/learner.ts'
 import type { StepAt, TrainMethod, TrainSetup } from '../train/method.ts'
+import { memoryStates } from '../train/optimizer-store.ts'
+import { everyToken } from '../train/target-rows.ts'
 import { newTrainerState, type TrainerState } from '../train/trainer.ts'
 import { randomModel } from './random-model.ts'
 import { allTensors, learnerFor, mergedModel, shortRun, sum, trainingLogits } from './train-run.ts'
@@ -146,7 +148,7 @@ async function trained(
   }: { readonly steps: number; readonly learningRate: number; readonly planned?: number; readonly from?: Trained },
 ): Promise<Trained> {
   const setup = await setUp(model)
-  const state = from ? structuredClone(from.state) : newTrainerState()
+  const state = from ? await copyState(from.state) : newTrainerState()
   if (from) {
     copyInto(setup.parameters, from.setup.parameters)
     copyInto(setup.state, from.setup.state)
@@ -155,6 +157,12 @@ async function trained(
     shortRun(learner, setup, { ...run, state, ids: someIds(model) }),
   )
   return { setup, state, losses }
+}
+
+async function copyState({ optimizer, ...rest }: TrainerState): Promise<TrainerState> {
+  const copy = memoryStates()
+  for (const name of optimizer.names()) await copy.put(name, structuredClone((await optimizer.get(name))!))
+  return { ...structuredClone(rest), optimizer: copy }
 }
 
 /** One for all cases: each start of it takes longer than a case. */

@@ -4,11 +4,12 @@ import type { Model } from '../model.ts'
 import { createPrograms } from '../programs.ts'
 import { adamw } from '../train/adamw.ts'
 import { createBlockPass } from '../train/block-pass.ts'
-import { createLearner, everyToken, type Learner } from '../train/learner.ts'
+import { createLearner, type Learner } from '../train/learner.ts'
 import type { TrainSetup } from '../train/method.ts'
 import { crossEntropy } from '../train/objective.ts'
 import { overlay, overlayWeights } from '../train/overlay.ts'
 import { storedLayers } from '../train/stored-layers.ts'
+import { everyToken } from '../train/target-rows.ts'
 import { newTrainerState, type TrainerState, train } from '../train/trainer.ts'
 
 /** A model as a method prepared it, and a learner for it. */
@@ -85,7 +86,7 @@ export async function trainingLogits(
     keepFrozen: false,
   })
   let x = await backend.upload(await model.embed(ids))
-  for (let block = 0; block < model.blocks; block++) x = await pass.forward(block, x, {})
+  for (let block = 0; block < model.blocks; block++) x = (await pass.forward(block, x, {})).y
   const runOn = async (g: Graph, inputs: Record<string, Tensor>, output: string) =>
     toTensor((await (await backend.compile(g)).run(inputs))[output]!)
   const head = Object.fromEntries(await model.readHeadInput())

@@ -1,8 +1,10 @@
-import type { TensorF32 } from '@sinter/tensor-core'
+import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
 import type { GradientMap } from './gradients.ts'
-import type { Learner, TrainTokens } from './learner.ts'
+import type { Learner } from './learner.ts'
 import type { StepHooks } from './method.ts'
-import type { Optimizer, OptimizerState } from './optimizer.ts'
+import type { Optimizer } from './optimizer.ts'
+import { memoryStates, type OptimizerStore } from './optimizer-store.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Parameters that are treated alike: the first group whose `match` a stored name fits. */
 export interface ParameterGroup {
@@ -42,7 +44,7 @@ export interface TrainerOptions {
 export interface TrainerState {
   /** Steps that are done. */
   step: number
-  readonly optimizer: Map<string, OptimizerState>
+  readonly optimizer: OptimizerStore
   best?: { readonly step: number; readonly loss: number }
   /** Evaluations since the best one. */
   stale: number
@@ -89,7 +91,11 @@ export class DivergedError extends Error {
   }
 }
 
-export const newTrainerState = (): TrainerState => ({ step: 0, optimizer: new Map(), stale: 0 })
+export const newTrainerState = (optimizer: OptimizerStore = memoryStates()): TrainerState => ({
+  step: 0,
+  optimizer,
+  stale: 0,
+})
 
 /**
  * Trains: moves `parameters` in place, step by step. Between two events everything that the next step depends on is in
@@ -109,8 +115,9 @@ export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent
     const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
     const learningRate = options.learningRate * options.schedule(state.step)
     const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
-    takeStep(options, state, gradients, learningRate, factor)
+    await takeStep(options, state, gradients, learningRate, factor)
     hooks.afterStep?.(at, gradients)
+    for (const gradient of gradients.values()) freeBuffer(gradient)
     state.step++
     const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)
     const seconds = (performance.now() - started) / 1000
@@ -148,13 +155,13 @@ function checkedNorm(step: number, terms: Readonly<Record<string, number>>, grad
   return Math.sqrt(total)
 }
 
-function takeStep(
+async function takeStep(
   { parameters, optimizer, optimizerOptions, groups = [] }: TrainerOptions,
   state: TrainerState,
   gradients: GradientMap,
   learningRate: number,
   factor: number,
-): void {
+): Promise<void> {
   for (const [name, parameter] of parameters) {
     const gradient = gradients.get(name)
     // Nothing reached it in this step: a layer that was dropped, say.
@@ -162,8 +169,7 @@ function takeStep(
     const group = groups.find(candidate => candidate.match(name, parameter.shape))
     if (factor !== 1) for (let i = 0; i < gradient.length; i++) gradient[i]! *= factor
     const options = { ...optimizerOptions, ...group?.options }
-    const own = state.optimizer.get(name) ?? optimizer.state(parameter.shape, options)
-    state.optimizer.set(name, own)
+    const own = (await state.optimizer.get(name)) ?? optimizer.state(parameter.shape, options)
     optimizer.step({
       parameter: parameter.data,
       gradient,
@@ -173,6 +179,7 @@ function takeStep(
       learningRate: learningRate * (group?.rate ?? 1),
       options,
     })
+    await state.optimizer.put(name, own)
   }
 }
 
