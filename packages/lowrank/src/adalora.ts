@@ -113,7 +113,10 @@ function tripletRewrite({ initialRank: rank, targets }: AdaloraOptions, scale: n
 function giveOutRanks(layers: TripletLayers, chosen: AdaloraOptions, at: StepAt, gradients: GradientMap): void {
   const budget = { from: layers.size * chosen.initialRank, to: layers.size * chosen.rank }
   const action = budgetAction(chosen, { done: at.step + 1, steps: at.steps }, budget)
-  if (action.kind === 'hold') return holdKept(layers)
+  if (action.kind === 'hold') {
+    holdKept(layers)
+    return
+  }
   // The last allocation goes by what was known before its step.
   if (action.kind === 'nothing' || !action.last) noteImportance(layers, gradients, chosen)
   if (action.kind === 'nothing') return

@@ -2,7 +2,9 @@ import type { TrainMethod } from '@sinter/model'
 import * as table from './train-methods.ts'
 
 export { type AdaloraOptions, adalora } from './adalora.ts'
+export { checkAdapter } from './adapter.ts'
 export { type DyloraOptions, dylora } from './dylora.ts'
+export { type GgufAdapterOptions, writeGgufAdapter } from './gguf-adapter.ts'
 export { type GloraOptions, glora } from './glora.ts'
 export type { Form } from './glora-parts.ts'
 export {
@@ -15,6 +17,7 @@ export {
 export { cutLora, initialLora, type LoraOptions, loraA, loraB, loraRewrite, mergeLora, unmergeLora } from './lora.ts'
 export { type LoraMethodOptions, lora } from './lora-method.ts'
 export { orthogonality } from './orthogonality.ts'
+export { readPeft, writePeft } from './peft.ts'
 export { type BudgetAction, type BudgetSchedule, budgetAction, mostImportant } from './rank-budget.ts'
 
 /** Every method of this package that trains. */

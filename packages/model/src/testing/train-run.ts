@@ -1,4 +1,4 @@
-import { type Backend, type Graph, graph, type Tensor, type TensorF32, toF32, toTensor } from '@sinter/tensor-core'
+import { type Backend, type Graph, type Tensor, type TensorF32, toF32, toTensor } from '@sinter/tensor-core'
 import { logitsGraph } from '../head.ts'
 import type { Model } from '../model.ts'
 import { createPrograms } from '../programs.ts'

@@ -1,8 +1,5 @@
-/** What a row of weights pays for not lying where rounding wants it, and its slope. Sums over the row. */
-export interface RowPenalty {
-  /** @param slope is set */
-  (row: Float32Array, high: number, slope: Float64Array): number
-}
+/** What a row of weights pays for not lying where rounding wants it, summed over the row; `slope` is set to its slopes. */
+export type RowPenalty = (row: Float32Array, high: number, slope: Float64Array) => number
 
 /** Level distance of a row: absmax / high, a constant to the slope, which would otherwise shrink it. */
 function stepOf(row: Float32Array, high: number): number {
