@@ -34,6 +34,7 @@ export {
 } from './relation-transfer.ts'
 export { type SelfTeacher, selfTeacher } from './self-teacher.ts'
 export { type SelfText, type SelfTextOptions, selfText } from './self-text.ts'
+export { type SelfTextFileOptions, writeSelfText } from './self-text-file.ts'
 export {
   type Divergence,
   type SoftLabelInput,
