@@ -9,6 +9,7 @@ export type SinterErrorCode =
   | 'tokenizer'
   | 'evaluation'
   | 'teacher'
+  | 'diverged'
   | 'output'
   | 'disk-space'
 
@@ -23,6 +24,7 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   tokenizer: 3,
   evaluation: 3,
   teacher: 3,
+  diverged: 2,
   output: 4,
   'disk-space': 4,
 }

@@ -1,7 +1,7 @@
 import type { TrainMethod } from '@sinter/model'
 import { randomModel, testTrainMethod } from '@sinter/model/testing'
 import { expect, test } from 'vitest'
-import { lsq, peqa, qat } from '../src/index.ts'
+import { lsq, peqa, qat, regularised } from '../src/index.ts'
 
 // What is rounded has no slope that differences could find; test/fake-quant-graph.test.ts holds its gradients to recorded ones.
 testTrainMethod(qat, [
@@ -27,6 +27,15 @@ testTrainMethod(peqa, [
   { name: '4 bits, a row each', options: {}, learningRate: 0.002 },
   { name: '3 bits in groups', options: { bits: 3, groupSize: 8 }, learningRate: 0.002 },
 ])
+
+testTrainMethod(
+  regularised,
+  (['sine', 'grid', 'kurtosis'] as const).map(penalty => ({
+    name: penalty,
+    options: { penalty, strength: penalty === 'grid' ? 1 : 1e-3, rise: 0 },
+    straightThrough: /\.weight$/,
+  })),
+)
 
 test.each([qat, lsq, peqa] as TrainMethod[])('$name refuses matrices that are stored as [in, out]', async method => {
   const model = randomModel({ model_type: 'gpt2', vocab_size: 40, n_embd: 16, n_layer: 1, n_head: 4, n_positions: 32 })

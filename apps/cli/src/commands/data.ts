@@ -1,6 +1,7 @@
 import type { DataFormat, DataStatistics, Documents, Model } from '@sinter/model'
 import { Command, Option } from 'commander'
 import { describeData } from '../data-facts.ts'
+import { dataFormats } from '../data-formats.ts'
 import { type OutputFlags, outputFlags, progressMode, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
@@ -33,16 +34,13 @@ Examples:
     )
 }
 
-// As the library has them; the list is here so that help need not load it. A test compares the two.
-const formats: readonly DataFormat[] = ['text', 'jsonl', 'chat', 'prompt-completion']
-
 function inspectDataCommand(): Command {
   const command = new Command('inspect')
     .description('Documents, tokens, lengths, padding, duplicates, and the first example with what is learnt of it')
     .argument('<path>', 'a file, a folder with .txt, .jsonl and .ndjson files, or - for standard input')
     .requiredOption('--model <model>', 'whose tokenizer and chat template are used')
     .addOption(
-      new Option('--format <name>', 'default: by the name of each file and its first line').choices([...formats]),
+      new Option('--format <name>', 'default: by the name of each file and its first line').choices([...dataFormats]),
     )
     .addOption(
       new Option('--length <n>', 'tokens of a row; default: 1024, or the context if it is shorter').argParser(

@@ -41,11 +41,10 @@ function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<stri
   /** The layer's own matrix as methods know it, `[out, in]` whatever the checkpoint's layout: turning it is its own inverse. */
   const matrix = async ({ stored, name }: StoredLayer) =>
     model.storedForm(`${name}.weight`, toF32(await own(`${stored}.weight`)))
+  /** `[out, in]` */
   const merged = async (name: string): Promise<TensorF32 | Weight | undefined> => {
-    const layer = layerOf(name, '.weight')
-    if (!layer) return mergedBias(name)
-    const found = setup.merge?.(layer.stored, await matrix(layer))
-    return found && !('kind' in found) ? model.storedForm(`${layer.name}.weight`, found) : (found ?? frozen.get(name))
+    const layer = setup.merge && layerOf(name, '.weight')
+    return layer && setup.merge!(layer.stored, await matrix(layer))
   }
   const mergedBias = async (name: string): Promise<TensorF32 | undefined> => {
     const layer = setup.mergeBias && layerOf(name, '.bias')
@@ -53,18 +52,22 @@ function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<stri
   }
   const weight = async (name: string) => {
     const found = await merged(name)
-    return found && 'kind' in found ? found : undefined
+    if (found) return 'kind' in found ? found : undefined
+    const turned = model.family.transposed?.includes(`${layerOf(name, '.weight')?.name}.weight`)
+    return turned ? undefined : frozen.get(name)
   }
   const read = async (name: string): Promise<Tensor> => {
     const found = await merged(name)
-    if (found) return 'kind' in found ? found.dense() : found
-    return own(name)
+    if (!found) return (await mergedBias(name)) ?? own(name)
+    const dense = 'kind' in found ? found.dense() : found
+    return model.storedForm(`${layerOf(name, '.weight')!.name}.weight`, dense)
   }
   return {
     names: () => source.names(),
     info: name => source.info(name),
     weight,
-    changed: async name => parameters.has(name) || (await merged(name)) !== undefined,
+    changed: async name =>
+      parameters.has(name) || frozen.has(name) || ((await merged(name)) ?? (await mergedBias(name))) !== undefined,
     read,
     async *pieces(name) {
       yield { start: 0, rows: await read(name) }
