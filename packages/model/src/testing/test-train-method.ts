@@ -11,12 +11,12 @@ import { z } from 'zod'
 import { logits } from '../head.ts'
 import type { Model } from '../model.ts'
 import type { Learner } from '../train/learner.ts'
-import type { StepAt, TrainMethod, TrainSetup } from '../train/method.ts'
+import type { TrainMethod, TrainSetup } from '../train/method.ts'
 import { memoryStates } from '../train/optimizer-store.ts'
-import { everyToken } from '../train/target-rows.ts'
 import { newTrainerState, type TrainerState } from '../train/trainer.ts'
+import { compareSlopes, nudge } from './compare-slopes.ts'
 import { randomModel } from './random-model.ts'
-import { allTensors, learnerFor, mergedModel, shortRun, sum, trainingLogits } from './train-run.ts'
+import { allTensors, learnerFor, mergedModel, shortRun, trainingLogits } from './train-run.ts'
 
 export interface TrainMethodCase {
   readonly name: string
@@ -73,7 +73,7 @@ function testCase<Options>(method: TrainMethod<Options>, given: TrainMethodCase)
     const left = setup.parameters.size - smooth.length
     if (left > 0)
       console.warn(`${method.name}, ${given.name}: ${left} tensors left out, their gradient passes a rounding`)
-    await compareSlopes(model, setup, smooth)
+    await compareSlopes(model, setup, smooth, someIds(model))
   })
 
   test('the loss falls', async () => {
@@ -200,49 +200,3 @@ function someIds({ config: { vocabSize } }: Model): Tensor {
 
 const largest = (a: Float32Array, b: Float32Array): number =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
-
-const AT: StepAt = { step: 2, steps: 10 }
-
-/** Away from the start, where an adapter is nothing and half of its gradients are zero. */
-function nudge({ parameters }: TrainSetup): void {
-  const rng = createRng('nudge')
-  for (const { data } of parameters.values()) {
-    const size = 0.3 * Math.max(0.2, Math.sqrt(sum(Array.from(data, value => value * value)) / data.length))
-    for (let i = 0; i < data.length; i++) data[i]! += size * rng.normal()
-  }
-}
-
-/** What the loss is known to in f64: hidden states are f32 between blocks and head. */
-const LOSS_ERROR = 4e-8
-
-/** Slopes along a random direction through each tensor, by differences of five points. */
-async function compareSlopes(model: Model, setup: TrainSetup, names: readonly string[]): Promise<void> {
-  const backend = referenceBackend({ wide: true })
-  const learner = learnerFor(model, setup, backend)
-  const batches = [everyToken(someIds(model))]
-  setup.beforeStep?.(AT)
-  const { gradients } = await learner.gradients(batches)
-  setup.penalty?.(gradients)
-  const value = async () =>
-    (await learner.evaluate(batches)).loss! + sum(Object.values(setup.penalty?.(new Map()) ?? {}))
-  const rng = createRng('directions')
-  for (const name of names) {
-    const { data } = setup.parameters.get(name)!
-    const start = data.slice()
-    const direction = Float64Array.from(start, () => rng.normal())
-    const gradient = gradients.get(name)!
-    const slope = sum(Array.from(gradient, (g, i) => g * direction[i]!))
-    const step = Math.min(0.0015, 0.006 * Math.sqrt(sum(Array.from(start, x => x * x)) / start.length))
-    const at = async (k: number) => {
-      for (let i = 0; i < data.length; i++) data[i] = start[i]! + k * step * direction[i]!
-      return value()
-    }
-    const measured = ((await at(-2)) - 8 * (await at(-1)) + 8 * (await at(1)) - (await at(2))) / (12 * step)
-    data.set(start)
-    const size = Math.sqrt(sum(Array.from(gradient, g => g * g)))
-    expect(Math.abs(measured - slope), `${name}: ${measured} and ${slope}`).toBeLessThan(
-      1e-3 * size + LOSS_ERROR / step,
-    )
-  }
-  await learner.close()
-}
