@@ -35,4 +35,7 @@ export function createSpending({ requests: mostRequests, tokens: mostTokens }: B
 }
 
 const over = (what: string): TeacherError =>
-  new TeacherError('budget', `the budget for the teacher is used up: ${what}; raise it, what is written already is kept`)
+  new TeacherError(
+    'budget',
+    `the budget for the teacher is used up: ${what}; raise it, what is written already is kept`,
+  )

@@ -63,7 +63,9 @@ export const shardSize = ({ rows, shardRows }: CacheHeader, shard: number): numb
 
 /** Ties a shard to its header. */
 export const headerHash = (header: CacheHeader): string =>
-  createHash('sha256').update(JSON.stringify(schema.parse(header))).digest('hex')
+  createHash('sha256')
+    .update(JSON.stringify(schema.parse(header)))
+    .digest('hex')
 
 /** @throws SinterError `teacher` when a header that is about to be written does not fit */
 export function checkHeader(header: CacheHeader): CacheHeader {

@@ -41,14 +41,19 @@ const promptLogprobs: EndpointStyle = {
     for (const [i, entry] of list.entries()) {
       if (i === 0 || !entry) continue
       if (!(ids[i]! in entry)) throw otherText(`another token than ${ids[i]}`, `that at ${i}`)
-      found.set(i - 1, Object.entries(entry).map(([id, { logprob }]) => ({ id: Number(id), logProb: logprob })))
+      found.set(
+        i - 1,
+        Object.entries(entry).map(([id, { logprob }]) => ({ id: Number(id), logProb: logprob })),
+      )
     }
     return found
   },
 }
 
 const echoAnswer = z.object({
-  choices: z.tuple([z.object({ logprobs: z.object({ tokens: z.array(z.string()), top_logprobs: z.array(byText.nullable()) }) })]),
+  choices: z.tuple([
+    z.object({ logprobs: z.object({ tokens: z.array(z.string()), top_logprobs: z.array(byText.nullable()) }) }),
+  ]),
 })
 
 /** `echo` and `logprobs` of the first completions interface, with texts for keys: llama-cpp-python and many others. */
@@ -58,7 +63,8 @@ const echo: EndpointStyle = {
   read(answer, ids, idOf) {
     const [{ logprobs }] = parsed(echoAnswer, answer, 'logprobs of an echo').choices
     const { tokens, top_logprobs: list } = logprobs
-    if (list.length < ids.length || tokens.length < ids.length) throw otherText(`${tokens.length} tokens`, `${ids.length}`)
+    if (list.length < ids.length || tokens.length < ids.length)
+      throw otherText(`${tokens.length} tokens`, `${ids.length}`)
     const found = new Map<number, readonly Alternative[]>()
     for (const [i, entry] of list.slice(0, ids.length + 1).entries()) {
       const id = i < ids.length ? idOf(tokens[i]!) : undefined
@@ -69,7 +75,15 @@ const echo: EndpointStyle = {
   },
 }
 
-const listed = z.object({ token: z.string(), id: z.int().min(0).max(2 ** 24).optional(), logprob: logProb })
+const listed = z.object({
+  token: z.string(),
+  id: z
+    .int()
+    .min(0)
+    .max(2 ** 24)
+    .optional(),
+  logprob: logProb,
+})
 const nextAnswer = z.object({
   choices: z.tuple([
     z.object({
@@ -134,4 +148,7 @@ function parsed<T>(schema: z.ZodType<T>, answer: unknown, what: string): T {
 }
 
 const otherText = (got: string, expected: string): TeacherError =>
-  new TeacherError('parse', `the server read another text: it has ${got}, and was given ${expected}; is its tokenizer the same?`)
+  new TeacherError(
+    'parse',
+    `the server read another text: it has ${got}, and was given ${expected}; is its tokenizer the same?`,
+  )

@@ -68,7 +68,9 @@ export function logRelation(queries: Node, keys: Node, options: Relation): Node 
   const { heads, softcap, window = 0, documents } = options
   const [batch, tokens, width] = queries.shape as readonly [string, string, number]
   if (width % heads !== 0 || keys.shape[2] !== width)
-    throw new TypeError(`relation: ${heads} heads of vectors of ${width} and ${keys.shape[2]}; expected equal multiples`)
+    throw new TypeError(
+      `relation: ${heads} heads of vectors of ${width} and ${keys.shape[2]}; expected equal multiples`,
+    )
   const byHead = (x: Node) => transpose(reshape(x, [batch, tokens, heads, width / heads]), [0, 2, 1, 3])
   const scale = options.scale ?? 1 / Math.sqrt(width / heads)
   const scores = mul(matmul(byHead(queries), byHead(keys), { transB: true }), c(scale))
@@ -91,6 +93,9 @@ export function repeatHeads(x: Node, kvHeads: number, heads: number): Node {
   if (kvHeads === heads) return x
   const [batch, tokens, width] = x.shape as readonly [string, string, number]
   const single = reshape(x, [batch, tokens, kvHeads, 1, width / kvHeads])
-  const copies = concat(Array.from({ length: heads / kvHeads }, () => single), 3)
+  const copies = concat(
+    Array.from({ length: heads / kvHeads }, () => single),
+    3,
+  )
   return reshape(copies, [batch, tokens, (width / kvHeads) * heads])
 }

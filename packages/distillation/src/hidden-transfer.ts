@@ -81,7 +81,8 @@ export const evenLayers = (student: number, teacher: number): LayerMap =>
 function lossOf({ loss, normalize }: HiddenTransferOptions, projects: boolean): (inputs: FeatureInputs) => Node {
   return ({ student, teacher, weights, parameters }) => {
     const [own, other] = [student.hidden!, teacher.hidden!]
-    if (loss === 'activation') return weightedSum(attentionTransfer(masked(own, weights), masked(other, weights)), weights)
+    if (loss === 'activation')
+      return weightedSum(attentionTransfer(masked(own, weights), masked(other, weights)), weights)
     const carried = projects ? linear(own, parameters[PROJECTION]!) : own
     if (loss === 'cosine') return weightedSum(hiddenCosine(carried, other), weights)
     return weightedSum(normalize ? hiddenMse(toUnitRms(carried), toUnitRms(other)) : hiddenMse(carried, other), weights)
@@ -89,8 +90,7 @@ function lossOf({ loss, normalize }: HiddenTransferOptions, projects: boolean): 
 }
 
 /** A map is of one length over all positions: those that do not count must not be in it. */
-const masked = (x: Node, weights: Node): Node =>
-  mul(x, reshape(greater(weights, constant(0)), [...weights.shape, 1]))
+const masked = (x: Node, weights: Node): Node => mul(x, reshape(greater(weights, constant(0)), [...weights.shape, 1]))
 
 /** Of a length that leaves the scale of what it carries about as it is. */
 function initialProjection(out: number, width: number, seed: number): TensorF32 {

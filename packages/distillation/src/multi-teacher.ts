@@ -92,6 +92,5 @@ const meanLogits = (teachers: readonly Node[], shares: readonly Node[]): Node =>
 
 function checkWeights(weights: readonly number[]): void {
   const fit = weights.every(weight => Number.isFinite(weight) && weight >= 0) && weights.some(weight => weight > 0)
-  if (!fit)
-    throw new RangeError(`multi-teacher: expected weights >= 0 that are not all 0, got [${weights.join(', ')}]`)
+  if (!fit) throw new RangeError(`multi-teacher: expected weights >= 0 that are not all 0, got [${weights.join(', ')}]`)
 }

@@ -55,7 +55,10 @@ async function once({ url, body, apiKey, timeoutMs, signal }: PostOptions): Prom
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+      },
       body: JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     })
@@ -66,7 +69,8 @@ async function once({ url, body, apiKey, timeoutMs, signal }: PostOptions): Prom
   } catch (cause) {
     signal?.throwIfAborted()
     if (cause instanceof TeacherError) throw cause
-    if (timeout.aborted) return { failure: 'timeout', why: `no answer within ${timeoutMs / 1000} s`, again: true, cause }
+    if (timeout.aborted)
+      return { failure: 'timeout', why: `no answer within ${timeoutMs / 1000} s`, again: true, cause }
     return { failure: 'network', why: networkReason(cause), again: true, cause }
   }
 }
@@ -78,7 +82,10 @@ async function readText(response: Response): Promise<string> {
   for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += piece.length
     if (bytes > MAX_ANSWER_BYTES)
-      throw new TeacherError('parse', `the answer has more than ${MAX_ANSWER_BYTES} bytes; ask about shorter rows or fewer tokens`)
+      throw new TeacherError(
+        'parse',
+        `the answer has more than ${MAX_ANSWER_BYTES} bytes; ask about shorter rows or fewer tokens`,
+      )
     text += decoder.decode(piece, { stream: true })
   }
   return text + decoder.decode()
@@ -109,7 +116,11 @@ function reasonIn(answer: string): string {
   return text.trim().slice(0, EXCERPT) || 'without saying why'
 }
 
-function failure({ failure: kind, status, why, cause }: Failed, { url, apiKey }: PostOptions, attempts: number): TeacherError {
+function failure(
+  { failure: kind, status, why, cause }: Failed,
+  { url, apiKey }: PostOptions,
+  attempts: number,
+): TeacherError {
   const hints: Readonly<Record<number, string>> = {
     401: '; check the key',
     403: '; check the key',

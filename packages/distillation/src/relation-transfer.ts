@@ -1,4 +1,11 @@
-import { type FeatureInputs, type FeatureNodes, type FeatureTerm, type Model, SinterError, weightedSum } from '@sinter/model'
+import {
+  type FeatureInputs,
+  type FeatureNodes,
+  type FeatureTerm,
+  type Model,
+  SinterError,
+  weightedSum,
+} from '@sinter/model'
 import type { Node } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { logRelation, type Relation, relationKl, repeatHeads } from './feature-losses.ts'
@@ -38,7 +45,11 @@ export const relationTransferSchema: z.ZodType<RelationTransferOptions, Relation
  * count with copies of their own.
  * @throws SinterError when the numbers of heads differ, or do not divide the widths
  */
-export function relationTransfer(student: Model, teacher: Model, options: RelationTransferInput = {}): readonly FeatureTerm[] {
+export function relationTransfer(
+  student: Model,
+  teacher: Model,
+  options: RelationTransferInput = {},
+): readonly FeatureTerm[] {
   const { weight, blocks, relationHeads } = relationTransferSchema.parse(options)
   const of = blocks ?? { student: student.blocks - 1, teacher: teacher.blocks - 1 }
   const sides = [sideOf(student, of.student), sideOf(teacher, of.teacher)] as const

@@ -70,7 +70,8 @@ function listsOf(
   if (raw.no_rope_layers || (rotates.includes(0) && rotates.includes(1)))
     lists.no_rope_layers = blocks.map(block => raw.no_rope_layers?.[block] ?? rotates[block])
   // A model that never had the key does not know it.
-  if (own.max_window_layers !== undefined && !mixed) lists.max_window_layers = Math.min(blocks.length, Number(own.max_window_layers))
+  if (own.max_window_layers !== undefined && !mixed)
+    lists.max_window_layers = Math.min(blocks.length, Number(own.max_window_layers))
   return lists
 }
 
@@ -84,7 +85,12 @@ function chosenBlocks(teacher: Model, blocks: readonly number[]): TensorSource {
     stems.push(stored.slice(0, stored.length - name.length))
   }
   for (const name of source.names()) if (stems.some(stem => name.startsWith(stem))) inBlocks.add(name)
-  const names = new Map(source.names().filter(name => !inBlocks.has(name)).map(name => [name, name]))
+  const names = new Map(
+    source
+      .names()
+      .filter(name => !inBlocks.has(name))
+      .map(name => [name, name]),
+  )
   for (const [i, block] of blocks.entries())
     for (const name of inBlocks)
       if (name.startsWith(stems[block]!)) names.set(stems[i]! + name.slice(stems[block]!.length), name)

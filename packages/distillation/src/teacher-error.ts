@@ -9,7 +9,11 @@ export class TeacherError extends SinterError {
   /** Of `http`. */
   readonly status?: number
 
-  constructor(failure: TeacherFailure, message: string, { status, ...options }: ErrorOptions & { status?: number } = {}) {
+  constructor(
+    failure: TeacherFailure,
+    message: string,
+    { status, ...options }: ErrorOptions & { status?: number } = {},
+  ) {
     super('teacher', message, options)
     this.failure = failure
     if (status !== undefined) this.status = status

@@ -11,7 +11,10 @@ export interface LocalTeacherOptions {
 }
 
 /** A model on this machine. It belongs to who opened it: closing the teacher leaves it open. */
-export function localTeacher(model: Model, { backend, vocabulary = model.config.vocabSize }: LocalTeacherOptions): Teacher {
+export function localTeacher(
+  model: Model,
+  { backend, vocabulary = model.config.vocabSize }: LocalTeacherOptions,
+): Teacher {
   if (!Number.isInteger(vocabulary) || vocabulary < 1 || vocabulary > model.config.vocabSize)
     throw new SinterError(
       'teacher',

@@ -7,7 +7,10 @@ const NUMBERED = /^token_id:(\d{1,8})$/
  * Reads a token as a server writes it: `token_id:17`, as the vocabulary has it (`Ġthe`), or as text (` the`). Text that several
  * tokens have, like the � of half a character, is none of them.
  */
-export function createTokenReader(tokenizer: Tokenizer | undefined, vocabulary: number): (text: string) => number | undefined {
+export function createTokenReader(
+  tokenizer: Tokenizer | undefined,
+  vocabulary: number,
+): (text: string) => number | undefined {
   let texts: ReadonlyMap<string, number> | undefined
   const inside = (id: number | undefined) => (id !== undefined && id < vocabulary ? id : undefined)
   return text => {

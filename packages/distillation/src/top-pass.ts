@@ -43,11 +43,15 @@ export async function topPass(
   const [rows, length] = question.ids.shape as readonly [number, number]
   const states = createBest(rows * length, options.k)
   const parts = cut(question)
-  const batches = await forward(model, parts.map(part => part.ids), {
-    backend,
-    ...(question.documents && { documents: parts.map(part => part.documents!) }),
-    ...(options.signal && { signal: options.signal }),
-  })
+  const batches = await forward(
+    model,
+    parts.map(part => part.ids),
+    {
+      backend,
+      ...(question.documents && { documents: parts.map(part => part.documents!) }),
+      ...(options.signal && { signal: options.signal }),
+    },
+  )
   try {
     await pastHead(model, backend, batches, states, options)
   } finally {

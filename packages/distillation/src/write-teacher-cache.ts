@@ -72,7 +72,14 @@ export async function* writeTeacherCache(options: WriteCacheOptions): AsyncGener
   return header
 }
 
-async function headerOf({ teacher, question, k, vocabulary, tokenizer, shardRows }: WriteCacheOptions): Promise<CacheHeader> {
+async function headerOf({
+  teacher,
+  question,
+  k,
+  vocabulary,
+  tokenizer,
+  shardRows,
+}: WriteCacheOptions): Promise<CacheHeader> {
   const [rows, length] = question.ids.shape as readonly [number, number]
   return checkHeader({
     format: 'sinter-teacher-cache',
@@ -94,7 +101,10 @@ async function claim(folder: string, header: CacheHeader): Promise<void> {
   const there = await readHeader(folder)
   const other = there && difference(there, header)
   if (other)
-    throw new SinterError('teacher', `${folder}: has a cache of something else: ${other}. Give another folder, or remove it`)
+    throw new SinterError(
+      'teacher',
+      `${folder}: has a cache of something else: ${other}. Give another folder, or remove it`,
+    )
   if (there) return
   await makeFolder(folder)
   await atomicWriteFile(headerPath(folder), `${JSON.stringify(header, undefined, 2)}\n`)

@@ -45,42 +45,43 @@ const hidden = (name: string, width: number) => input(`hidden.${name}`, 'f32', [
 const carried = () => linear(hidden('student', 4), input('hidden.projection', 'f32', [6, 4]))
 
 /** value, and the names of recorded gradients by input. */
-const cases: Readonly<Record<string, [value: number, y: () => Node, Readonly<Record<string, string>>, exact: number]>> = {
-  'attention transfer': [
-    0.02406878024339676,
-    () => all(attentionTransfer(byChannel('at.student'), byChannel('at.teacher'))),
-    { 'at.student': 'at.grad' },
-    1e-6,
-  ],
-  'MiniLM attention': [
-    0.4258944952605488,
-    () => all(relationKl(relation('qs', 'ks'), relation('qt', 'kt'))),
-    { 'minilm.qs': 'minilm.grad.qs', 'minilm.ks': 'minilm.grad.ks' },
-    1e-10,
-  ],
-  'MiniLM values': [
-    0.49524952320671495,
-    () => {
-      // One node for one input: a graph declares an input once.
-      const [student, teacher] = [heads('vs'), heads('vt')]
-      return all(relationKl(logRelation(student, student, { heads: 3 }), logRelation(teacher, teacher, { heads: 3 })))
-    },
-    { 'minilm.vs': 'minilm.grad.vs' },
-    1e-10,
-  ],
-  'hidden MSE': [
-    3.7824673514248297,
-    () => all(hiddenMse(carried(), hidden('teacher', 6))),
-    { 'hidden.student': 'hidden.grad_student', 'hidden.projection': 'hidden.grad_projection' },
-    1e-10,
-  ],
-  'hidden cosine': [
-    1.0515004513411375,
-    () => all(hiddenCosine(carried(), hidden('teacher', 6))),
-    { 'hidden.student': 'hidden.cosine_grad_student' },
-    1e-10,
-  ],
-}
+const cases: Readonly<Record<string, [value: number, y: () => Node, Readonly<Record<string, string>>, exact: number]>> =
+  {
+    'attention transfer': [
+      0.02406878024339676,
+      () => all(attentionTransfer(byChannel('at.student'), byChannel('at.teacher'))),
+      { 'at.student': 'at.grad' },
+      1e-6,
+    ],
+    'MiniLM attention': [
+      0.4258944952605488,
+      () => all(relationKl(relation('qs', 'ks'), relation('qt', 'kt'))),
+      { 'minilm.qs': 'minilm.grad.qs', 'minilm.ks': 'minilm.grad.ks' },
+      1e-10,
+    ],
+    'MiniLM values': [
+      0.49524952320671495,
+      () => {
+        // One node for one input: a graph declares an input once.
+        const [student, teacher] = [heads('vs'), heads('vt')]
+        return all(relationKl(logRelation(student, student, { heads: 3 }), logRelation(teacher, teacher, { heads: 3 })))
+      },
+      { 'minilm.vs': 'minilm.grad.vs' },
+      1e-10,
+    ],
+    'hidden MSE': [
+      3.7824673514248297,
+      () => all(hiddenMse(carried(), hidden('teacher', 6))),
+      { 'hidden.student': 'hidden.grad_student', 'hidden.projection': 'hidden.grad_projection' },
+      1e-10,
+    ],
+    'hidden cosine': [
+      1.0515004513411375,
+      () => all(hiddenCosine(carried(), hidden('teacher', 6))),
+      { 'hidden.student': 'hidden.cosine_grad_student' },
+      1e-10,
+    ],
+  }
 
 async function run(backend: Backend, g: Graph, narrow: boolean): Promise<Record<string, Tensor>> {
   const inputs = [...g.inputs.keys()].map(name => {
@@ -138,7 +139,10 @@ test('a state of zeros has slopes that are numbers', async () => {
     const zeros = { dtype: 'f32', shape: [2, 5, 4], data: new Float32Array(40) } as const
     const ones = { ...zeros, data: new Float32Array(40).fill(1) }
     for (const backend of [exact, onnx]) {
-      const results = (await (await backend.compile(g)).run({ 'hidden.student': zeros, other: ones })) as Record<string, Tensor>
+      const results = (await (await backend.compile(g)).run({ 'hidden.student': zeros, other: ones })) as Record<
+        string,
+        Tensor
+      >
       expect([...(results['grad.hidden.student']!.data as Float32Array)].every(Number.isFinite)).toBe(true)
       expect(Number.isFinite(results.value!.data[0])).toBe(true)
     }

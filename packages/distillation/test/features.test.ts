@@ -25,12 +25,27 @@ const cases: readonly (readonly [string, 'student' | 'teacher', () => Transfer, 
   ['states through a projection', 'student', () => hiddenTransfer(student, teacher, {}, seed), /./],
   ['raw states', 'student', () => hiddenTransfer(student, teacher, { normalize: false }, seed), /./],
   ['angles of states', 'student', () => hiddenTransfer(student, teacher, { loss: 'cosine' }, seed), /./],
-  ['where states are active', 'student', () => hiddenTransfer(student, teacher, { loss: 'activation', weight: 50 }, seed), /./],
+  [
+    'where states are active',
+    'student',
+    () => hiddenTransfer(student, teacher, { loss: 'activation', weight: 50 }, seed),
+    /./,
+  ],
   ['states of equal width', 'teacher', () => hiddenTransfer(teacher, teacher, { weight: 3 }, seed), /./],
   ['states above frozen blocks', 'teacher', () => hiddenTransfer(teacher, teacher, {}, seed), /layers\.1\./],
   ['attention and values', 'student', () => only(relationTransfer(student, teacher)), /./],
-  ['attention in the first block', 'teacher', () => only(relationTransfer(teacher, teacher, { blocks: { student: 0, teacher: 1 } })), /./],
-  ['queries, keys and values by other heads', 'student', () => only(relationTransfer(student, teacher, { relationHeads: 8, weight: 2 })), /./],
+  [
+    'attention in the first block',
+    'teacher',
+    () => only(relationTransfer(teacher, teacher, { blocks: { student: 0, teacher: 1 } })),
+    /./,
+  ],
+  [
+    'queries, keys and values by other heads',
+    'student',
+    () => only(relationTransfer(student, teacher, { relationHeads: 8, weight: 2 })),
+    /./,
+  ],
   [
     'states and attention together',
     'student',
@@ -43,7 +58,11 @@ const cases: readonly (readonly [string, 'student' | 'teacher', () => Transfer, 
 ]
 
 /** The change of the loss along the gradient of each tensor is the gradient's length. */
-async function expectSlopes(learner: Learner, parameters: ReadonlyMap<string, TensorF32>, batch: Parameters<Learner['evaluate']>[0]) {
+async function expectSlopes(
+  learner: Learner,
+  parameters: ReadonlyMap<string, TensorF32>,
+  batch: Parameters<Learner['evaluate']>[0],
+) {
   const { terms, gradients } = await learner.gradients(batch)
   expect((await learner.evaluate(batch)).loss).toBeCloseTo(terms.loss!, 9)
   let seen = 0
@@ -72,7 +91,10 @@ describe('gradients of features through the whole student', () => {
   test.each(cases)('%s', async (_, who, make, moves) => {
     const source = who === 'student' ? student : teacher
     const { terms: features, parameters: own } = make()
-    const parameters = new Map([...(await parametersOf(source, { noise: 0.05, wanted: name => moves.test(name) })), ...own])
+    const parameters = new Map([
+      ...(await parametersOf(source, { noise: 0.05, wanted: name => moves.test(name) })),
+      ...own,
+    ])
     const options = { backend: exact, parameters, teacher, features }
     const learner = createLearner(source, options)
     const batch = [withPrompt(someIds(2, 6), 2), everyToken(someIds(1, 5, 'more'))]
@@ -100,9 +122,14 @@ describe('gradients of features through the whole student', () => {
   test.each(cases)('%s: ONNX Runtime gives the same', async (_, who, make, moves) => {
     const source = who === 'student' ? student : teacher
     const { terms: features, parameters: own } = make()
-    const parameters = new Map([...(await parametersOf(source, { noise: 0.05, wanted: name => moves.test(name) })), ...own])
+    const parameters = new Map([
+      ...(await parametersOf(source, { noise: 0.05, wanted: name => moves.test(name) })),
+      ...own,
+    ])
     const batch = [withPrompt(someIds(2, 6), 2)]
-    const [one, other] = [exact, onnx].map(backend => createLearner(source, { backend, parameters, teacher, features })) as [Learner, Learner]
+    const [one, other] = [exact, onnx].map(backend =>
+      createLearner(source, { backend, parameters, teacher, features }),
+    ) as [Learner, Learner]
     const [a, b] = [await one.gradients(batch), await other.gradients(batch)]
     expect(b.terms.loss! / a.terms.loss!).toBeCloseTo(1, 5)
     expect([...b.gradients.keys()].toSorted()).toEqual([...a.gradients.keys()].toSorted())
@@ -118,7 +145,9 @@ describe('gradients of features through the whole student', () => {
 
 test('a student that is the teacher has nothing to learn, and tokens that do not count teach nothing', async () => {
   const features = [
-    ...(['mse', 'cosine', 'activation'] as const).flatMap(loss => hiddenTransfer(teacher, teacher, { loss }, seed).terms),
+    ...(['mse', 'cosine', 'activation'] as const).flatMap(
+      loss => hiddenTransfer(teacher, teacher, { loss }, seed).terms,
+    ),
     ...relationTransfer(teacher, teacher),
   ]
   const parameters = await parametersOf(teacher)
@@ -133,7 +162,10 @@ test('a student that is the teacher has nothing to learn, and tokens that do not
   const counted = withPrompt(someIds(1, 6), 0)
   // Only the first two positions count: what comes after them cannot matter.
   counted.weights.data.fill(0, 2)
-  const other = { ...counted, ids: { ...counted.ids, data: (counted.ids.data as Int32Array).map((id, i) => (i > 2 ? (id + 7) % 64 : id)) } }
+  const other = {
+    ...counted,
+    ids: { ...counted.ids, data: (counted.ids.data as Int32Array).map((id, i) => (i > 2 ? (id + 7) % 64 : id)) },
+  }
   const [a, b] = [await learner.gradients([counted]), await learner.gradients([other])]
   for (const { name } of features) {
     expect(a.terms[name], name).toBeGreaterThan(1e-9)
@@ -171,7 +203,9 @@ describe('what does not fit is refused', () => {
     expect(learner({ features: [{ ...term!, student: { at: 'hidden', index: 2 } }] })).toThrow(
       'hidden.mse.0-0 looks at hidden 2 of the student, which has 0 … 1',
     )
-    expect(learner({ features: [{ ...term!, teacher: { at: 'attention', index: 0 } }] })).toThrow('compares hidden with attention')
+    expect(learner({ features: [{ ...term!, teacher: { at: 'attention', index: 0 } }] })).toThrow(
+      'compares hidden with attention',
+    )
     expect(learner({ features: [term!, term!] })).toThrow('two features are called hidden.mse.0-0')
     expect(learner({ features: [term!], teacher: undefined })).toThrow('there is none')
   })
@@ -179,13 +213,23 @@ describe('what does not fit is refused', () => {
     expect(learner({ objective: softLabels(), teacher: undefined })).toThrow('wants the logits of a teacher'))
   test('a projection without values', async () => {
     const { terms: features } = hiddenTransfer(student, teacher, {}, seed)
-    const bare = createLearner(student, { backend: exact, objective: crossEntropy, parameters: new Map(), teacher, features })
-    await expect(bare.evaluate([everyToken(someIds(1, 4))])).rejects.toThrow(`nobody gave a value to ${PROJECTION} [32, 24]`)
+    const bare = createLearner(student, {
+      backend: exact,
+      objective: crossEntropy,
+      parameters: new Map(),
+      teacher,
+      features,
+    })
+    await expect(bare.evaluate([everyToken(someIds(1, 4))])).rejects.toThrow(
+      `nobody gave a value to ${PROJECTION} [32, 24]`,
+    )
     await bare.close()
   })
   test('heads that differ', () => {
     const other = { ...teacher, config: { ...teacher.config, heads: 2, kvHeads: 2 } }
     expect(() => relationTransfer(student, other)).toThrow('the student has 4 heads and the teacher 2')
-    expect(() => relationTransfer(student, teacher, { relationHeads: 5 })).toThrow('5 heads do not divide a width of 24')
+    expect(() => relationTransfer(student, teacher, { relationHeads: 5 })).toThrow(
+      '5 heads do not divide a width of 24',
+    )
   })
 })

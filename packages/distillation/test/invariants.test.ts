@@ -1,5 +1,16 @@
 import type { LossInputs, Objective } from '@sinter/model'
-import { grad, graph, input, logSoftmax, type Node, referenceBackend, slice, type Tensor, takeAlong, topIndices } from '@sinter/tensor-core'
+import {
+  grad,
+  graph,
+  input,
+  logSoftmax,
+  type Node,
+  referenceBackend,
+  slice,
+  type Tensor,
+  takeAlong,
+  topIndices,
+} from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Divergence, multiTeacher, softLabels, topLabels } from '../src/index.ts'
@@ -148,9 +159,18 @@ test('two teachers that agree are as one, however they are put together', async 
 test('the mean of forward KLs is the KL from the mixture and what the teachers differ by among themselves', async () => {
   const at = (phase: number) => Array.from({ length: ROWS * V }, (_, i) => 2 * Math.sin(phase + 1.3 * i))
   const of = async (student: number, combine: 'mixture' | 'losses') =>
-    (await evaluate(multiTeacher({ weights: [1, 2], combine, alpha: 1 }), { student: at(student), first: at(1), second: at(2) })).loss
+    (
+      await evaluate(multiTeacher({ weights: [1, 2], combine, alpha: 1 }), {
+        student: at(student),
+        first: at(1),
+        second: at(2),
+      })
+    ).loss
   // The difference does not depend on the student, so both have one optimum.
-  expect((await of(0, 'losses')) - (await of(0, 'mixture'))).toBeCloseTo((await of(5, 'losses')) - (await of(5, 'mixture')), 9)
+  expect((await of(0, 'losses')) - (await of(0, 'mixture'))).toBeCloseTo(
+    (await of(5, 'losses')) - (await of(5, 'mixture')),
+    9,
+  )
   expect(await of(0, 'losses')).toBeGreaterThan(await of(0, 'mixture'))
 })
 

@@ -54,7 +54,9 @@ describe('recorded losses and gradients', () => {
       const own = results['grad.student']!.data as Float64Array
       const recorded = golden.f64(`grad.${name}`)
       expect(recorded.some(slope => slope !== 0)).toBe(true)
-      expect(recorded.reduce((worst, slope, i) => Math.max(worst, Math.abs(slope - own[i]!)), 0)).toBeLessThan(closeSlope)
+      expect(recorded.reduce((worst, slope, i) => Math.max(worst, Math.abs(slope - own[i]!)), 0)).toBeLessThan(
+        closeSlope,
+      )
     }
   })
 })
@@ -83,9 +85,18 @@ const tensor = (values: readonly number[]): Tensor => ({
   shape: [1, 1, values.length],
   data: Float64Array.from(values),
 })
-const tokens = (ids: readonly number[]): Tensor => ({ dtype: 'i32', shape: [1, 1, ids.length], data: Int32Array.from(ids) })
+const tokens = (ids: readonly number[]): Tensor => ({
+  dtype: 'i32',
+  shape: [1, 1, ids.length],
+  data: Int32Array.from(ids),
+})
 
-async function valueAndSlope(loss: TopLoss, student: readonly number[], ids: readonly number[], logProbs: readonly number[]) {
+async function valueAndSlope(
+  loss: TopLoss,
+  student: readonly number[],
+  ids: readonly number[],
+  logProbs: readonly number[],
+) {
   const k = ids.length
   const value = loss(
     input('student', 'f32', [1, 1, student.length]),
@@ -162,11 +173,19 @@ describe('the tail as one symbol', () => {
       }),
       { of: 'value', wrt: ['s'] },
     )
-    const f32 = (values: readonly number[]): Tensor => ({ dtype: 'f32', shape: [1, 1, values.length], data: Float32Array.from(values) })
-    const results = (await (await onnx.compile(g)).run({ s: f32(student), i: tokens([0]), p: f32([Math.log(0.5)]) })) as Record<string, Tensor>
+    const f32 = (values: readonly number[]): Tensor => ({
+      dtype: 'f32',
+      shape: [1, 1, values.length],
+      data: Float32Array.from(values),
+    })
+    const results = (await (
+      await onnx.compile(g)
+    ).run({ s: f32(student), i: tokens([0]), p: f32([Math.log(0.5)]) })) as Record<string, Tensor>
     // The rest is e⁻⁴⁰, far below what 1 − q can tell from nothing, and below the floor: the known half still pulls.
     expect([...(results['grad.s']!.data as Float32Array)].every(Number.isFinite)).toBe(true)
-    const milder = (await (await onnx.compile(g)).run({ s: f32([17, 0, 0, 0]), i: tokens([0]), p: f32([Math.log(0.5)]) })) as Record<string, Tensor>
+    const milder = (await (
+      await onnx.compile(g)
+    ).run({ s: f32([17, 0, 0, 0]), i: tokens([0]), p: f32([Math.log(0.5)]) })) as Record<string, Tensor>
     expect((milder['grad.s']!.data as Float32Array)[0]!).toBeCloseTo(0.5, 4)
     expect(Number(milder.value!.data[0])).toBeCloseTo(0.5 * Math.log(0.5) + 0.5 * (Math.log(0.5) + 17 - Math.log(3)), 4)
   })

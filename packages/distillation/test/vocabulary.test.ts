@@ -62,7 +62,12 @@ describe('padding changes nothing', () => {
     ['of the student', 80, 64],
     ['of both', 72, 96],
   ])('%s', async (_, own, others) => {
-    const plain = createLearner(student, { backend, objective: softLabels({ alpha: 1 }), parameters: await parametersOf(student), teacher })
+    const plain = createLearner(student, {
+      backend,
+      objective: softLabels({ alpha: 1 }),
+      parameters: await parametersOf(student),
+      teacher,
+    })
     const wideStudent = await padded(student, own, namesOnly(letters(64)))
     const wideTeacher = await padded(teacher, others, namesOnly(letters(64)))
     const shared = sharedVocabulary(wideStudent, wideTeacher)
@@ -76,11 +81,20 @@ describe('padding changes nothing', () => {
     const narrow = b.gradients.get(head)!.subarray(0, 64 * width)
     expect(narrow.every((slope, i) => Math.abs(slope - a.gradients.get(head)![i]!) < 1e-6)).toBe(true)
     // Rows that only pad are not moved.
-    expect(b.gradients.get(head)!.subarray(64 * width).every(slope => slope === 0)).toBe(true)
+    expect(
+      b.gradients
+        .get(head)!
+        .subarray(64 * width)
+        .every(slope => slope === 0),
+    ).toBe(true)
 
     const tokens = { k: 5, alpha: 1 }
     const top = createLearner(wideStudent, { ...options, objective: topLabels(tokens) })
-    const plainTop = createLearner(student, { backend, objective: topLabels(tokens), parameters: await parametersOf(student) })
+    const plainTop = createLearner(student, {
+      backend,
+      objective: topLabels(tokens),
+      parameters: await parametersOf(student),
+    })
     const local = localTeacher(wideTeacher, { backend, vocabulary: shared })
     const answered = await withTop(local, [batch()], { k: 5 })
     const [c, d] = [

@@ -43,5 +43,7 @@ describe.each([
 })
 
 test('more than there are is refused when the graph is traced', () => {
-  expect(() => topIndices(input('x', 'f32', ['rows', 4]), 5)).toThrow('topIndices: 5 of the last dimension of [rows, 4]')
+  expect(() => topIndices(input('x', 'f32', ['rows', 4]), 5)).toThrow(
+    'topIndices: 5 of the last dimension of [rows, 4]',
+  )
 })

@@ -53,7 +53,10 @@ export interface Trace {
   present(): { readonly k: Node; readonly v: Node } | undefined
 }
 
-export function createTrace(config: ModelConfig, { cached = false, rewrite, documents = false }: TraceOptions = {}): Trace {
+export function createTrace(
+  config: ModelConfig,
+  { cached = false, rewrite, documents = false }: TraceOptions = {},
+): Trace {
   const parameters = new Map<string, Node>()
   const tables = new Map<string, Node>()
   const linears: TracedLinear[] = []

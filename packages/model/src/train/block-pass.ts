@@ -1,8 +1,8 @@
 import {
   type Argument,
   type Backend,
-  gradientName,
   type Graph,
+  gradientName,
   graph,
   type Node,
   pullback,
@@ -133,7 +133,9 @@ export function createBlockPass(options: BlockPassOptions): BlockPass {
       const key = `${block.key} ${Object.keys(outputs).join()} back ${wrt.join()}`
       const program = await programs.get(key, () => blockPullback(outputs, wrt))
       const keep = wantsInput ? [gradientName('x')] : []
-      const given = Object.fromEntries(Object.entries({ y, ...attended }).map(([name, value]) => [givenName(name), value]))
+      const given = Object.fromEntries(
+        Object.entries({ y, ...attended }).map(([name, value]) => [givenName(name), value]),
+      )
       const results = await run(index, x, batch, inputs => program.run({ ...inputs, ...given }, { keep }))
       releaseAll(given)
       for (const name of trained[index]!) {
@@ -172,4 +174,3 @@ export function storedNames(model: Model, index: number, block: TracedBlock): Re
   const keys = [...block.shapes.keys()].filter(key => used.has(key))
   return new Map(keys.map(key => [key, own.get(key) ?? `${stem}${key}`]))
 }
-

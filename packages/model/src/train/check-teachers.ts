@@ -10,7 +10,9 @@ export function checkVocabulary(student: Model, teachers: readonly Model[], shar
   const least = Math.min(...sizes)
   if (shared !== undefined) {
     if (Number.isInteger(shared) && shared >= 1 && shared <= least) return shared
-    throw new RangeError(`training: a shared vocabulary of ${shared}; expected 1 … ${least}, what student and teachers have`)
+    throw new RangeError(
+      `training: a shared vocabulary of ${shared}; expected 1 … ${least}, what student and teachers have`,
+    )
   }
   const other = sizes.find(size => size !== sizes[0])
   if (other === undefined) return sizes[0]!

@@ -57,7 +57,7 @@ export async function headPass(
   targets: TargetRows,
   { taught = [], gradients }: { taught?: readonly TensorF32[] | undefined; gradients?: GradientMap | undefined },
 ): Promise<HeadResult> {
-  const { model, backend, programs, objective, trains } = options
+  const { model, programs, objective, trains } = options
   const names = new Map([...model.outside.headInput, [WEIGHT, model.outside.head]])
   const trained = gradients ? [...names].filter(([, stored]) => trains(stored)).map(([name]) => name) : []
   const key = `head ${objective.key} ${gradients ? trained.join() : 'value'}`

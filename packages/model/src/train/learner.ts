@@ -100,7 +100,11 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
     return states
   }
 
-  async function step(batch: TrainTokens, targets: TargetRows, gradients?: GradientMap): Promise<Record<string, number>> {
+  async function step(
+    batch: TrainTokens,
+    targets: TargetRows,
+    gradients?: GradientMap,
+  ): Promise<Record<string, number>> {
     const [own, others, given]: [Tapped, Tapped, Tapped] = [new Map(), new Map(), new Map()]
     try {
       const taught = await teach(batch, others)
@@ -123,13 +127,26 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   }
 
   /** What flows back from the loss, through the blocks, to the embedding. Takes what it uses out of `own` and `given`. */
-  async function back(batch: TrainTokens, own: Tapped, given: Tapped, last: TensorF32, gradients: GradientMap): Promise<void> {
+  async function back(
+    batch: TrainTokens,
+    own: Tapped,
+    given: Tapped,
+    last: TensorF32,
+    gradients: GradientMap,
+  ): Promise<void> {
     let flowing: Resident | undefined = await withTap(given, model.blocks, await backend.upload(last, { move: true }))
     for (let block = model.blocks - 1; block >= Math.max(first, 0); block--) {
       const attended = takeOut(given, tapKey({ at: 'attention', index: block }))
       const x = takeOut(own, tapKey({ at: 'hidden', index: block }))!.hidden!
       try {
-        flowing = await blocks.backward(block, x, { y: flowing!, attended }, documentsOf(batch), block > first, gradients)
+        flowing = await blocks.backward(
+          block,
+          x,
+          { y: flowing!, attended },
+          documentsOf(batch),
+          block > first,
+          gradients,
+        )
         flowing &&= await withTap(given, block, flowing)
       } finally {
         x.release()
@@ -164,10 +181,7 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   }
 }
 
-function addTerms(
-  a: Readonly<Record<string, number>>,
-  b: Readonly<Record<string, number>>,
-): Record<string, number> {
+function addTerms(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
   const sums: Record<string, number> = { ...a }
   for (const [name, value] of Object.entries(b)) sums[name] = (sums[name] ?? 0) + value
   return sums
@@ -180,4 +194,8 @@ function takeOut(tapped: Tapped, key: string): Readonly<Record<string, Resident>
   return parts
 }
 
-const zerosLike = ({ shape, data }: TensorF32): TensorF32 => ({ dtype: 'f32', shape, data: new Float32Array(data.length) })
+const zerosLike = ({ shape, data }: TensorF32): TensorF32 => ({
+  dtype: 'f32',
+  shape,
+  data: new Float32Array(data.length),
+})

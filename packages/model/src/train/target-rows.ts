@@ -60,7 +60,8 @@ export function everyToken(ids: Tensor): TrainTokens {
 export function pickRows({ dtype, shape, data }: Tensor, at: Int32Array): Tensor {
   const width = shape.at(-1)!
   const out = new (data.constructor as Float32ArrayConstructor)(at.length * width)
-  for (const [i, row] of at.entries()) out.set((data as Float32Array).subarray(row * width, (row + 1) * width), i * width)
+  for (const [i, row] of at.entries())
+    out.set((data as Float32Array).subarray(row * width, (row + 1) * width), i * width)
   return { dtype, shape: [1, at.length, width], data: out }
 }
 
