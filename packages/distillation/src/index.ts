@@ -33,6 +33,7 @@ export {
   relationTransferSchema,
 } from './relation-transfer.ts'
 export { type SelfTeacher, selfTeacher } from './self-teacher.ts'
+export { type SelfText, type SelfTextOptions, selfText } from './self-text.ts'
 export {
   type Divergence,
   type SoftLabelInput,

@@ -4,7 +4,6 @@ import {
   graph,
   input,
   logSoftmax,
-  type Node,
   referenceBackend,
   slice,
   type Tensor,

@@ -5,9 +5,11 @@ export type SinterErrorCode =
   | 'option'
   | 'rule'
   | 'calibration'
+  | 'data'
   | 'tokenizer'
   | 'evaluation'
   | 'teacher'
+  | 'diverged'
   | 'output'
   | 'disk-space'
 
@@ -18,9 +20,11 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   option: 2,
   rule: 2,
   calibration: 3,
+  data: 3,
   tokenizer: 3,
   evaluation: 3,
   teacher: 3,
+  diverged: 2,
   output: 4,
   'disk-space': 4,
 }

@@ -5,13 +5,26 @@ import * as trainTable from './train-methods.ts'
 export { type AwqChoice, type AwqOptions, awq, searchScales } from './awq.ts'
 export { awqClip, type ClipResult, clamped } from './awq-clip.ts'
 export { awqRatios, awqScales, gramLoss, roundedAtScale } from './awq-scales.ts'
+export { type BlockCodes, blockCodes, quantizedScales } from './block-codes.ts'
+export type { CodebookOptions } from './codebook.ts'
 export { foldScales } from './fold.ts'
+export { fp4, fp4Levels, fp4Method } from './fp4.ts'
 export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
+export { type LevelSearch, levelSearch } from './level-search.ts'
+export { nf4, nf4Levels, nf4Method } from './nf4.ts'
 export { type GridOptions, gridBits } from './options.ts'
 export { type GptqTensors, packAlongColumns, packAlongRows, packAwq, packGptq } from './pack.ts'
-export { absmaxScale, type CodeRange, fakeQuantize, learnedStep, signedRange, symmetricRange } from './qat/fake-quant-graph.ts'
+export {
+  absmaxScale,
+  type CodeRange,
+  fakeQuantize,
+  learnedStep,
+  signedRange,
+  symmetricRange,
+} from './qat/fake-quant-graph.ts'
 export { type PeqaOptions, peqa } from './qat/peqa.ts'
 export { lsq, type QatOptions, qat } from './qat/qat.ts'
+export { type RegularisedOptions, regularised } from './qat/regularised.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
 

@@ -28,6 +28,8 @@ export interface BlockPassOptions {
   readonly extras: ReadonlyMap<string, TensorF32>
   /** Whether a tensor is trained, by stored name. */
   readonly trains: (name: string) => boolean
+  /** Whether it may be another one at the next pass: what is trained, and what a method sets from step to step. */
+  readonly changes: (name: string) => boolean
   /** Frozen tensors stay with the backend between steps; else each pass reads them again. */
   readonly keepFrozen: boolean
 }
@@ -68,15 +70,18 @@ export interface BlockPass {
 }
 
 export function createBlockPass(options: BlockPassOptions): BlockPass {
-  const { model, backend, programs, rewrite, documents = false, trains } = options
+  const { model, backend, programs, rewrite, documents = false, trains, changes } = options
   const blocks = Array.from({ length: model.blocks }, (_, i) => model.tracedBlock(i, { rewrite, documents }))
   const names = blocks.map((block, i) => storedNames(model, i, block))
   const frozen = new Map<number, Record<string, Resident>>()
   const trained = names.map(map => [...map].filter(([, stored]) => trains(stored)).map(([name]) => name))
+  const changing = names.map(map => [...map.values()].some(changes))
 
   async function readTensors(index: number, wanted: (stored: string) => boolean): Promise<Record<string, Resident>> {
     const own = model.blockTensors(index)
-    const stored = await model.readBlock(index)
+    // Adapters beside frozen tensors that are here already: nothing of the checkpoint has to be read again.
+    const needed = [...names[index]!].some(([name, full]) => own.has(name) && wanted(full))
+    const stored = needed ? await model.readBlock(index) : new Map<string, TensorF32>()
     const residents: Record<string, Resident> = {}
     for (const [name, full] of names[index]!) {
       if (!wanted(full)) continue
@@ -95,9 +100,9 @@ export function createBlockPass(options: BlockPassOptions): BlockPass {
       const all = await readTensors(index, () => true)
       return { all, own: all }
     }
-    const kept = frozen.get(index) ?? (await readTensors(index, name => !trains(name)))
+    const kept = frozen.get(index) ?? (await readTensors(index, name => !changes(name)))
     frozen.set(index, kept)
-    const own = trained[index]!.length > 0 ? await readTensors(index, trains) : {}
+    const own = changing[index] ? await readTensors(index, changes) : {}
     return { all: { ...kept, ...own }, own }
   }
 

@@ -103,7 +103,7 @@ export function createFeaturePass({ programs, terms, extras, trains, documents }
     const inputs: Record<string, Argument> = { ...shared }
     for (const side of ['student', 'teacher'] as const)
       for (const [part, resident] of Object.entries(sides[side])) inputs[sideName(side, part)] = resident
-    for (const name of brought) inputs[parameterName(name)] = givenValue(term, name)
+    for (const name of brought) inputs[parameterName(name)] = tensorOf(term, name)
     const results = await program.run(inputs, { keep })
     for (const name of trained)
       addGradient(gradients!, name, (results[gradientName(parameterName(name))] as TensorF32).data)
@@ -113,7 +113,7 @@ export function createFeaturePass({ programs, terms, extras, trains, documents }
     }
   }
 
-  function givenValue({ name: term, parameters }: FeatureTerm, name: string): TensorF32 {
+  function tensorOf({ name: term, parameters }: FeatureTerm, name: string): TensorF32 {
     const value = extras.get(name)
     if (!value)
       throw new TypeError(`training: nobody gave a value to ${name} [${parameters![name]!.join(', ')}] of ${term}`)

@@ -1,6 +1,6 @@
 import {
   type Argument,
-  type Backend,
+  addTo,
   type Graph,
   grad,
   gradientName,
@@ -14,18 +14,16 @@ import {
 } from '@sinter/tensor-core'
 import type { Model } from '../model.ts'
 import type { Programs } from '../programs.ts'
-import { releaseAll, uploadAll } from '../residents.ts'
-import { addGradient, type GradientMap } from './gradients.ts'
+import { type HeadSums, type HeadTensors, teacherName, trainedHead, HEAD_WEIGHT as WEIGHT } from './head-tensors.ts'
 import type { Objective } from './objective.ts'
 import { pickRows, placeRows, type TargetRows } from './target-rows.ts'
 
 /** Bytes of logits that one slice of rows may take: several arrays of this size are alive at a time. */
-const SLICE_BYTES = 2 ** 25
+const SLICE_BYTES = 2 ** 24
 const MOST_ROWS = 512
 
 export interface HeadPassOptions {
   readonly model: Model
-  readonly backend: Backend
   readonly programs: Programs
   readonly objective: Objective
   readonly trains: (name: string) => boolean
@@ -33,6 +31,7 @@ export interface HeadPassOptions {
   readonly teachers: readonly Model[]
   /** Logits of teachers, and the student's beside them, are those of so many first tokens. */
   readonly sharedVocabulary: number
+  readonly tensors: HeadTensors
 }
 
 export interface HeadResult {
@@ -42,9 +41,8 @@ export interface HeadResult {
   readonly given?: TensorF32
 }
 
-const WEIGHT = 'head.weight'
 const TERM = 'term.'
-const teacherName = (teacher: number, name: string) => `teacher${teacher}.${name}`
+const sumName = (name: string) => `sum.${name}`
 
 /**
  * From the last block's output to the loss and back, in slices of rows: logits of a whole batch are never held.
@@ -55,37 +53,36 @@ export async function headPass(
   options: HeadPassOptions,
   hidden: TensorF32,
   targets: TargetRows,
-  { taught = [], gradients }: { taught?: readonly TensorF32[] | undefined; gradients?: GradientMap | undefined },
+  { taught = [], sums }: { taught?: readonly TensorF32[] | undefined; sums?: HeadSums | undefined },
 ): Promise<HeadResult> {
-  const { model, programs, objective, trains } = options
-  const names = new Map([...model.outside.headInput, [WEIGHT, model.outside.head]])
-  const trained = gradients ? [...names].filter(([, stored]) => trains(stored)).map(([name]) => name) : []
-  const key = `head ${objective.key} ${gradients ? trained.join() : 'value'}`
-  const program = await programs.get(key, () => headGraph(options, gradients && ['x', ...trained]))
-  const parameters = await uploadHead(options)
+  const { model, programs, objective, trains, tensors } = options
+  const trained = sums ? trainedHead(model, trains).map(([name]) => name) : []
+  const key = `head ${objective.key} ${sums ? trained.join() : 'value'}`
+  const program = await programs.get(key, () => headGraph(options, sums && ['x', ...trained]))
+  const parameters = await tensors.all()
   const width = hidden.shape.at(-1)!
-  const given = gradients && new Float32Array(hidden.data.length)
+  const given = sums && new Float32Array(hidden.data.length)
   const terms: Record<string, number> = {}
   const step = Math.max(1, Math.min(MOST_ROWS, Math.floor(SLICE_BYTES / (4 * model.config.vocabSize))))
-  try {
-    for (let start = 0; start < targets.at.length; start += step) {
-      const at = targets.at.subarray(start, start + step)
-      const inputs = { ...parameters, x: pickRows(hidden, at), ...rowInputs(objective, targets, start, at, taught) }
-      const results = await program.run(inputs)
-      for (const [name, value] of Object.entries(results))
-        if (name.startsWith(TERM)) {
-          const term = name.slice(TERM.length)
-          terms[term] = (terms[term] ?? 0) + (value as TensorF32).data[0]!
-        }
-      if (!given) continue
-      placeRows(given, (results[gradientName('x')] as TensorF32).data, at, width)
-      for (const name of trained)
-        addGradient(gradients!, names.get(name)!, (results[gradientName(name)] as TensorF32).data)
+  for (let start = 0; start < targets.at.length; start += step) {
+    const at = targets.at.subarray(start, start + step)
+    const inputs: Record<string, Argument> = {
+      ...parameters,
+      x: pickRows(hidden, at),
+      ...rowInputs(objective, targets, start, at, taught),
     }
-    return { terms, ...(given && { given: { dtype: 'f32', shape: hidden.shape, data: given } }) }
-  } finally {
-    releaseAll(parameters)
+    for (const name of trained) inputs[sumName(name)] = await sums!.of(name, parameters[name]!.shape)
+    const results = await program.run(inputs, { keep: trained.map(gradientName) })
+    for (const [name, value] of Object.entries(results))
+      if (name.startsWith(TERM)) {
+        const term = name.slice(TERM.length)
+        terms[term] = (terms[term] ?? 0) + (value as TensorF32).data[0]!
+      }
+    if (!given) continue
+    placeRows(given, (results[gradientName('x')] as TensorF32).data, at, width)
+    for (const name of trained) sums!.replace(name, results[gradientName(name)] as Resident)
   }
+  return { terms, ...(given && { given: { dtype: 'f32', shape: hidden.shape, data: given } }) }
 }
 
 /** What a slice of rows brings beside the student's hidden states. */
@@ -110,17 +107,6 @@ function rowInputs(
   return { ...inputs, topIds: pickRows(top.ids, at), topLogProbs: pickRows(top.logProbs, at) }
 }
 
-async function uploadHead(options: HeadPassOptions): Promise<Record<string, Resident>> {
-  const { model, backend, objective, teachers, sharedVocabulary } = options
-  const own = await model.readHeadInput()
-  own.set(WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
-  for (const [i, teacher] of objective.wantsTeacher ? teachers.entries() : []) {
-    for (const [name, tensor] of await teacher.readHeadInput()) own.set(teacherName(i, name), tensor)
-    own.set(teacherName(i, WEIGHT), (await teacher.readHeadRows(0, sharedVocabulary)).weight)
-  }
-  return uploadAll(backend, own)
-}
-
 function headGraph(options: HeadPassOptions, wrt: readonly string[] | undefined): Graph {
   const { model, objective, teachers, sharedVocabulary: shared } = options
   const row = (name: string) => input(name, 'f32', ['batch', 'tokens'])
@@ -140,7 +126,14 @@ function headGraph(options: HeadPassOptions, wrt: readonly string[] | undefined)
   })
   const shown = Object.entries({ loss, ...others }).map(([name, node]) => [TERM + name, node] as const)
   const g = graph(Object.fromEntries(shown))
-  return wrt ? grad(g, { of: `${TERM}loss`, wrt }) : g
+  if (!wrt) return g
+  const withGradients = Object.fromEntries(grad(g, { of: `${TERM}loss`, wrt }).outputs)
+  for (const name of wrt) {
+    if (name === 'x') continue
+    const part = withGradients[gradientName(name)]!
+    withGradients[gradientName(name)] = addTo(input(sumName(name), 'f32', part.shape), part)
+  }
+  return graph(withGradients)
 }
 
 /** Logits of the first `rows` tokens. */

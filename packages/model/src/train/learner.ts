@@ -9,6 +9,8 @@ import { embeddingGradient } from './embedding-gradient.ts'
 import { createFeaturePass, type FeatureTerm, plus, type Tapped, tapKey } from './feature-pass.ts'
 import type { GradientMap } from './gradients.ts'
 import { headPass } from './head-pass.ts'
+import { createHeadSums, createHeadTensors, type HeadSums } from './head-tensors.ts'
+import { microBatches } from './micro-batches.ts'
 import type { Objective } from './objective.ts'
 import { overlay } from './overlay.ts'
 import { type TargetRows, type TrainTokens, targetRows } from './target-rows.ts'
@@ -25,6 +27,8 @@ export interface LearnerOptions {
   readonly documents?: boolean
   /** Tensors that `rewrite` or `features` bring in and that are not trained, by stored name. */
   readonly constants?: ReadonlyMap<string, TensorF32>
+  /** The same, but changed in place between steps. */
+  readonly stepInputs?: ReadonlyMap<string, TensorF32>
   /** Who is learnt from, when the objective or features want it. Several give logits each; features are the first one's. */
   readonly teacher?: Model | readonly Model[] | undefined
   /** A teacher's weights change between steps: they are read again in each. */
@@ -60,11 +64,13 @@ export interface Learner {
 
 /** @throws RangeError when a teacher's vocabulary has another size, or a feature looks where there is nothing */
 export function createLearner(source: Model, options: LearnerOptions): Learner {
-  const { backend, objective, parameters, constants = new Map(), rewrite, documents = false, features = [] } = options
+  const { backend, objective, parameters, rewrite, documents = false, features = [] } = options
+  const { constants = new Map(), stepInputs = new Map() } = options
   const teachers = [options.teacher ?? []].flat() as readonly Model[]
   if (objective?.wantsTeacher && teachers.length === 0)
     throw new TypeError('training: the loss wants the logits of a teacher, and there is none')
-  const extras = new Map([...constants, ...parameters])
+  const extras = new Map([...constants, ...stepInputs, ...parameters])
+  const changes = (name: string) => parameters.has(name) || stepInputs.has(name)
   const model = source.over(overlay(source.source, parameters))
   const sharedVocabulary = checkVocabulary(model, teachers, options.sharedVocabulary)
   checkTaps(model, teachers[0], features)
@@ -72,10 +78,20 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   const programs = createPrograms(backend)
   const common = { backend, programs, documents }
   const keepFrozen = options.keepFrozen ?? true
-  const blocks = createBlockPass({ ...common, model, rewrite, extras, trains, keepFrozen })
+  const blocks = createBlockPass({ ...common, model, rewrite, extras, trains, changes, keepFrozen })
   const teaching = teachers.map(teacher => {
     const keeps = keepFrozen && !options.teacherMoves && teacher.path !== source.path
-    return createBlockPass({ ...common, model: teacher, extras: new Map(), trains: () => false, keepFrozen: keeps })
+    const still = { extras: new Map(), trains: () => false, changes: () => false }
+    return createBlockPass({ ...common, ...still, model: teacher, keepFrozen: keeps })
+  })
+  const tensors = createHeadTensors({
+    model,
+    backend,
+    teachers: objective?.wantsTeacher ? teachers : [],
+    sharedVocabulary,
+    trains,
+    keepFrozen,
+    teachersMove: options.teacherMoves ?? false,
   })
   const inner = createFeaturePass({ programs, terms: features, extras, trains, documents })
   const tapped = (side: 'student' | 'teacher') => new Set(features.map(term => tapKey(term[side])))
@@ -103,8 +119,9 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   async function step(
     batch: TrainTokens,
     targets: TargetRows,
-    gradients?: GradientMap,
+    into?: { readonly gradients: GradientMap; readonly sums: HeadSums },
   ): Promise<Record<string, number>> {
+    const gradients = into?.gradients
     const [own, others, given]: [Tapped, Tapped, Tapped] = [new Map(), new Map(), new Map()]
     try {
       const taught = await teach(batch, others)
@@ -115,9 +132,9 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
       const hidden = await walk({ backend, documents, model, blocks, keeps, kept: own }, batch)
       const inside = await inner.run(own, others, { targets, ...documentsOf(batch) }, gradients)
       for (const [key, parts] of inside.given) given.set(key, parts)
-      const pass = { model, backend, programs, trains, teachers, sharedVocabulary }
+      const pass = { model, programs, trains, teachers, sharedVocabulary, tensors }
       const outside = objective
-        ? await headPass({ ...pass, objective }, hidden, targets, { taught, gradients })
+        ? await headPass({ ...pass, objective }, hidden, targets, { taught, sums: into?.sums })
         : { terms: {}, given: zerosLike(hidden) }
       if (gradients && first < model.blocks) await back(batch, own, given, outside.given!, gradients)
       return addTerms(inside.terms, outside.terms)
@@ -158,24 +175,37 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
   const withTap = (given: Tapped, index: number, flowing: Resident): Promise<Resident> =>
     plus(programs, takeOut(given, tapKey({ at: 'hidden', index }))?.hidden, flowing)
 
-  async function steps(batches: readonly TrainTokens[], signal: AbortSignal | undefined, gradients?: GradientMap) {
+  async function steps(
+    batches: readonly TrainTokens[],
+    signal: AbortSignal | undefined,
+    into?: { readonly gradients: GradientMap; readonly sums: HeadSums },
+  ): Promise<Record<string, number>> {
     let terms: Record<string, number> = {}
-    for (const [i, targets] of targetRows(batches).entries()) {
-      signal?.throwIfAborted()
-      terms = addTerms(terms, await step(batches[i]!, targets, gradients))
+    const micro = microBatches(batches)
+    try {
+      for (const [i, targets] of targetRows(micro).entries()) {
+        signal?.throwIfAborted()
+        terms = addTerms(terms, await step(micro[i]!, targets, into))
+      }
+      await into?.sums.moveTo(into.gradients)
+      return terms
+    } finally {
+      into?.sums.release()
+      tensors.endStep()
     }
-    return terms
   }
 
   return {
     model,
     async gradients(batches, { signal } = {}) {
       const gradients: GradientMap = new Map()
-      return { terms: await steps(batches, signal, gradients), gradients }
+      const sums = createHeadSums(model, backend, trains)
+      return { terms: await steps(batches, signal, { gradients, sums }), gradients }
     },
     evaluate: (batches, { signal } = {}) => steps(batches, signal),
     async close() {
       for (const pass of [blocks, ...teaching]) pass.release()
+      tensors.release()
       await programs.close()
     },
   }

@@ -1,3 +1,4 @@
+export { addTo } from './add-product.ts'
 export * from './argmax.ts'
 export * from './attention.ts'
 export * from './cast.ts'
