@@ -285,8 +285,10 @@ describe('asking again', () => {
 
   test('no answer in time', async () => {
     server.script.push(() => {})
-    expectSame(await make({ timeoutMs: 300 }).top!(question(), { k: 3 }), await directly(3))
-    expect(server.asked.length).toBe(3)
+    expectSame(await make({ timeoutMs: 1000 }).top!(question(), { k: 3 }), await directly(3))
+    // On a machine that has other things to do an answer may be late too.
+    expect(server.asked.length).toBeGreaterThanOrEqual(3)
+    expect(waits.length).toBe(server.asked.length - 2)
   })
 })
 
