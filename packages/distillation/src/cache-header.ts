@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SinterError } from '@sinter/model'
 import { z } from 'zod'
@@ -77,13 +77,16 @@ export function checkHeader(header: CacheHeader): CacheHeader {
 /** @returns undefined when there is none @throws SinterError `teacher` for one that cannot be read */
 export async function readHeader(folder: string): Promise<CacheHeader | undefined> {
   const path = headerPath(folder)
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+  const unreadable = (cause: NodeJS.ErrnoException): undefined => {
     if (cause.code === 'ENOENT') return undefined
     throw new SinterError('teacher', `${path}: cannot be read (${cause.code})`, { cause })
-  })
-  if (!bytes) return undefined
-  if (bytes.length > MAX_HEADER_BYTES) throw new SinterError('teacher', `${path}: ${bytes.length} bytes are no header`)
-  const result = schema.safeParse(parse(bytes.toString('utf8'), path))
+  }
+  const info = await stat(path).catch(unreadable)
+  if (info && info.size > MAX_HEADER_BYTES)
+    throw new SinterError('teacher', `${path}: ${info.size} bytes are no header`)
+  const text = info && (await readFile(path, 'utf8').catch(unreadable))
+  if (text === undefined) return undefined
+  const result = schema.safeParse(parse(text, path))
   if (result.success) return result.data
   throw new SinterError('teacher', `${path}: is not the header of a teacher cache:\n${z.prettifyError(result.error)}`)
 }

@@ -39,7 +39,7 @@ export const hiddenTransferSchema: z.ZodType<HiddenTransferOptions, HiddenTransf
 export const PROJECTION = 'distillation.projection.weight'
 
 export interface Transfer {
-  /** `features` of the learner. */
+  /** `features` of the learner: `hidden.mse.1-3` is the student's state after 1 block beside the teacher's after 3. */
   readonly terms: readonly FeatureTerm[]
   /** What they bring in: goes into the learner's parameters beside the student's own, and is dropped at the end. */
   readonly parameters: ReadonlyMap<string, TensorF32>
@@ -63,7 +63,7 @@ export function hiddenTransfer(
   const loss = lossOf(all, projects)
   return {
     terms: layers.map(([from, to]) => ({
-      name: `hidden.${from}`,
+      name: `hidden.${all.loss}.${from}-${to}`,
       weight: all.weight / layers.length,
       student: { at: 'hidden', index: from },
       teacher: { at: 'hidden', index: to },

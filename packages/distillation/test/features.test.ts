@@ -112,7 +112,7 @@ describe('gradients of features through the whole student', () => {
     expect(await expectSlopes(learner, parameters, batch)).toBe(parameters.size)
     const { terms } = await learner.gradients(batch)
     const { loss, crossEntropy, divergence, ...hidden } = terms
-    const names = evenLayers(1, 2).map(([from]) => `hidden.${from}`)
+    const names = evenLayers(1, 2).map(([from, to]) => `hidden.mse.${from}-${to}`)
     expect(Object.keys(hidden)).toEqual(names)
     const inside = names.reduce((sum, name) => sum + (0.5 / names.length) * hidden[name]!, 0)
     expect(loss).toBeCloseTo(0.5 * crossEntropy! + 0.5 * divergence! + inside, 6)
@@ -144,7 +144,12 @@ describe('gradients of features through the whole student', () => {
 })
 
 test('a student that is the teacher has nothing to learn, and tokens that do not count teach nothing', async () => {
-  const features = [...hiddenTransfer(teacher, teacher, {}, seed).terms, ...relationTransfer(teacher, teacher)]
+  const features = [
+    ...(['mse', 'cosine', 'activation'] as const).flatMap(
+      loss => hiddenTransfer(teacher, teacher, { loss }, seed).terms,
+    ),
+    ...relationTransfer(teacher, teacher),
+  ]
   const parameters = await parametersOf(teacher)
   const same = createLearner(teacher, { backend: exact, parameters, teacher, features })
   const { terms, gradients } = await same.gradients([everyToken(someIds(2, 6))])
@@ -162,8 +167,10 @@ test('a student that is the teacher has nothing to learn, and tokens that do not
     ids: { ...counted.ids, data: (counted.ids.data as Int32Array).map((id, i) => (i > 2 ? (id + 7) % 64 : id)) },
   }
   const [a, b] = [await learner.gradients([counted]), await learner.gradients([other])]
-  expect(a.terms.loss).toBeGreaterThan(1e-4)
-  expect(b.terms.loss).toBeCloseTo(a.terms.loss!, 9)
+  for (const { name } of features) {
+    expect(a.terms[name], name).toBeGreaterThan(1e-9)
+    expect(b.terms[name]! / a.terms[name]!, name).toBeCloseTo(1, 6)
+  }
   const layer = 'model.layers.0.mlp.up_proj.weight'
   expect(b.gradients.get(layer)![5]).toBeCloseTo(a.gradients.get(layer)![5]!, 9)
   await learner.close()
@@ -194,12 +201,12 @@ describe('what does not fit is refused', () => {
   test('taps where there is nothing', () => {
     const [term] = hiddenTransfer(student, teacher, {}, seed).terms
     expect(learner({ features: [{ ...term!, student: { at: 'hidden', index: 2 } }] })).toThrow(
-      'hidden.0 looks at hidden 2 of the student, which has 0 … 1',
+      'hidden.mse.0-0 looks at hidden 2 of the student, which has 0 … 1',
     )
     expect(learner({ features: [{ ...term!, teacher: { at: 'attention', index: 0 } }] })).toThrow(
       'compares hidden with attention',
     )
-    expect(learner({ features: [term!, term!] })).toThrow('two features are called hidden.0')
+    expect(learner({ features: [term!, term!] })).toThrow('two features are called hidden.mse.0-0')
     expect(learner({ features: [term!], teacher: undefined })).toThrow('there is none')
   })
   test('a loss on logits without a teacher', () =>

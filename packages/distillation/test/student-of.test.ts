@@ -2,7 +2,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLearner, createModel, crossEntropy, encodeSafetensors, everyToken, logits, type Model, openModel } from '@sinter/model'
+import {
+  createLearner,
+  createModel,
+  crossEntropy,
+  encodeSafetensors,
+  everyToken,
+  logits,
+  type Model,
+  openModel,
+} from '@sinter/model'
 import { graph, ortNodeBackend, type Tensor, zeros } from '@sinter/tensor-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import { blockInfluence, keptBlocks, mostInfluential, studentOf } from '../src/index.ts'
@@ -53,7 +62,9 @@ describe('some blocks of a model are a model', () => {
     const teacher = await openFamily('gemma3-linear-global')
     const ids = someIds(1, 12)
     const whole = createModel(studentOf(teacher, [0, 1, 2, 3]))
-    expect((await logits(whole, backend, ids)).get('logits')).toEqual((await logits(teacher, backend, ids)).get('logits'))
+    expect((await logits(whole, backend, ids)).get('logits')).toEqual(
+      (await logits(teacher, backend, ids)).get('logits'),
+    )
     await teacher.close()
   })
 
@@ -134,10 +145,13 @@ describe('which blocks are kept', () => {
     expect(influence.length).toBe(2)
     for (const value of influence) expect(value > 0 && value < 2).toBe(true)
     // A block that adds nothing leaves everything as it is.
-    const silent = { ...teacher.source, read: async (name: string) => {
-      const tensor = await teacher.source.read(name)
-      return /layers\.1\..*(o_proj|down_proj)/.test(name) ? zeros('f32', tensor.shape) : tensor
-    } }
+    const silent = {
+      ...teacher.source,
+      read: async (name: string) => {
+        const tensor = await teacher.source.read(name)
+        return /layers\.1\..*(o_proj|down_proj)/.test(name) ? zeros('f32', tensor.shape) : tensor
+      },
+    }
     const [first, second] = await blockInfluence(teacher.over(silent), backend, batches)
     expect(first).toBeCloseTo(influence[0]!, 6)
     expect(second).toBeCloseTo(0, 6)

@@ -74,7 +74,11 @@ describe('one pass past the output embedding', () => {
   test('batches of a long question are one answer', async () => {
     const ids = someIds(40, 30)
     const whole = await topPass(teacher, backend, { ids }, { k: 4, vocabulary: 64 })
-    const row = (i: number): Tensor => ({ dtype: 'i32', shape: [1, 30], data: (ids.data as Int32Array).slice(30 * i, 30 * (i + 1)) })
+    const row = (i: number): Tensor => ({
+      dtype: 'i32',
+      shape: [1, 30],
+      data: (ids.data as Int32Array).slice(30 * i, 30 * (i + 1)),
+    })
     for (const i of [0, 16, 17, 39]) {
       const one = await topPass(teacher, backend, { ids: row(i) }, { k: 4, vocabulary: 64 })
       expect(whole.ids.data.slice(120 * i, 120 * (i + 1))).toEqual(one.ids.data)
@@ -92,18 +96,31 @@ describe('one pass past the output embedding', () => {
   })
 
   test('logits that are not finite are an error', async () => {
-    const broken = { ...teacher, readHeadRows: async (start: number, count: number) => {
-      const { weight } = await teacher.readHeadRows(start, count)
-      weight.data[5] = Number.NaN
-      return { weight }
-    } }
-    await expect(topPass(broken, backend, { ids: someIds(1, 3) }, { k: 2, vocabulary: 64 })).rejects.toThrow('not finite at position 0 of 3')
+    const broken = {
+      ...teacher,
+      readHeadRows: async (start: number, count: number) => {
+        const { weight } = await teacher.readHeadRows(start, count)
+        weight.data[5] = Number.NaN
+        return { weight }
+      },
+    }
+    await expect(topPass(broken, backend, { ids: someIds(1, 3) }, { k: 2, vocabulary: 64 })).rejects.toThrow(
+      'not finite at position 0 of 3',
+    )
   })
 })
 
 const question = () => ({ ids: someIds(7, 6) })
 const writeAll = async (options: Partial<Parameters<typeof writeTeacherCache>[0]> = {}) => {
-  const all = { folder, teacher: localTeacher(teacher, { backend }), question: question(), k: 8, vocabulary: 64, shardRows: 3, ...options }
+  const all = {
+    folder,
+    teacher: localTeacher(teacher, { backend }),
+    question: question(),
+    k: 8,
+    vocabulary: 64,
+    shardRows: 3,
+    ...options,
+  }
   const events = []
   for await (const event of writeTeacherCache(all)) events.push(event)
   return events
@@ -117,7 +134,11 @@ describe('a cache', () => {
     const said = await topPass(teacher, backend, question(), { k: 8, vocabulary: 64 })
     const data = question().ids.data as Int32Array
     const order = [6, 0, 3, 3]
-    const shuffled: Tensor = { dtype: 'i32', shape: [4, 6], data: Int32Array.from(order.flatMap(i => [...data.subarray(6 * i, 6 * i + 6)])) }
+    const shuffled: Tensor = {
+      dtype: 'i32',
+      shape: [4, 6],
+      data: Int32Array.from(order.flatMap(i => [...data.subarray(6 * i, 6 * i + 6)])),
+    }
     const top = await cache.top!({ ids: shuffled }, { k: 5 })
     expect(top.ids.shape).toEqual([4, 6, 5])
     for (const [to, from] of order.entries())
@@ -171,7 +192,9 @@ describe('a cache', () => {
   test('of something else is told from this one', async () => {
     await writeAll()
     await expect(writeAll({ k: 9 })).rejects.toThrow('k is 8 there, and 9 here')
-    await expect(writeAll({ question: { ids: someIds(7, 6, 'others') } })).rejects.toThrow('has a cache of something else: data is')
+    await expect(writeAll({ question: { ids: someIds(7, 6, 'others') } })).rejects.toThrow(
+      'has a cache of something else: data is',
+    )
     await expect(writeAll({ teacher: localTeacher(student, { backend }) })).rejects.toThrow('teacher is')
     expect((await writeAll()).every(({ kept }) => kept)).toBe(true)
   })
@@ -186,10 +209,16 @@ describe('a cache', () => {
   })
 
   test('does not know rows that it was not asked about, nor the same row cut otherwise', async () => {
-    const documents: Tensor = { dtype: 'i32', shape: [7, 6], data: Int32Array.from({ length: 42 }, (_, i) => Math.floor((i % 6) / 3)) }
+    const documents: Tensor = {
+      dtype: 'i32',
+      shape: [7, 6],
+      data: Int32Array.from({ length: 42 }, (_, i) => Math.floor((i % 6) / 3)),
+    }
     await writeAll({ question: { ...question(), documents } })
     const cache = await openTeacherCache(folder)
-    await expect(cache.top!({ ids: someIds(1, 6, 'others') }, { k: 4 })).rejects.toThrow('row 0 of the batch is not in the cache')
+    await expect(cache.top!({ ids: someIds(1, 6, 'others') }, { k: 4 })).rejects.toThrow(
+      'row 0 of the batch is not in the cache',
+    )
     await expect(cache.top!(question(), { k: 4 })).rejects.toThrow('row 0 of the batch is not in the cache')
     // Numbers of documents may differ, their borders may not.
     const renumbered = { ...documents, data: (documents.data as Int32Array).map(value => 5 + 2 * value) }
@@ -208,7 +237,11 @@ describe('a cache', () => {
         const size = own.reduce((n, dim) => n * dim, 1)
         return {
           ids: { dtype: 'i32', shape: own, data: new Int32Array(size).fill(99_999) },
-          logProbs: { dtype: 'f32', shape: own, data: Float32Array.from({ length: size }, (_, i) => (i % 2 ? NO_TOKEN : -0.25)) },
+          logProbs: {
+            dtype: 'f32',
+            shape: own,
+            data: Float32Array.from({ length: size }, (_, i) => (i % 2 ? NO_TOKEN : -0.25)),
+          },
         }
       },
     }
@@ -224,7 +257,9 @@ describe('a cache', () => {
   test('asked for more than it has, or for logits, says what it has', async () => {
     await writeAll()
     const cache = await openTeacherCache(folder)
-    await expect(withTop(cache, [everyToken(question().ids)], { k: 9 })).rejects.toThrow('gives at most 8 tokens a position; 9 were asked for')
+    await expect(withTop(cache, [everyToken(question().ids)], { k: 9 })).rejects.toThrow(
+      'gives at most 8 tokens a position; 9 were asked for',
+    )
     expect(() => modelOfTeacher(cache)).toThrow('gives no logits and no hidden states, only its most probable tokens')
     expect(modelOfTeacher(localTeacher(teacher, { backend }))).toBe(teacher)
     await cache.close()
@@ -233,12 +268,19 @@ describe('a cache', () => {
 
 async function contents(): Promise<Record<string, string>> {
   const names = (await readdir(folder)).toSorted()
-  return Object.fromEntries(await Promise.all(names.map(async name => [name, (await readFile(join(folder, name))).toString('base64')] as const)))
+  return Object.fromEntries(
+    await Promise.all(
+      names.map(async name => [name, (await readFile(join(folder, name))).toString('base64')] as const),
+    ),
+  )
 }
 
 describe('a broken cache is told from a whole one', () => {
   const shard = () => join(folder, 'shard-00001.safetensors')
-  const rewrite = async (change: (tensors: Map<string, Tensor>) => Map<string, Tensor>, metadata?: Record<string, string>) => {
+  const rewrite = async (
+    change: (tensors: Map<string, Tensor>) => Map<string, Tensor>,
+    metadata?: Record<string, string>,
+  ) => {
     const read = decodeSafetensors(await readFile(shard()))
     await writeFile(shard(), encodeSafetensors(change(new Map(read.tensors)), metadata ?? { ...read.metadata }))
   }
@@ -256,8 +298,16 @@ describe('a broken cache is told from a whole one', () => {
     ['a header with more', () => header({ more: 1 }), 'is not the header of a teacher cache'],
     ['another version', () => header({ version: 2 }), 'is not the header of a teacher cache'],
     ['another header', () => header({ rows: 8 }), 'belongs to another cache'],
-    ['a shard that ends early', async () => writeFile(shard(), (await readFile(shard())).subarray(0, 300)), 'remove the file and write the cache again'],
-    ['a shard of another cache', () => rewrite(tensors => tensors, { cache: 'f'.repeat(64) }), 'belongs to another cache'],
+    [
+      'a shard that ends early',
+      async () => writeFile(shard(), (await readFile(shard())).subarray(0, 300)),
+      'remove the file and write the cache again',
+    ],
+    [
+      'a shard of another cache',
+      () => rewrite(tensors => tensors, { cache: 'f'.repeat(64) }),
+      'belongs to another cache',
+    ],
     [
       'a shard of another form',
       () => rewrite(tensors => tensors.set('ids', { dtype: 'u16', shape: [3, 6, 4], data: new Uint16Array(72) })),
@@ -272,8 +322,16 @@ describe('a broken cache is told from a whole one', () => {
   test.each<[string, string, Tensor]>([
     ['a token that there is not', 'ids', { dtype: 'u16', shape: [3, 6, 8], data: new Uint16Array(144).fill(64) }],
     ['a probability above 1', 'log_probs', { dtype: 'f16', shape: [3, 6, 8], data: new Uint16Array(144).fill(0x3c00) }],
-    ['a probability that is no number', 'log_probs', { dtype: 'f16', shape: [3, 6, 8], data: new Uint16Array(144).fill(0x7e00) }],
-    ['a probability of nothing', 'log_probs', { dtype: 'f16', shape: [3, 6, 8], data: new Uint16Array(144).fill(0xfc00) }],
+    [
+      'a probability that is no number',
+      'log_probs',
+      { dtype: 'f16', shape: [3, 6, 8], data: new Uint16Array(144).fill(0x7e00) },
+    ],
+    [
+      'a probability of nothing',
+      'log_probs',
+      { dtype: 'f16', shape: [3, 6, 8], data: new Uint16Array(144).fill(0xfc00) },
+    ],
   ])('%s', async (_, name, tensor) => {
     await rewrite(tensors => tensors.set(name, tensor))
     const cache = await openTeacherCache(folder)
@@ -322,7 +380,9 @@ describe('learning from it', () => {
   test('a batch that brings other than the loss looks at is refused', async () => {
     const learner = createLearner(student, { backend, objective: topLabels({ k: 4 }), parameters: new Map() })
     const batch = everyToken(someIds(1, 6))
-    await expect(learner.evaluate([batch])).rejects.toThrow('the 4 most probable tokens of a teacher, and this batch brings none')
+    await expect(learner.evaluate([batch])).rejects.toThrow(
+      'the 4 most probable tokens of a teacher, and this batch brings none',
+    )
     const local = localTeacher(teacher, { backend })
     await expect(learner.evaluate(await withTop(local, [batch], { k: 5 }))).rejects.toThrow('this batch brings 5')
     await learner.close()

@@ -17,12 +17,21 @@ describe('a token as a server writes it', () => {
     expect(createTokenReader(namesOnly(names), 4)('d')).toBe(undefined)
   })
   test('not by a text that several have, unless one is called so', () => {
-    const tokenizer = { ...namesOnly(names), decode: (ids: ArrayLike<number>) => Array.from(ids, id => (id > 1 ? '�' : names[id])).join('') }
+    const tokenizer = {
+      ...namesOnly(names),
+      decode: (ids: ArrayLike<number>) => Array.from(ids, id => (id > 1 ? '�' : names[id])).join(''),
+    }
     const read = createTokenReader(tokenizer, 5)
     expect([read('�'), read('b'), read('c')]).toEqual([undefined, 1, 2])
   })
   test('with the space that some tokenizers drop at the start of a text', () => {
-    const tokenizer = { ...namesOnly(['a', '▁b']), decode: (ids: ArrayLike<number>) => Array.from(ids, id => (id === 1 ? ' b' : 'a')).join('').trimStart() }
+    const tokenizer = {
+      ...namesOnly(['a', '▁b']),
+      decode: (ids: ArrayLike<number>) =>
+        Array.from(ids, id => (id === 1 ? ' b' : 'a'))
+          .join('')
+          .trimStart(),
+    }
     const read = createTokenReader(tokenizer, 2)
     expect([read(' b'), read('▁b'), read('b')]).toEqual([1, 1, undefined])
   })
