@@ -46,7 +46,10 @@ async function keepWholeLines(
 ): Promise<number> {
   const { size } = await file.stat()
   if (size > MAX_BYTES)
-    throw new SinterError('output', `${out}: ${size} bytes; a file of more than ${MAX_BYTES} cannot be gone on with, name another`)
+    throw new SinterError(
+      'output',
+      `${out}: ${size} bytes; a file of more than ${MAX_BYTES} cannot be gone on with, name another`,
+    )
   const bytes = Buffer.alloc(size)
   await file.read(bytes, 0, size, 0)
   const end = bytes.lastIndexOf(10) + 1

@@ -16,7 +16,9 @@ interface WriteFlags extends OutputFlags, ComputeFlags {
 /** Text that a model writes itself, for training without data. */
 export function writeDataCommand(): Command {
   const command = new Command('write')
-    .description('Lets a model write training text itself: each begins with another token, a few likeliest, then sampled')
+    .description(
+      'Lets a model write training text itself: each begins with another token, a few likeliest, then sampled',
+    )
     .argument('<model>', 'the model that writes')
     .requiredOption('--out <file>', 'JSONL file; what it holds already is gone on with')
     .addOption(new Option('--count <n>', 'texts').argParser(wholeNumber(1, 1e7)).default(1024))

@@ -28,13 +28,15 @@ interface Choice {
   readonly options: z.ZodType
 }
 
-/** One object a name, told apart by `key`. */
+/** One object a name, told apart by `key`, in the order of the names: that of a package's table is its loader's. */
 function choice(key: string, choices: readonly Choice[]) {
-  const objects = choices.map(one =>
-    z
-      .strictObject({ [key]: z.literal(one.name), ...optionFields(one) })
-      .describe([one.title ?? one.name, one.paper && `(${one.paper})`].filter(Boolean).join(' ')),
-  )
+  const objects = choices
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(one =>
+      z
+        .strictObject({ [key]: z.literal(one.name), ...optionFields(one) })
+        .describe([one.title ?? one.name, one.paper && `(${one.paper})`].filter(Boolean).join(' ')),
+    )
   const [first, ...rest] = objects
   if (!first) throw new TypeError(`nothing is registered that could be a ${key}`)
   return z.discriminatedUnion(key, [first, ...rest])
