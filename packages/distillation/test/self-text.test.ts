@@ -15,17 +15,23 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
 const options = { count: 6, length: 24, seed: 3 }
 
 describe('text that a model writes itself', () => {
   test('begins with another token each time, goes on greedily, and is the same for a seed', async () => {
-    const texts = await Array.fromAsync(selfText(model, backend, options))
+    const texts = await collect(selfText(model, backend, options))
     expect(new Set(texts.map(({ ids }) => ids[0])).size).toBe(6)
     for (const { ids, greedy } of texts) {
       expect(ids.length).toBeLessThanOrEqual(24)
       expect([3, 4, 5]).toContain(greedy)
     }
-    const again = await Array.fromAsync(selfText(model, backend, { ...options, done: 4 }))
+    const again = await collect(selfText(model, backend, { ...options, done: 4 }))
     expect(again.map(({ ids }) => [...ids])).toEqual(texts.slice(4).map(({ ids }) => [...ids]))
   })
 
