@@ -1,4 +1,4 @@
-import { type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from '@sinter/model'
+import { type LossInputs, type Objective, type SlicedLoss, tokenCrossEntropy, weightedSum } from '@sinter/model'
 import { add, constant, mul, type Node } from '@sinter/tensor-core'
 import { z } from 'zod'
 import {
@@ -60,12 +60,24 @@ export function softLabels(options: Partial<SoftLabelOptions> = {}): Objective {
   return {
     key: `softLabels ${JSON.stringify(all)}`,
     wantsTeacher: true,
+    ...(all.divergence === 'forward-kl' && { sliced: slicedForwardKl(all) }),
     terms(inputs) {
       if (!inputs.teacher) throw new TypeError('soft labels: a teacher is needed')
       return hardAndSoft(inputs, all.alpha, soft(inputs.teacher, inputs.sharedLogits))
     },
   }
 }
+
+const slicedForwardKl = ({ alpha, temperature }: SoftLabelOptions): SlicedLoss => ({
+  hard: 1 - alpha,
+  soft: alpha,
+  temperature,
+  terms: (crossEntropy, divergence) => ({
+    loss: (1 - alpha) * crossEntropy + alpha * divergence,
+    crossEntropy,
+    divergence,
+  }),
+})
 
 /** @param soft a row's divergence, `[1, rows, 1]` */
 export function hardAndSoft(

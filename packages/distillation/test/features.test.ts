@@ -64,7 +64,8 @@ async function expectSlopes(
   batch: Parameters<Learner['evaluate']>[0],
 ) {
   const { terms, gradients } = await learner.gradients(batch)
-  expect((await learner.evaluate(batch)).loss).toBeCloseTo(terms.loss!, 9)
+  // With gradients the head may be worked out in slices of the vocabulary: sums in another order.
+  expect((await learner.evaluate(batch)).loss).toBeCloseTo(terms.loss!, 6)
   let seen = 0
   for (const [name, { data }] of parameters) {
     const gradient = gradients.get(name)

@@ -86,7 +86,14 @@ export { addGradient, type GradientMap } from './train/gradients.ts'
 export { createLearner, type Learner, type LearnerOptions, type StepResult } from './train/learner.ts'
 export { type LionOptions, lion } from './train/lion.ts'
 export type { LowRankFactors, StepAt, StepHooks, TrainMethod, TrainSetup } from './train/method.ts'
-export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
+export {
+  crossEntropy,
+  type LossInputs,
+  type Objective,
+  type SlicedLoss,
+  tokenCrossEntropy,
+  weightedSum,
+} from './train/objective.ts'
 export type { FloatArray, Optimizer, OptimizerState, OptimizerStep } from './train/optimizer.ts'
 export { memoryStates, type OptimizerStore, pagedStates } from './train/optimizer-store.ts'
 export { optimizerOf, optimizers } from './train/optimizers.ts'

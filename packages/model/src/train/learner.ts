@@ -10,6 +10,7 @@ import { createFeaturePass, type FeatureTerm, plus, type Tapped, tapKey } from '
 import type { GradientMap } from './gradients.ts'
 import { headPass } from './head-pass.ts'
 import { createHeadSums, createHeadTensors, type HeadSums } from './head-tensors.ts'
+import { headByVocabulary } from './head-vocabulary.ts'
 import { microBatches } from './micro-batches.ts'
 import type { Objective } from './objective.ts'
 import { overlay } from './overlay.ts'
@@ -103,6 +104,13 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
     ? -1
     : (Array.from({ length: model.blocks }, (_, i) => i).find(blocks.trainsBlock) ?? model.blocks)
 
+  /** Slices of the vocabulary pay where the output embedding's own gradient is wanted; else logits are computed twice for nothing. */
+  const bySlices = (of: Objective | undefined) => {
+    const { vocabSize } = model.config
+    const alike = sharedVocabulary === vocabSize && teachers.every(teacher => teacher.config.vocabSize === vocabSize)
+    return alike && teachers.length < 2 && trains(model.outside.head) ? of?.sliced : undefined
+  }
+
   const documentsOf = (batch: TrainTokens) => (documents ? { documents: batch.documents! } : {})
 
   /** Last hidden states of every teacher; of the first one also what features look at. */
@@ -133,9 +141,17 @@ export function createLearner(source: Model, options: LearnerOptions): Learner {
       const inside = await inner.run(own, others, { targets, ...documentsOf(batch) }, gradients)
       for (const [key, parts] of inside.given) given.set(key, parts)
       const pass = { model, programs, trains, teachers, sharedVocabulary, tensors }
-      const outside = objective
-        ? await headPass({ ...pass, objective }, hidden, targets, { taught, sums: into?.sums })
-        : { terms: {}, given: zerosLike(hidden) }
+      const sliced = gradients && bySlices(objective)
+      const outside = sliced
+        ? await headByVocabulary(
+            { ...pass, backend, loss: sliced, teacher: teachers[0], gradients },
+            hidden,
+            targets,
+            taught[0],
+          )
+        : objective
+          ? await headPass({ ...pass, objective }, hidden, targets, { taught, sums: into?.sums })
+          : { terms: {}, given: zerosLike(hidden) }
       if (gradients && first < model.blocks) await back(batch, own, given, outside.given!, gradients)
       return addTerms(inside.terms, outside.terms)
     } finally {

@@ -18,6 +18,20 @@ export interface LossInputs {
   readonly top?: { readonly ids: Node; readonly logProbs: Node }
 }
 
+/**
+ * A loss whose gradient at a row's logits is known once their normaliser is, so that it can be worked out in slices of the
+ * vocabulary: `hard` · (cross-entropy) + `soft` · τ² KL(p^τ ‖ q^τ). Over the logits z that is
+ * hard · (softmax(z) − 1 at the label) + soft · τ · (q^τ − p^τ).
+ */
+export interface SlicedLoss {
+  readonly hard: number
+  /** Above 0 only with a teacher. */
+  readonly soft: number
+  readonly temperature: number
+  /** The objective's terms from the sums of the two parts. */
+  terms(crossEntropy: number, divergence: number): Record<string, number>
+}
+
 /** What training makes smaller. */
 export interface Objective {
   /** Tells objectives apart in a cache of compiled graphs. */
@@ -26,6 +40,8 @@ export interface Objective {
   readonly wantsTeacher?: boolean
   /** How many of a teacher's most probable tokens the loss looks at: batches bring them, from wherever they are known. */
   readonly topK?: number
+  /** The same loss for slices of the vocabulary, where it has that form. */
+  readonly sliced?: SlicedLoss
   /** Scalars by name, summed over the rows with their weights. `loss` is differentiated, the others are shown. */
   terms(inputs: LossInputs): Readonly<Record<string, Node>> & { readonly loss: Node }
 }
@@ -42,5 +58,6 @@ export function tokenCrossEntropy(logits: Node, labels: Node): Node {
 /** Mean cross-entropy of the next token, in nats. */
 export const crossEntropy: Objective = {
   key: 'crossEntropy',
+  sliced: { hard: 1, soft: 0, temperature: 1, terms: loss => ({ loss }) },
   terms: ({ logits, labels, weights }) => ({ loss: weightedSum(tokenCrossEntropy(logits, labels), weights) }),
 }
