@@ -150,8 +150,7 @@ async function trainIn(job: Job): Promise<TrainResult> {
     type: 'started',
     steps,
     resumedAt: state.step,
-    documents: documents.count,
-    rows: training.rows,
+    ...facts.data,
     trained: trained.reduce((sum, { values }) => sum + values, 0),
     parameters: facts.parameters,
   })

@@ -73,7 +73,8 @@ export function createHeadTensors({ model, backend, teacher, trains, keepFrozen 
   }
   return {
     async all() {
-      if (!held[HEAD_WEIGHT]) await readHead(model, backend, held, name => name)
+      // Some may be trained and some not: what the step before gave up is read again.
+      if ([...own.keys()].some(name => !held[name])) await readHead(model, backend, held, name => name)
       if (teacher && !held[teacherName(HEAD_WEIGHT)]) await readHead(teacher, backend, held, teacherName)
       return held
     },
@@ -89,7 +90,7 @@ async function readHead(
   nameOf: (name: string) => string,
 ): Promise<void> {
   const tensors: Map<string, TensorF32> = await model.readHeadInput()
-  tensors.set(HEAD_WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
+  if (!held[nameOf(HEAD_WEIGHT)]) tensors.set(HEAD_WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
   const fresh = new Map([...tensors].filter(([name]) => !held[nameOf(name)]))
   for (const [name, resident] of Object.entries(await uploadAll(backend, fresh))) held[nameOf(name)] = resident
 }
