@@ -1,81 +1,56 @@
-import { lora } from '@sinter/lowrank'
-import { openModel, overlayWeights, storedLayers } from '@sinter/model'
-import { createRng, toF32 } from '@sinter/tensor-core'
-import { describe, expect, test } from 'vitest'
-import { findMethod } from '../src/registry/methods.ts'
-import { backboneWeights } from '../src/train/backbone.ts'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { glora, lora } from '@sinter/lowrank'
+import { encodeSafetensors, logits, openModel, type TrainMethod, type TrainSetup } from '@sinter/model'
+import { randomCheckpoint, trainingLogits } from '@sinter/model/testing'
+import { createRng, referenceBackend, type Tensor } from '@sinter/tensor-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeTrained } from '../src/train/write-trained.ts'
-import { at, demoPath, here, recipeOf } from './train-setup.ts'
 
-const gpt2 = here('../../model/test/fixtures/families/gpt2-hub-names')
-const options = { rank: 2, alpha: 4, targets: [] }
+let root = ''
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'write-trained-'))
+})
+afterAll(() => rm(root, { recursive: true }))
 
-describe('adapters are merged into', () => {
-  // bf16, and matrices stored as [in, out].
-  test.each([
-    ['llama in 16 bits', demoPath],
-    ['gpt2', gpt2],
-  ])('%s', async (name, path) => {
-    const model = await openModel(path)
-    const setup = await lora.setUp(model, options, { seed: 1 })
-    const rng = createRng(3)
-    for (const [stored, { data }] of setup.parameters)
-      if (stored.includes('lora_B')) for (let i = 0; i < data.length; i++) data[i] = rng.normal()
-    const out = await writeTrained(model, setup, new Map(), recipeOf({ output: { format: 'hf:f32' } }), {
-      out: at(`merged-${name}`),
-      signal: undefined,
-      onProgress: () => {},
-    })
-    const merged = await openModel(out)
-    for (const { block, name: layer, stored } of storedLayers(model)) {
-      const [before, after] = [await model.readBlock(block), await merged.readBlock(block)]
-      const [weight, found] = [before.get(`${layer}.weight`)!, after.get(`${layer}.weight`)!]
-      const [a, b] = ['A', 'B'].map(side => setup.parameters.get(`${stored}.lora_${side}.weight`)!)
-      const [rows, width] = weight.shape as [number, number]
-      // W + (alpha / rank) B A, element by element.
-      const worst = weight.data.reduce((most, w, i) => {
-        const [o, j] = [Math.floor(i / width), i % width]
-        let sum = 0
-        for (let r = 0; r < 2; r++) sum += b!.data[o * 2 + r]! * a!.data[r * width + j]!
-        return Math.max(most, Math.abs(found.data[i]! - (w + 2 * sum)))
-      }, 0)
-      expect(found.shape).toEqual([rows, width])
-      expect(worst, `${block} ${layer}`).toBeLessThan(1e-5)
-    }
+/** Matrices are stored as [in, out], and every layer has a bias. */
+const gpt2 = { model_type: 'gpt2', vocab_size: 40, n_embd: 16, n_inner: 24, n_layer: 2, n_head: 4, n_positions: 32 }
+const ids: Tensor = { dtype: 'i32', shape: [1, 6], data: Int32Array.of(3, 1, 4, 15, 9, 26) }
+
+/** As if it had been trained. */
+function moved(setup: TrainSetup): TrainSetup {
+  const rng = createRng('moved')
+  for (const { data } of setup.parameters.values()) for (let i = 0; i < data.length; i++) data[i]! += 0.2 * rng.normal()
+  return setup
+}
+
+test.each([
+  [lora, { rank: 2, alpha: 2 }],
+  [glora, { rank: 2, c: 'vector', d: 'scalar', e: 'vector' }],
+] as [TrainMethod, object][])(
+  '%# what is written is the model that was trained, whatever its layout',
+  async (method, options) => {
+    const { config, source } = randomCheckpoint(gpt2)
+    const folder = join(root, method.name)
+    const tensors = new Map<string, Tensor>()
+    for (const name of source.names()) tensors.set(name, await source.read(name))
+    await mkdir(folder)
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config))
+    await writeFile(join(folder, 'model.safetensors'), encodeSafetensors(tensors))
+    const model = await openModel(folder)
+    const setup = moved(await method.setUp(model, method.options.parse(options), { seed: 0 }))
+    const out = join(root, `${method.name}-out`)
+    await writeTrained(model, setup, new Map(), { output: { format: 'hf' } } as never, { out, onProgress: () => {} })
+    const written = await openModel(out)
+    const backend = referenceBackend()
+    const expected = await trainingLogits(model, setup, backend, ids)
+    const got = (await logits(written, backend, ids)).get('logits')!.data as Float32Array
+    const plain = (await logits(model, backend, ids)).get('logits')!.data as Float32Array
+    const difference = (a: Float32Array, b: Float32Array) => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)))
+    expect(difference(got, expected)).toBeLessThan(1e-5)
+    expect(difference(got, plain)).toBeGreaterThan(0.1)
+    await written.close()
     await model.close()
-    await merged.close()
-  })
-})
-
-test('a backbone refuses matrices that are stored as [in, out]', async () => {
-  const model = await openModel(gpt2)
-  const nf4 = findMethod('nf4') as Parameters<typeof backboneWeights>[1]['method']
-  await expect(backboneWeights(model, { method: nf4, options: nf4.options.parse({}) })).rejects.toThrow(
-    /h\.0\.attn\.c_attn is stored as \[in, out\]/,
-  )
-  await model.close()
-})
-
-test('a rounded backbone is what is read, and what is written', async () => {
-  const model = await openModel(demoPath)
-  const rtn = findMethod('rtn') as Parameters<typeof backboneWeights>[1]['method']
-  const weights = await backboneWeights(model, { method: rtn, options: rtn.options.parse({ bits: 2, groupSize: 64 }) })
-  const over = model.over(overlayWeights(model.source, weights))
-  const out = await writeTrained(
-    model,
-    { parameters: new Map() },
-    weights,
-    recipeOf({ output: { format: 'hf:f32' } }),
-    {
-      out: at('rounded'),
-      signal: undefined,
-      onProgress: () => {},
-    },
-  )
-  const written = await openModel(out)
-  for (const name of model.source.names())
-    expect(toF32(await written.source.read(name)).data, name).toEqual(toF32(await over.source.read(name)).data)
-  expect(weights.size).toBe(28)
-  await written.close()
-  await model.close()
-})
+  },
+)

@@ -8,6 +8,7 @@ export type SinterErrorCode =
   | 'data'
   | 'tokenizer'
   | 'evaluation'
+  | 'teacher'
   | 'diverged'
   | 'output'
   | 'disk-space'
@@ -22,6 +23,7 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   data: 3,
   tokenizer: 3,
   evaluation: 3,
+  teacher: 3,
   diverged: 2,
   output: 4,
   'disk-space': 4,

@@ -24,6 +24,7 @@ export {
 } from './qat/fake-quant-graph.ts'
 export { type PeqaOptions, peqa } from './qat/peqa.ts'
 export { lsq, type QatOptions, qat } from './qat/qat.ts'
+export { type RegularisedOptions, regularised } from './qat/regularised.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
 

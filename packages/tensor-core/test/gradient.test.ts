@@ -13,18 +13,15 @@ import {
   createRng,
   type DType,
   div,
-  equal,
   erf,
   exp,
   expandLike,
-  extent,
   f32,
   gather,
   gelu,
   geluTanh,
   grad,
   graph,
-  greater,
   input,
   layerNorm,
   linear,
@@ -55,7 +52,6 @@ import {
   scatterAlong,
   scatterRows,
   sigmoid,
-  sign,
   silu,
   slice,
   softmax,
@@ -384,7 +380,18 @@ const cases: Readonly<Record<string, readonly Make[]>> = {
 }
 
 /** Operations through which nothing flows. */
-const constants = ['argmax', 'causalMask', 'constant', 'equal', 'extent', 'greater', 'round', 'sign', 'stop']
+const constants = [
+  'argmax',
+  'causalMask',
+  'constant',
+  'equal',
+  'extent',
+  'greater',
+  'round',
+  'sign',
+  'stop',
+  'topIndices',
+]
 
 /** Gradients that are not those of the value, on purpose: tried below. */
 const chosen = ['straightThrough']

@@ -7,6 +7,7 @@ import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
 import { requireTokenizer } from '../require-tokenizer.ts'
 import { createProgress } from '../terminal/progress.ts'
+import { writeDataCommand } from './data-write.ts'
 
 interface InspectFlags extends OutputFlags {
   readonly model: string
@@ -22,15 +23,17 @@ interface InspectFlags extends OutputFlags {
 
 export function dataCommand(): Command {
   return new Command('data')
-    .description('Looks at training data before anything is trained on it')
+    .description('Training data: looks at it before anything is trained on it, or lets a model write it')
     .helpCommand(false)
     .addCommand(inspectDataCommand())
+    .addCommand(writeDataCommand())
     .addHelpText(
       'after',
       `
 Examples:
   sinter data inspect train.jsonl --model ./model
-  sinter data inspect ./texts --model ./model --length 512 --json`,
+  sinter data inspect ./texts --model ./model --length 512 --json
+  sinter data write ./model --count 2048 --out own.jsonl`,
     )
 }
 

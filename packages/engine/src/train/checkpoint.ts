@@ -8,6 +8,7 @@ import {
   type SafetensorsSource,
   SinterError,
   type TrainerState,
+  type TrainSetup,
 } from '@sinter/model'
 import type { Tensor, TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
@@ -118,3 +119,7 @@ async function parameterOf(
 
 const unusable = (path: string, why: string, cause?: unknown): SinterError =>
   new SinterError('recipe', `${path} is no checkpoint of this run: ${why}; delete its folder to start over`, { cause })
+
+/** What a checkpoint holds besides the optimizer's states: everything that a method changes from step to step. */
+export const durableTensors = ({ parameters, state, stepInputs }: TrainSetup): Map<string, TensorF32> =>
+  new Map([...parameters, ...(state ?? []), ...(stepInputs ?? [])])

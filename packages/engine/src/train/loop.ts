@@ -7,7 +7,7 @@ import {
   type TrainSetup,
   train,
 } from '@sinter/model'
-import { saveCheckpoint } from './checkpoint.ts'
+import { durableTensors, saveCheckpoint } from './checkpoint.ts'
 import { type TrainData, tokensOf } from './datasets.ts'
 import type { Emit, TrainOptions } from './events.ts'
 import type { HistoryFile } from './history.ts'
@@ -36,7 +36,7 @@ export async function takeSteps(job: TrainJob): Promise<void> {
   const save = async (): Promise<void> => {
     if (state.step === saved) return
     await history.flush()
-    await saveCheckpoint(folder, setup.parameters, state)
+    await saveCheckpoint(folder, durableTensors(setup), state)
     saved = state.step
     emit({ type: 'saved', step: saved })
   }
@@ -76,5 +76,6 @@ function events({ learner, setup, data, steps, state, recipe, options }: TrainJo
     ...(recipe.patience !== undefined && { patience: recipe.patience }),
     state,
     signal: options.signal,
+    hooks: setup,
   })
 }

@@ -1,5 +1,5 @@
 import type { SoftLabelOptions } from '@sinter/distillation'
-import type { DataFormat, Schedule } from '@sinter/model'
+import type { Averaging, DataFormat, Schedule } from '@sinter/model'
 
 export interface TrainDataRecipe {
   /** `-`: standard input. */
@@ -47,6 +47,8 @@ export interface TrainRecipe {
   readonly saveEvery?: number | undefined
   /** What the optimizer remembers lives on the disk. */
   readonly pagedOptimizer: boolean
+  /** What is written is an average of the parameters over steps. */
+  readonly average?: Averaging | undefined
   readonly seed: number
   readonly output: { readonly format: string }
 }

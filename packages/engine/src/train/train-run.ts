@@ -20,9 +20,10 @@ import { ortNodeBackend, type Weight } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
 import { modelFiles } from '../run/fingerprint.ts'
 import { openRunFolder } from '../run/run-folder.ts'
+import { averaged } from './averaging.ts'
 import { backboneWeights } from './backbone.ts'
 import { checkTraining, checkTrainingSpace } from './check-training.ts'
-import { hasCheckpoint, loadCheckpoint } from './checkpoint.ts'
+import { durableTensors, hasCheckpoint, loadCheckpoint } from './checkpoint.ts'
 import { datasetsOf, readDocuments } from './datasets.ts'
 import { describeDivergence } from './diverged.ts'
 import type { Emit, TrainOptions, TrainResult, TrainRunEvent } from './events.ts'
@@ -90,6 +91,8 @@ interface Subject {
   readonly model: Model
   readonly setup: TrainSetup
   readonly frozen: ReadonlyMap<string, Weight>
+  /** Puts the average of the parameters in their place, if there is one. */
+  finish(): void
 }
 
 async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
@@ -97,18 +100,19 @@ async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
   const frozen = backbone ? await backboneWeights(original, backbone) : new Map<string, Weight>()
   const model = frozen.size > 0 ? original.over(overlayWeights(original.source, frozen)) : original
   const { method, options } = methodOf(recipe)
-  const setup = await method.setUp(model, options, { seed: recipe.seed })
+  const { setup, finish } = averaged(await method.setUp(model, options, { seed: recipe.seed }), recipe.average)
   // Tracing the blocks finds what does not fit, before any text is read.
   for (let block = 0; block < model.blocks; block++)
     model.tracedBlock(block, { rewrite: setup.rewrite, documents: true })
-  return { model, setup, frozen }
+  return { model, setup, frozen, finish }
 }
 
 /** The version of what training writes: raised when the same recipe would give other bytes. */
 const TRAIN_VERSION = 1
 
 async function fingerprintOf(recipe: TrainRecipe, documents: Documents): Promise<string> {
-  const { output: _, data, ...rest } = recipe
+  // Neither where the result goes nor where states live changes what is computed.
+  const { output: _, pagedOptimizer: ___, data, ...rest } = recipe
   const { path: __, ...reading } = data
   const hash = createHash('sha256').update(JSON.stringify([TRAIN_VERSION, rest, reading, documents.fingerprint]))
   for (const path of [recipe.model!, ...(recipe.teacher ? [recipe.teacher] : [])])
@@ -134,7 +138,7 @@ async function trainIn(job: Job): Promise<TrainResult> {
   const data = await datasetsOf(documents, recipe)
   const { training, heldOut } = data
   const steps = recipe.steps ?? Math.ceil((recipe.epochs! * training.stepsPerEpoch) / recipe.accumulate)
-  const checkpoint = await loadCheckpoint(folder, setup.parameters, optimizer)
+  const checkpoint = await loadCheckpoint(folder, durableTensors(setup), optimizer)
   const history = await openHistory(folder, checkpoint?.step)
   const state = checkpoint ?? newTrainerState(optimizer)
   const trained = trainedKinds(setup.parameters)
@@ -164,6 +168,7 @@ async function trainIn(job: Job): Promise<TrainResult> {
     }
     await takeSteps({ folder, learner, setup, data, steps, state, history, recipe, options, emit })
   })
+  subject.finish()
   const path = await writeTrained(original, setup, subject.frozen, recipe, {
     out: options.out,
     signal: options.signal,
@@ -198,6 +203,7 @@ async function withLearner(
     documents: true,
     teacher,
     ...(setup.constants && { constants: setup.constants }),
+    ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })
   try {
     await work(learner)

@@ -1,5 +1,5 @@
 import { softLabelSchema } from '@sinter/distillation'
-import { type Schedule, scheduleSchema } from '@sinter/model'
+import { averagingSchema, type Schedule, scheduleSchema } from '@sinter/model'
 import { z } from 'zod'
 import { formatSchema } from '../recipe/schema.ts'
 import type { TrainRecipe } from './train-recipe.ts'
@@ -65,6 +65,9 @@ const fields = {
   evaluateEvery: count().optional().describe('Steps between looks at the held-out loss. Default: a tenth of the run.'),
   patience: count().optional().describe('Looks without a lower held-out loss after which training ends.'),
   saveEvery: count().optional().describe('Steps between checkpoints. Default: a twentieth of the run.'),
+  average: averagingSchema
+    .optional()
+    .describe('Write an average of the parameters over steps; default: the last ones.'),
   pagedOptimizer: z
     .boolean()
     .default(false)

@@ -5,7 +5,7 @@ import { addGradient, type GradientMap } from './gradients.ts'
 
 /** The output embedding in the graph of the head. */
 export const HEAD_WEIGHT = 'head.weight'
-export const teacherName = (name: string): string => `teacher.${name}`
+export const teacherName = (teacher: number, name: string): string => `teacher${teacher}.${name}`
 
 /** Names of the head's trained tensors in its graph, and in the checkpoint. */
 export const trainedHead = (model: Model, trains: (name: string) => boolean): (readonly [string, string])[] =>
@@ -56,15 +56,20 @@ export interface HeadTensors {
 export interface HeadTensorsOptions {
   readonly model: Model
   readonly backend: Backend
-  readonly teacher?: Model | undefined
+  /** Whose logits are learnt from, and of how many first tokens. */
+  readonly teachers: readonly Model[]
+  readonly sharedVocabulary: number
   readonly trains: (name: string) => boolean
   readonly keepFrozen: boolean
+  /** Teachers change between steps. */
+  readonly teachersMove: boolean
 }
 
-export function createHeadTensors({ model, backend, teacher, trains, keepFrozen }: HeadTensorsOptions): HeadTensors {
+export function createHeadTensors(options: HeadTensorsOptions): HeadTensors {
+  const { model, backend, teachers, sharedVocabulary, trains, keepFrozen } = options
   const held: Record<string, Resident> = {}
   const own = new Map([...model.outside.headInput, [HEAD_WEIGHT, model.outside.head] as const])
-  const isKept = (name: string) => keepFrozen && !(own.has(name) && trains(own.get(name)!))
+  const isKept = (name: string) => keepFrozen && (own.has(name) ? !trains(own.get(name)!) : !options.teachersMove)
   const release = (kept: (name: string) => boolean) => {
     for (const name of Object.keys(held).filter(key => !kept(key))) {
       held[name]!.release()
@@ -73,9 +78,9 @@ export function createHeadTensors({ model, backend, teacher, trains, keepFrozen 
   }
   return {
     async all() {
-      // Some may be trained and some not: what the step before gave up is read again.
-      if ([...own.keys()].some(name => !held[name])) await readHead(model, backend, held, name => name)
-      if (teacher && !held[teacherName(HEAD_WEIGHT)]) await readHead(teacher, backend, held, teacherName)
+      await hold(model, model.config.vocabSize, backend, held, name => name)
+      for (const [i, teacher] of teachers.entries())
+        await hold(teacher, sharedVocabulary, backend, held, name => teacherName(i, name))
       return held
     },
     endStep: () => release(isKept),
@@ -83,14 +88,18 @@ export function createHeadTensors({ model, backend, teacher, trains, keepFrozen 
   }
 }
 
-async function readHead(
+/** Reads what is not held. */
+async function hold(
   model: Model,
+  rows: number,
   backend: Backend,
   held: Record<string, Resident>,
   nameOf: (name: string) => string,
 ): Promise<void> {
-  const tensors: Map<string, TensorF32> = await model.readHeadInput()
-  if (!held[nameOf(HEAD_WEIGHT)]) tensors.set(HEAD_WEIGHT, (await model.readHeadRows(0, model.config.vocabSize)).weight)
-  const fresh = new Map([...tensors].filter(([name]) => !held[nameOf(name)]))
-  for (const [name, resident] of Object.entries(await uploadAll(backend, fresh))) held[nameOf(name)] = resident
+  const missing = new Map<string, TensorF32>()
+  const wants = (name: string) => !held[nameOf(name)]
+  if ([...model.outside.headInput.keys()].some(wants))
+    for (const [name, tensor] of await model.readHeadInput()) if (wants(name)) missing.set(name, tensor)
+  if (wants(HEAD_WEIGHT)) missing.set(HEAD_WEIGHT, (await model.readHeadRows(0, rows)).weight)
+  for (const [name, resident] of Object.entries(await uploadAll(backend, missing))) held[nameOf(name)] = resident
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '@sinter/tensor-core'
-import type { TrainTokens } from './learner.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Products are as fast with so many rows as with more, while attention's scores grow with every sequence. */
 const MICRO_TOKENS = 1024
@@ -11,13 +11,19 @@ export function microBatches(batches: readonly TrainTokens[]): TrainTokens[] {
     const step = Math.max(1, Math.floor(MICRO_TOKENS / length))
     return Array.from({ length: Math.ceil(rows / step) }, (_, i) => {
       const part = <T extends Tensor>(tensor: T): T => rowsOf(tensor, i * step, Math.min((i + 1) * step, rows))
-      const { ids, weights, documents } = batch
-      return { ids: part(ids), weights: part(weights), ...(documents && { documents: part(documents) }) }
+      const { ids, weights, documents, top } = batch
+      return {
+        ids: part(ids),
+        weights: part(weights),
+        ...(documents && { documents: part(documents) }),
+        ...(top && { top: { ids: part(top.ids), logProbs: part(top.logProbs) } }),
+      }
     })
   })
 }
 
 function rowsOf<T extends Tensor>(tensor: T, start: number, end: number): T {
-  const length = tensor.shape[1]!
-  return { ...tensor, shape: [end - start, length], data: tensor.data.slice(start * length, end * length) }
+  const [, ...rest] = tensor.shape
+  const size = rest.reduce((n, d) => n * d, 1)
+  return { ...tensor, shape: [end - start, ...rest], data: tensor.data.slice(start * size, end * size) }
 }

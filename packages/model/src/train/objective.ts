@@ -4,19 +4,28 @@ import { logSoftmax, mul, type Node, neg, reduceSum, reshape, takeAlong } from '
 export interface LossInputs {
   /** f32 `[1, rows, vocabulary]` */
   readonly logits: Node
+  /** The same over the tokens that teachers know too, f32 `[1, rows, shared]`: `logits` itself where that is all of them. */
+  readonly sharedLogits: Node
   /** The tokens that were to be predicted, i32 `[1, rows]`. */
   readonly labels: Node
   /** f32 `[1, rows]`; they add up to 1 over a step, so a loss that is summed with them is a mean over its tokens. */
   readonly weights: Node
-  /** The teacher's logits, of the student's shape, when the objective wants a teacher. */
+  /** The teacher's logits, of the shape of `sharedLogits`, when the objective wants a teacher; of several the first one's. */
   readonly teacher?: Node
+  /** All teachers' logits. */
+  readonly teachers?: readonly Node[]
+  /** The teacher's `topK` most probable tokens, i32 `[1, rows, topK]`, and ln p of each, f32 of the same shape. */
+  readonly top?: { readonly ids: Node; readonly logProbs: Node }
 }
 
 /** What training makes smaller. */
 export interface Objective {
   /** Tells objectives apart in a cache of compiled graphs. */
   readonly key: string
+  /** Teachers are models that run beside the student. */
   readonly wantsTeacher?: boolean
+  /** How many of a teacher's most probable tokens the loss looks at: batches bring them, from wherever they are known. */
+  readonly topK?: number
   /** Scalars by name, summed over the rows with their weights. `loss` is differentiated, the others are shown. */
   terms(inputs: LossInputs): Readonly<Record<string, Node>> & { readonly loss: Node }
 }

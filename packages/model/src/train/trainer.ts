@@ -1,9 +1,11 @@
 import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
 import { sumSquares } from './clip.ts'
 import type { GradientMap } from './gradients.ts'
-import type { Learner, TrainTokens } from './learner.ts'
+import type { Learner } from './learner.ts'
+import type { StepHooks } from './method.ts'
 import type { Optimizer } from './optimizer.ts'
 import { memoryStates, type OptimizerStore } from './optimizer-store.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Parameters that are treated alike: the first group whose `match` a stored name fits. */
 export interface ParameterGroup {
@@ -35,8 +37,8 @@ export interface TrainerOptions {
   readonly patience?: number
   readonly state?: TrainerState
   readonly signal?: AbortSignal | undefined
-  /** What is done with parameters after a step: projection, averaging, pruning of ranks. */
-  afterStep?(step: number, gradients: GradientMap): void
+  /** What a method does around a step. */
+  readonly hooks?: StepHooks
 }
 
 /** Everything beside the parameters that the next step depends on. */
@@ -109,7 +111,7 @@ export const newTrainerState = (optimizer: OptimizerStore = memoryStates()): Tra
  * @throws DivergedError before the parameters have taken a step that is not finite
  */
 export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent, TrainerState> {
-  const { learner, steps, state = newTrainerState(), signal } = options
+  const { learner, steps, state = newTrainerState(), signal, hooks = {} } = options
   while (true) {
     if (isDue(options, state)) yield await evaluated(options, state)
     if (options.patience !== undefined && state.stale >= options.patience) {
@@ -119,13 +121,16 @@ export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent
     if (state.step >= steps) break
     signal?.throwIfAborted()
     const started = performance.now()
+    const at = { step: state.step, steps }
     const batches = await options.batches(state.step)
-    const { terms, gradients } = await learner.gradients(batches, signal && { signal })
+    hooks.beforeStep?.(at)
+    const { terms: losses, gradients } = await learner.gradients(batches, signal && { signal })
+    const terms = { ...losses, ...hooks.penalty?.(gradients) }
     const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
     const learningRate = options.learningRate * options.schedule(state.step)
     const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
     await takeStep(options, state, gradients, learningRate, factor)
-    options.afterStep?.(state.step, gradients)
+    hooks.afterStep?.(at, gradients)
     for (const gradient of gradients.values()) freeBuffer(gradient)
     state.step++
     const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)

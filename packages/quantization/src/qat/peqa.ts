@@ -36,10 +36,10 @@ export const peqa: TrainMethod<PeqaOptions> = {
     const constants = new Map<string, TensorF32>()
     const backbone = new Map<string, QuantizedWeight>()
     for (const { stored, shape } of layers) {
+      refuseTransposed(model, stored)
       const [out, width] = shape
       const size = groupSize === 0 ? width : groupSize
       groupsOf(width, groupSize, stored)
-      refuseTransposed(model, `${stored}.weight`)
       const weight = rtn(await ownCopy(model, `${stored}.weight`), {
         bits,
         groupSize: size,

@@ -91,20 +91,20 @@ function chosenLayers(model: Model, { targets, kvBits }: QatOptions): readonly S
   return chosen
 }
 
+/** @throws SinterError for a matrix that the checkpoint keeps the other way round */
+export function refuseTransposed(model: Model, stored: string): void {
+  const name = `${stored}.weight`
+  if (model.family.transposed?.some(canonical => name.endsWith(canonical)))
+    throw new SinterError('recipe', `${name}: training with rounding does not know matrices stored as [in, out] yet`)
+}
+
 async function weightsOf(model: Model, layers: readonly StoredLayer[]): Promise<Map<string, TensorF32>> {
   const parameters = new Map<string, TensorF32>()
   for (const { stored } of layers) {
-    const name = `${stored}.weight`
-    refuseTransposed(model, name)
-    parameters.set(name, await ownCopy(model, name))
+    refuseTransposed(model, stored)
+    parameters.set(`${stored}.weight`, await ownCopy(model, `${stored}.weight`))
   }
   return parameters
-}
-
-/** @throws SinterError for a matrix whose groups would run across its columns */
-export function refuseTransposed({ family }: Model, name: string): void {
-  if (family.transposed?.some(canonical => name.endsWith(canonical)))
-    throw new SinterError('recipe', `${name}: training with rounding does not know matrices stored as [in, out] yet`)
 }
 
 /**

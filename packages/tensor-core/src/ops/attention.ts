@@ -165,7 +165,7 @@ const mask = defineOp({
 })
 
 /** What is added to scores `[..., queries, keys]` of q `[batch, queries, ...]` and k `[batch, keys, ...]`: 0, or about −∞ where a query must not look. */
-const causalMask = (q: Node, k: Node, documents: Node | undefined, window: number): Node =>
+export const causalMask = (q: Node, k: Node, documents: Node | undefined, window: number): Node =>
   apply(mask, documents ? [q, k, documents] : [q, k], { window })
 
 /** ONNX Runtime's fused kernel: it never does the masked half of the softmax. */
