@@ -9,6 +9,7 @@ const names = [
   'finetune',
   'distill',
   'train',
+  'merge',
   'eval',
   'compare',
   'generate',

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { adapterNames } from '@sinter/engine'
 import { openModel } from '@sinter/model'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { createProgram } from '../src/program.ts'
 import { demoModel, sinter, sinterJson, start, until, workplace } from './helpers/sinter.ts'
 
 const { path, calibration } = workplace()
@@ -57,6 +59,27 @@ describe('finetune', () => {
     const model = await openModel(path('q.gguf'))
     expect(model.source.kind).toBe('gguf')
     await model.close()
+  })
+
+  test('--adapter-only, and merge: the model that finetune would have written', async () => {
+    const alone = ['--adapter-only', '--no-report', '--out', path('adapter')]
+    const adapter = await sinterJson<Trained>('finetune', demoModel, ...few, '--rank', '4', ...alone)
+    expect(existsSync(join(adapter.out, 'adapter_config.json'))).toBe(true)
+    const merge = ['merge', path('adapter'), '--model', demoModel]
+    expect(await sinterJson(...merge, '--out', path('merged'))).toMatchObject({ layers: 28, ranks: [4] })
+    expect(bytes('merged').equals(bytes('lora'))).toBe(true)
+    const { code, stdout } = await sinter(...merge, '--out', path('merged.gguf'), '--format', 'gguf:Q8_0')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/written +.*merged\.gguf\nlayers +28\nrank +4/)
+    const twice = await sinter(...merge, '--out', path('merged'))
+    expect(twice.code).toBe(4)
+    expect(twice.stderr).toMatch(/exists and is not empty/)
+  })
+
+  test('help names the adapters that there are', () => {
+    const { options } = createProgram().commands.find(command => command.name() === 'finetune')!
+    const { description } = options.find(option => option.long === '--adapter')!
+    expect(description.match(/\b[a-z]*lora\b/g)!.sort()).toEqual([...adapterNames].sort())
   })
 
   test('for people: what was done, and how it went meanwhile', async () => {
@@ -201,6 +224,19 @@ describe('what makes no sense', () => {
     ['steps and epochs', [...finetune, '--steps', '2', '--epochs', '1'], 2, /cannot be used with/],
     ['a data format that is none', [...finetune, '--data-format', 'csv'], 2, /prompt-completion/],
     ['an output format that is none', [...finetune, '--format', 'gguf:Q9_9'], 2, /Q4_0/],
+    ['no model to merge into', ['merge', path('no'), '--out', path('never')], 2, /--model/],
+    [
+      'no adapter there',
+      ['merge', path('no'), '--model', demoModel, '--out', path('never')],
+      3,
+      /adapter_config\.json: cannot be opened/,
+    ],
+    [
+      'an adapter alone as a model is written',
+      [...finetune, '--adapter-only', '--format', 'gguf:Q8_0'],
+      2,
+      /output\.format: an adapter alone is written as hf/,
+    ],
     ['no teacher', distill, 2, /--teacher/],
     [
       'an unknown divergence',
