@@ -76,5 +76,8 @@ export function hardAndSoft(
   const crossEntropy = weightedSum(tokenCrossEntropy(logits, labels), weights)
   const divergence = weightedSum(soft, weights)
   const share = (x: Node, by: number) => mul(x, constant(by))
+  // What has no share is shown all the same, but not gone back through.
+  if (alpha === 1) return { loss: divergence, crossEntropy, divergence }
+  if (alpha === 0) return { loss: crossEntropy, crossEntropy, divergence }
   return { loss: add(share(crossEntropy, 1 - alpha), share(divergence, alpha)), crossEntropy, divergence }
 }

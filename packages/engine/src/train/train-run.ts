@@ -201,7 +201,8 @@ async function withLearner(
   work: (learner: ReturnType<typeof createLearner>) => Promise<void>,
 ): Promise<void> {
   const { model, setup } = subject
-  const backend = ortNodeBackend({ threads: options.threads })
+  // The head's slices and the blocks' scores have their large moments at different times.
+  const backend = ortNodeBackend({ threads: options.threads, arena: false })
   const learner = createLearner(model, {
     backend,
     objective: teacher ? softLabels(recipe.loss ?? {}) : crossEntropy,

@@ -19,7 +19,7 @@ import type { Objective } from './objective.ts'
 import { pickRows, placeRows, type TargetRows } from './target-rows.ts'
 
 /** Bytes of logits that one slice of rows may take: several arrays of this size are alive at a time. */
-const SLICE_BYTES = 2 ** 24
+const SLICE_BYTES = 25e6
 const MOST_ROWS = 512
 
 export interface HeadPassOptions {
