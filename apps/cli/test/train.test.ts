@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { adapterNames } from '@sinter/engine'
 import { openModel } from '@sinter/model'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +9,7 @@ import { createProgram } from '../src/program.ts'
 import { demoModel, sinter, sinterJson, start, until, workplace } from './helpers/sinter.ts'
 
 const { path, calibration } = workplace()
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 interface Trained {
   readonly out: string
@@ -167,6 +170,10 @@ describe('train', () => {
       documents: expect.any(Number),
     })
     expect(JSON.parse(stdout).before).toBeUndefined()
+    const args = ['--conditions=@sinter/source', main, 'train', 'round.yaml', '--json', '--threads', '1', '--no-report']
+    const here = spawnSync(process.execPath, args, { cwd: path('.'), encoding: 'utf8' })
+    expect(JSON.parse(here.stdout).out).toBe('round-trained')
+    expect(bytes('round-trained').equals(bytes('round'))).toBe(true)
   })
 
   test('the first Ctrl-C leaves a run that --resume ends with the same bytes', async () => {
@@ -196,8 +203,6 @@ describe('train', () => {
   })
 
   test('standard input', async () => {
-    const { spawnSync } = await import('node:child_process')
-    const main = new URL('../src/main.ts', import.meta.url).pathname
     const args = ['finetune', demoModel, ...few.map(word => (word === stories ? '-' : word)), '--out', path('piped')]
     const { status, stdout } = spawnSync(
       process.execPath,
