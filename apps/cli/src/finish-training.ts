@@ -25,9 +25,9 @@ export async function finishTraining(
   const model = await openModel(recipe.model!)
   try {
     progress.update('samples for the report', 0, result.prompts.length, 'texts')
-    const generations = await withBackend({ backend: 'onnx', threads }, backend =>
-      sampleTraining(model, result, { backend, signal }),
-    )
+    const generations = recipe.output.adapterOnly
+      ? []
+      : await withBackend({ backend: 'onnx', threads }, backend => sampleTraining(model, result, { backend, signal }))
     const report = await buildTrainReport({ model, recipe, result, threads, generations })
     return await writeTrainReport(report, result.path)
   } finally {

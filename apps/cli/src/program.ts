@@ -9,6 +9,7 @@ import { finetuneCommand } from './commands/finetune.ts'
 import { generateCommand } from './commands/generate.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
+import { mergeCommand } from './commands/merge.ts'
 import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
 import { schemaCommand } from './commands/schema.ts'
@@ -23,6 +24,7 @@ const commands = [
   finetuneCommand,
   distillCommand,
   trainCommand,
+  mergeCommand,
   evalCommand,
   compareCommand,
   generateCommand,

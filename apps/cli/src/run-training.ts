@@ -58,7 +58,10 @@ async function train(recipe: TrainRecipe, { progress, ...options }: TrainJob): P
 /** @param losses of the steps so far, for the plot */
 function showEvent(event: TrainRunEvent, losses: number[], progress: Progress): void {
   if (event.type === 'progress') progress.update(event.stage, event.done, event.total, event.unit)
-  if (event.type === 'started') progress.note(beginning(event))
+  if (event.type === 'started') {
+    progress.note(beginning(event))
+    if (event.heldOutRows === 0) progress.note(nothingHeldOut(event.documents))
+  }
   if (event.type === 'step') {
     const loss = event.terms.loss!
     losses.push(loss)
@@ -74,6 +77,9 @@ function beginning({ trained, parameters, rows, documents, steps, resumedAt }: E
   const from = resumedAt > 0 ? `, going on after step ${resumedAt} of ${steps}` : ''
   return `training ${what} ${documents === 1 ? 'document' : 'documents'}${from}`
 }
+
+const nothingHeldOut = (documents: number): string =>
+  `nothing is held out${documents === 1 ? ': all is one document; --separator names the line between two' : ''}`
 
 type Event<Type extends TrainRunEvent['type']> = Extract<TrainRunEvent, { type: Type }>
 

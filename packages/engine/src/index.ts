@@ -44,6 +44,7 @@ export type { TrainedKind, TrainOptions, TrainResult, TrainRunEvent } from './tr
 export type { HistoryEvaluation, HistoryStep, TrainHistory } from './train/history.ts'
 export { trainJsonSchema } from './train/json-schema.ts'
 export { loadTrainRecipe } from './train/load-recipe.ts'
+export { type MergeOptions, type MergeResult, mergeAdapter } from './train/merge-adapter.ts'
 export { sampleTraining } from './train/sample-training.ts'
 export type { TrainDataRecipe, TrainRecipe, TrainRecipeInput } from './train/train-recipe.ts'
 export { trainFolder, trainModel } from './train/train-run.ts'

@@ -28,6 +28,8 @@ describe('what is written is what was trained', () => {
     { name: 'lora', method: { name: 'lora', rank: 4 } },
     { name: 'qlora', method: { name: 'lora', rank: 4 }, backbone: { method: 'nf4' } },
     { name: 'full', method: { name: 'full' } },
+    { name: 'norms', method: { name: 'full', trains: 'norms' }, learningRate: 0.02 },
+    { name: 'one-block', method: { name: 'full', blocks: [2] } },
     { name: 'qat', method: { name: 'qat', bits: 4, groupSize: 64 } },
     { name: 'lsq', method: { name: 'lsq', bits: 4, groupSize: 64 } },
     { name: 'peqa', method: { name: 'peqa', bits: 4, groupSize: 64 } },

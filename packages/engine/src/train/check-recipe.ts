@@ -1,10 +1,12 @@
 import { optimizers, SinterError } from '@sinter/model'
 import { z } from 'zod'
 import { type Complaint, complaints, showPath } from '../recipe/issues.ts'
+import { formatSchema } from '../recipe/schema.ts'
 import { methods, optionFields, unknownNameMessage } from '../registry/methods.ts'
 import { trainMethods } from '../registry/train-methods.ts'
 import type { TrainRecipe, TrainRecipeInput } from './train-recipe.ts'
 import { trainRecipeFields, trainRecipeSchema } from './train-schema.ts'
+import { adapterFormatProblem } from './write-adapter.ts'
 
 /** A training recipe made in code. @throws SinterError `recipe` that says every thing that is wrong, and where */
 export function checkTrainRecipe(recipe: TrainRecipeInput): TrainRecipe {
@@ -89,7 +91,7 @@ function unknownChoice(what: string, name: string, choices: readonly Choice[]): 
   return unknownNameMessage(what, name, known)
 }
 
-function checkTogether({ steps, epochs, loss, teacher }: Values): Complaint[] {
+function checkTogether({ steps, epochs, loss, teacher, output }: Values): Complaint[] {
   const found: Complaint[] = []
   if (steps === undefined && epochs === undefined)
     found.push({ path: [], message: 'how long? Give either steps or epochs' })
@@ -97,5 +99,9 @@ function checkTogether({ steps, epochs, loss, teacher }: Values): Complaint[] {
     found.push({ path: ['epochs'], message: 'give either steps or epochs, not both' })
   if (loss !== undefined && teacher === undefined)
     found.push({ path: ['loss'], message: 'speaks of a teacher, but there is none; name it: teacher' })
+  if (isObject(output) && output.adapterOnly === true && typeof output.format === 'string') {
+    const problem = formatSchema.safeParse(output.format).success && adapterFormatProblem(output.format)
+    if (problem) found.push({ path: ['output', 'format'], message: problem })
+  }
   return found
 }

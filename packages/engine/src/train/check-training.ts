@@ -1,9 +1,10 @@
-import { type Model, type Optimizer, SinterError } from '@sinter/model'
+import { sharedVocabulary } from '@sinter/distillation'
+import { type Model, type Optimizer, SinterError, type TrainSetup } from '@sinter/model'
 import type { TensorF32 } from '@sinter/tensor-core'
 import { checkOutput, checkSpace } from '../plan/output-place.ts'
 import { outputBytes } from '../plan/output-size.ts'
 import { parseFormat } from '../registry/formats.ts'
-import { checkTeacher } from './check-teacher.ts'
+import { durableTensors } from './checkpoint.ts'
 import type { TrainOptions } from './events.ts'
 import { optimizerFor } from './train-parts.ts'
 import type { TrainRecipe } from './train-recipe.ts'
@@ -34,7 +35,7 @@ export async function checkTraining(
         'recipe',
         `data.length: rows of ${recipe.data.length} tokens; ${who} was made for ${config.maxPositions}: lower the length`,
       )
-  if (teacher) checkTeacher(model, teacher)
+  if (teacher) sharedVocabulary(model, teacher)
 }
 
 /**
@@ -43,31 +44,34 @@ export async function checkTraining(
  */
 export async function checkTrainingSpace(
   model: Model,
-  parameters: ReadonlyMap<string, TensorF32>,
+  setup: TrainSetup,
   recipe: TrainRecipe,
   { out, resume }: TrainOptions,
 ): Promise<void> {
   // What is on the disk already is not asked for again.
   if (resume) return
   const { optimizer, options } = optimizerFor(recipe)
-  const checkpoint = checkpointBytes(parameters, optimizer, options)
-  const result = outputBytes(model, parseFormat(recipe.output.format), new Set())
-  await checkSpace(out, (recipe.pagedOptimizer ? 3 : 2) * checkpoint + result)
+  const states = stateBytes(setup.parameters, optimizer, options)
+  const checkpoint = bytesOf([...durableTensors(setup).values()].map(({ data }) => data)) + states
+  const pages = recipe.pagedOptimizer ? states : 0
+  const result = recipe.output.adapterOnly ? 0 : outputBytes(model, parseFormat(recipe.output.format), new Set())
+  await checkSpace(out, 2 * checkpoint + pages + result)
 }
 
-function checkpointBytes(
+/** What the optimizer remembers. */
+function stateBytes(
   parameters: ReadonlyMap<string, TensorF32>,
   optimizer: Optimizer,
   options: Readonly<Record<string, unknown>>,
 ): number {
   // Every block has the same shapes: each state is made once.
-  const stateBytes = new Map<string, number>()
+  const byShape = new Map<string, number>()
   let sum = 0
-  for (const { shape, data } of parameters.values()) {
+  for (const { shape } of parameters.values()) {
     const key = shape.join()
-    const known = stateBytes.get(key) ?? bytesOf(Object.values(optimizer.state(shape, options)))
-    stateBytes.set(key, known)
-    sum += data.byteLength + known
+    const known = byShape.get(key) ?? bytesOf(Object.values(optimizer.state(shape, options)))
+    byShape.set(key, known)
+    sum += known
   }
   return sum
 }

@@ -19,6 +19,8 @@ export type TrainRunEvent =
       readonly resumedAt: number
       readonly documents: number
       readonly rows: number
+      /** 0: the loss is looked at in training only. */
+      readonly heldOutRows: number
       /** Values that move, and all of the model. */
       readonly trained: number
       readonly parameters: number

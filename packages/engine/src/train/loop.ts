@@ -1,12 +1,4 @@
-import {
-  type Learner,
-  noDecayOnVectors,
-  type Optimizer,
-  scheduleOf,
-  type TrainerState,
-  type TrainSetup,
-  train,
-} from '@sinter/model'
+import { type Learner, noDecayOnVectors, scheduleOf, type TrainerState, type TrainSetup, train } from '@sinter/model'
 import { durableTensors, saveCheckpoint } from './checkpoint.ts'
 import { type TrainData, tokensOf } from './datasets.ts'
 import type { Emit, TrainOptions } from './events.ts'
@@ -56,8 +48,7 @@ export async function takeSteps(job: TrainJob): Promise<void> {
 }
 
 function events({ learner, setup, data, steps, state, recipe, options }: TrainJob): ReturnType<typeof train> {
-  const { optimizer, options: optimizerOptions }: { optimizer: Optimizer; options: Record<string, unknown> } =
-    optimizerFor(recipe)
+  const { optimizer, options: optimizerOptions } = optimizerFor(recipe)
   const { training, heldOut } = data
   const { accumulate } = recipe
   return train({

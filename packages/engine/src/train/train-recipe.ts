@@ -50,13 +50,18 @@ export interface TrainRecipe {
   /** What is written is an average of the parameters over steps. */
   readonly average?: Averaging | undefined
   readonly seed: number
-  readonly output: { readonly format: string }
+  readonly output: {
+    readonly format: string
+    /** Only what was trained beside the model is written: a PEFT folder, or a GGUF adapter. */
+    readonly adapterOnly: boolean
+  }
 }
 
 /** As written: what has a default may be left out. */
 export interface TrainRecipeInput
-  extends Partial<Omit<TrainRecipe, 'version' | 'method' | 'data' | 'loss'>>,
+  extends Partial<Omit<TrainRecipe, 'version' | 'method' | 'data' | 'loss' | 'output'>>,
     Pick<TrainRecipe, 'version' | 'method'> {
   readonly data: Partial<TrainDataRecipe> & Pick<TrainDataRecipe, 'path'>
   readonly loss?: Partial<SoftLabelOptions> | undefined
+  readonly output?: Partial<TrainRecipe['output']> | undefined
 }

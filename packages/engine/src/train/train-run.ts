@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { softLabels } from '@sinter/distillation'
+import { sharedVocabulary, softLabels } from '@sinter/distillation'
 import {
   createLearner,
   crossEntropy,
@@ -33,6 +33,7 @@ import { promptsOf } from './prompts.ts'
 import { backboneOf, methodOf } from './train-parts.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 import { trainedKinds } from './trained-kinds.ts'
+import { writeAdapter } from './write-adapter.ts'
 import { writeTrained } from './write-trained.ts'
 
 /** Where a training run keeps what it needs to go on. */
@@ -66,7 +67,7 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
     const teacher = recipe.teacher === undefined ? undefined : keep(await openModel(recipe.teacher))
     await checkTraining(model, teacher, recipe, options)
     const subject = await setUp(model, recipe)
-    await checkTrainingSpace(model, subject.setup.parameters, recipe, options)
+    await checkTrainingSpace(model, subject.setup, recipe, options)
     const documents = keep(await readDocuments(model, recipe, options, emit))
     const fingerprint = await fingerprintOf(recipe, documents)
     const folder = keep(await openRunFolder(trainFolder(options.out), fingerprint, options.resume ?? false))
@@ -104,6 +105,11 @@ async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
   // Tracing the blocks finds what does not fit, before any text is read.
   for (let block = 0; block < model.blocks; block++)
     model.tracedBlock(block, { rewrite: setup.rewrite, documents: true })
+  if (recipe.output.adapterOnly && !setup.adapter)
+    throw new SinterError(
+      'recipe',
+      `output.adapterOnly: what ${method.name} trains is not an adapter alone; leave it out, and the whole model is written`,
+    )
   return { model, setup, frozen, finish }
 }
 
@@ -154,8 +160,7 @@ async function trainIn(job: Job): Promise<TrainResult> {
     type: 'started',
     steps,
     resumedAt: state.step,
-    documents: documents.count,
-    rows: training.rows,
+    ...facts.data,
     trained: trained.reduce((sum, { values }) => sum + values, 0),
     parameters: facts.parameters,
   })
@@ -170,7 +175,8 @@ async function trainIn(job: Job): Promise<TrainResult> {
     await takeSteps({ folder, learner, setup, data, steps, state, history, recipe, options, emit })
   })
   subject.finish()
-  const path = await writeTrained(original, setup, subject.frozen, recipe, {
+  const write = recipe.output.adapterOnly ? writeAdapter : writeTrained
+  const path = await write(original, setup, subject.frozen, recipe, {
     out: options.out,
     signal: options.signal,
     onProgress: (done, total) => emit({ type: 'progress', stage: 'write', done, total, unit: 'tensors' }),
@@ -204,6 +210,7 @@ async function withLearner(
     rewrite: setup.rewrite,
     documents: true,
     teacher,
+    ...(teacher && { sharedVocabulary: sharedVocabulary(model, teacher) }),
     ...(setup.constants && { constants: setup.constants }),
     ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })

@@ -75,9 +75,15 @@ const fields = {
   seed: z.int().min(0).default(0).describe('Of everything that is drawn at random.'),
   output: z
     .strictObject({
-      format: formatSchema.default('hf').describe('hf, hf:bf16, gguf:TYPE; of the whole model.'),
+      format: formatSchema.default('hf').describe('hf, hf:bf16, gguf:TYPE.'),
+      adapterOnly: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Only the adapter is written: as hf a folder for PEFT, as gguf:F32, F16 or BF16 a file for llama.cpp.',
+        ),
     })
-    .default({ format: 'hf' })
+    .default({ format: 'hf', adapterOnly: false })
     .describe('What is written.'),
 }
 

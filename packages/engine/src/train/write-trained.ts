@@ -14,7 +14,7 @@ export async function writeTrained(
   model: Model,
   setup: TrainSetup,
   frozen: ReadonlyMap<string, Weight>,
-  recipe: TrainRecipe,
+  recipe: Pick<TrainRecipe, 'output'>,
   { out, signal, onProgress }: Pick<OutputJob, 'out' | 'signal' | 'onProgress'>,
 ): Promise<string> {
   const output = parseFormat(recipe.output.format)
