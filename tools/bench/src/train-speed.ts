@@ -37,6 +37,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '3' },
     run: { type: 'string' },
     paged: { type: 'string' },
+    frozen: { type: 'string', default: 'memory' },
   },
 })
 const [BATCH, LENGTH] = [4, 512]
@@ -57,7 +58,7 @@ async function ours(kind: 'lora' | 'kd'): Promise<void> {
     objective: kind === 'lora' ? crossEntropy : softLabels({ alpha: 1 }),
     parameters: setup.parameters,
     rewrite: setup.rewrite,
-    ...(kind === 'kd' && { teacher, keepFrozen: false }),
+    ...(kind === 'kd' ? { teacher, keepFrozen: false } : { keepFrozen: values.frozen === 'memory' }),
   })
   const events = train({
     learner,

@@ -47,6 +47,8 @@ export interface TrainRecipe {
   readonly saveEvery?: number | undefined
   /** What the optimizer remembers lives on the disk. */
   readonly pagedOptimizer: boolean
+  /** Where frozen tensors are between passes; `disk`: each pass reads them again from the checkpoint. */
+  readonly frozen: 'memory' | 'disk'
   /** What is written is an average of the parameters over steps. */
   readonly average?: Averaging | undefined
   readonly seed: number

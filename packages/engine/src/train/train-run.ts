@@ -118,7 +118,7 @@ const TRAIN_VERSION = 1
 
 async function fingerprintOf(recipe: TrainRecipe, documents: Documents): Promise<string> {
   // Neither where the result goes nor where states live changes what is computed.
-  const { output: _, pagedOptimizer: ___, data, ...rest } = recipe
+  const { output: _, pagedOptimizer: ___, frozen: ____, data, ...rest } = recipe
   const { path: __, ...reading } = data
   const hash = createHash('sha256').update(JSON.stringify([TRAIN_VERSION, rest, reading, documents.fingerprint]))
   for (const path of [recipe.model!, ...(recipe.teacher ? [recipe.teacher] : [])])
@@ -210,6 +210,7 @@ async function withLearner(
     rewrite: setup.rewrite,
     documents: true,
     teacher,
+    keepFrozen: recipe.frozen === 'memory',
     ...(teacher && { sharedVocabulary: sharedVocabulary(model, teacher) }),
     ...(setup.constants && { constants: setup.constants }),
     ...(setup.stepInputs && { stepInputs: setup.stepInputs }),

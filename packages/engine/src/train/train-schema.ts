@@ -68,6 +68,10 @@ const fields = {
   average: averagingSchema
     .optional()
     .describe('Write an average of the parameters over steps; default: the last ones.'),
+  frozen: z
+    .enum(['memory', 'disk'])
+    .default('memory')
+    .describe('Where frozen tensors are between passes; disk: read again by each, for models larger than the memory.'),
   pagedOptimizer: z
     .boolean()
     .default(false)
