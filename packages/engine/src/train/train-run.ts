@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { sharedVocabulary, softLabels } from '@sinter/distillation'
 import {
@@ -11,17 +10,12 @@ import {
   newTrainerState,
   type OptimizerStore,
   openModel,
-  overlayWeights,
   pagedStates,
   SinterError,
-  type TrainSetup,
 } from '@sinter/model'
-import { ortNodeBackend, type Weight } from '@sinter/tensor-core'
+import { ortNodeBackend } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
-import { modelFiles } from '../run/fingerprint.ts'
 import { openRunFolder } from '../run/run-folder.ts'
-import { averaged } from './averaging.ts'
-import { backboneWeights } from './backbone.ts'
 import { checkTraining, checkTrainingSpace } from './check-training.ts'
 import { durableTensors, hasCheckpoint, loadCheckpoint } from './checkpoint.ts'
 import { datasetsOf, readDocuments } from './datasets.ts'
@@ -30,7 +24,8 @@ import type { Emit, TrainOptions, TrainResult, TrainRunEvent } from './events.ts
 import { openHistory } from './history.ts'
 import { takeSteps } from './loop.ts'
 import { promptsOf } from './prompts.ts'
-import { backboneOf, methodOf } from './train-parts.ts'
+import { type Subject, setUp } from './subject.ts'
+import { fingerprintOf } from './train-fingerprint.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 import { trainedKinds } from './trained-kinds.ts'
 import { writeAdapter } from './write-adapter.ts'
@@ -85,45 +80,6 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
   } finally {
     for (const resource of opened.reverse()) await resource.close()
   }
-}
-
-/** What is trained: the model on its backbone, and what the method adds to it. */
-interface Subject {
-  readonly model: Model
-  readonly setup: TrainSetup
-  readonly frozen: ReadonlyMap<string, Weight>
-  /** Puts the average of the parameters in their place, if there is one. */
-  finish(): void
-}
-
-async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
-  const backbone = backboneOf(recipe)
-  const frozen = backbone ? await backboneWeights(original, backbone) : new Map<string, Weight>()
-  const model = frozen.size > 0 ? original.over(overlayWeights(original.source, frozen)) : original
-  const { method, options } = methodOf(recipe)
-  const { setup, finish } = averaged(await method.setUp(model, options, { seed: recipe.seed }), recipe.average)
-  // Tracing the blocks finds what does not fit, before any text is read.
-  for (let block = 0; block < model.blocks; block++)
-    model.tracedBlock(block, { rewrite: setup.rewrite, documents: true })
-  if (recipe.output.adapterOnly && !setup.adapter)
-    throw new SinterError(
-      'recipe',
-      `output.adapterOnly: what ${method.name} trains is not an adapter alone; leave it out, and the whole model is written`,
-    )
-  return { model, setup, frozen, finish }
-}
-
-/** The version of what training writes: raised when the same recipe would give other bytes. */
-const TRAIN_VERSION = 1
-
-async function fingerprintOf(recipe: TrainRecipe, documents: Documents): Promise<string> {
-  // Neither where the result goes nor where states live changes what is computed.
-  const { output: _, pagedOptimizer: ___, frozen: ____, data, ...rest } = recipe
-  const { path: __, ...reading } = data
-  const hash = createHash('sha256').update(JSON.stringify([TRAIN_VERSION, rest, reading, documents.fingerprint]))
-  for (const path of [recipe.model!, ...(recipe.teacher ? [recipe.teacher] : [])])
-    for (const [name, size, time] of await modelFiles(path)) hash.update(`${name}:${size}:${time};`)
-  return hash.digest('hex')
 }
 
 interface Job {
