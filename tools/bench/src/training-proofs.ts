@@ -38,6 +38,8 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '150' },
     bits: { type: 'string', default: '3' },
     rate: { type: 'string', default: '3e-4' },
+    texts: { type: 'string', default: '512' },
+    'own-rate': { type: 'string', default: '1e-4' },
     out: { type: 'string' },
   },
 })
@@ -78,10 +80,14 @@ interface Arm {
   readonly seed: string
   readonly rate?: number
   readonly steps?: number
+  /** What the held-out windows are scored by; default: cross-entropy. */
+  readonly judgedBy?: Objective
 }
 
 /** Cross-entropy of every held-out window, before and after. */
-async function run({ of, setup, objective = crossEntropy, teacher, ids, seed, rate, steps: count = steps }: Arm) {
+async function run(arm: Arm) {
+  const { of, setup, objective = crossEntropy, judgedBy = crossEntropy, teacher, ids, seed, rate } = arm
+  const count = arm.steps ?? steps
   const learner = createLearner(of, {
     backend,
     objective,
@@ -92,10 +98,11 @@ async function run({ of, setup, objective = crossEntropy, teacher, ids, seed, ra
   })
   const judge = createLearner(of, {
     backend,
-    objective: crossEntropy,
+    objective: judgedBy,
     parameters: setup.parameters,
     rewrite: setup.rewrite,
     ...(setup.constants && { constants: setup.constants }),
+    ...(teacher && { teacher }),
   })
   const score = async () => {
     const losses: number[] = []
@@ -131,7 +138,7 @@ function compare(name: string, seed: number, a: readonly number[], b: readonly n
   const means = Array.from({ length: 2000 }, () =>
     mean(differences.map(() => differences[rng.integer(differences.length)]!)),
   ).sort((x, y) => x - y)
-  const line = `${name}, seed ${seed}: ${mean(a).toFixed(4)} against ${mean(b).toFixed(4)}, difference ${mean(differences).toFixed(4)} [${means[50]!.toFixed(4)}, ${means[1949]!.toFixed(4)}]`
+  const line = `${name}, seed ${seed}: ${mean(a).toPrecision(4)} against ${mean(b).toPrecision(4)}, difference ${mean(differences).toPrecision(3)} [${means[50]!.toPrecision(3)}, ${means[1949]!.toPrecision(3)}]`
   console.log(line)
   return values.out ? appendFile(values.out, `${line}\n`) : Promise.resolve()
 }
@@ -155,12 +162,26 @@ for (let seed = 0; seed < Number(values.seeds); seed++) {
   }
   if (rows.includes('llm-qat')) {
     const texts: number[] = []
-    for await (const { ids } of selfText(model, backend, { count: 512, length: LENGTH, seed })) texts.push(...ids)
+    for await (const { ids } of selfText(model, backend, { count: Number(values.texts), length: LENGTH, seed }))
+      texts.push(...ids)
     const options = { ...plain, bits: 4, activationBits: 8, kvBits: 8 }
     const objective = softLabels({ alpha: 1 })
     const setup = await qat.setUp(model, options, { seed })
-    const own = await run({ ...arm, ids: Int32Array.from(texts), setup, objective, teacher: model, rate: 3e-4 })
-    await compare(`LLM-QAT W4A8KV8 on ${texts.length} tokens of its own − RTN W4A8KV8`, seed, own.after, own.before)
+    const own = await run({
+      ...arm,
+      ids: Int32Array.from(texts),
+      setup,
+      objective,
+      judgedBy: objective,
+      teacher: model,
+      rate: Number(values['own-rate']),
+    })
+    await compare(
+      `KL from the original: LLM-QAT W4A8KV8 on ${texts.length} tokens of its own − RTN W4A8KV8`,
+      seed,
+      own.after,
+      own.before,
+    )
   }
   if (rows.includes('kd')) {
     const student = await openModel(values.student!)
