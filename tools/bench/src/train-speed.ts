@@ -45,7 +45,7 @@ const [BATCH, LENGTH] = [4, 512]
 async function ours(kind: 'lora' | 'kd'): Promise<void> {
   const teacher = await openModel(values.model!)
   const model = kind === 'lora' ? teacher : await openModel(values.student!)
-  const backend = ortNodeBackend({ threads: 2, arena: false })
+  const backend = ortNodeBackend({ threads: 2 })
   const ids = Int32Array.from(
     teacher.tokenizer!.encode(readFileSync(values.text!, 'utf8').slice(0, 100_000), { addSpecialTokens: false }),
   )

@@ -157,8 +157,7 @@ async function withLearner(
   work: (learner: ReturnType<typeof createLearner>) => Promise<void>,
 ): Promise<void> {
   const { model, setup } = subject
-  // The head's slices and the blocks' scores have their large moments at different times.
-  const backend = ortNodeBackend({ threads: options.threads, arena: false })
+  const backend = ortNodeBackend({ threads: options.threads })
   const learner = createLearner(model, {
     backend,
     objective: teacher ? softLabels(recipe.loss ?? {}) : crossEntropy,

@@ -32,7 +32,7 @@ import type { SlicedLoss } from './objective.ts'
 import { pickRows, placeRows, type TargetRows } from './target-rows.ts'
 
 /** Bytes of one array of logits, rows × slice: several are alive at a time. */
-const SLICE_BYTES = 2 ** 24
+const SLICE_BYTES = 2 ** 23
 const LEAST_SLICE = 512
 
 export interface VocabularyPassOptions {
