@@ -9,7 +9,7 @@ import { createProgress, type Progress } from '../terminal/progress.ts'
 import { demoRecipes } from './demo-recipes.ts'
 import { type DemoResult, type DemoTexts, runRecipe } from './run-recipe.ts'
 import { showContinuations, showTable } from './show-demo.ts'
-import { worldQuestions, worldText } from './world.ts'
+import { worldQuestions, worldText } from '@sinter/eval/world'
 
 /** Above both src and dist. */
 const modelFolder = fileURLToPath(new URL('../../assets/demo-model', import.meta.url))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
-import { worldText } from '../../src/demo/world.ts'
+import { worldText } from '@sinter/eval/world'
 
 export const demoModel: string = fileURLToPath(new URL('../../assets/demo-model', import.meta.url))
 

@@ -1,5 +1,5 @@
 import type { Rng } from '@sinter/tensor-core'
-import { at, between, chance, oneOf, type Person, person, pick, pickEntry, pickKey } from './world-draw.ts'
+import { at, between, chance, oneOf, type Person, person, pick, pickEntry, pickKey } from './draw.ts'
 import {
   ANIMALS,
   COLOURS,
@@ -12,7 +12,7 @@ import {
   THINGS,
   VERBS,
   WEATHER,
-} from './world-words.ts'
+} from './words.ts'
 
 /** What stays the same through one story. */
 interface Scene {
