@@ -37,6 +37,20 @@ describe('the small world', () => {
     expect(all.filter(text => !calibration.has(text) && !evaluation.has(text))).toEqual([])
   })
 
+  it('has other shares when it is asked for them', () => {
+    const shares = { story: 0, where: 0.5, sums: 0.5, review: 0, facts: 0 }
+    const drawn = worldDocuments({ seed: 1, documents: 2000, shares })
+    expect(new Set(drawn.map(({ kind }) => kind))).toEqual(new Set(['where', 'sums']))
+    const where = drawn.filter(({ kind }) => kind === 'where').length
+    expect(Math.abs(where - 1000)).toBeLessThan(4 * Math.sqrt(500))
+  })
+
+  it('has no end: a list is the beginning of what is drawn', () => {
+    const options = { seed: 'a', half: 'evaluation' } as const
+    const endless = drawDocuments(options)
+    for (const document of worldDocuments({ ...options, documents: 100 })) expect(endless.next().value).toEqual(document)
+  })
+
   it('asks for one size', () => {
     expect(() => worldDocuments({ seed: 1 })).toThrow(/one of `documents` and `characters`/)
     expect(() => worldDocuments({ seed: 1, documents: 1, characters: 1 })).toThrow(/one of/)
