@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { compareCommand } from './commands/compare.ts'
 import { compressCommand } from './commands/compress.ts'
+import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { evalCommand } from './commands/eval.ts'
 import { generateCommand } from './commands/generate.ts'
@@ -19,6 +20,7 @@ const commands = [
   evalCommand,
   compareCommand,
   generateCommand,
+  dataCommand,
   logitsCommand,
   methodsCommand,
   schemaCommand,
@@ -45,12 +47,12 @@ Each command explains itself: sinter compress --help. Exit codes: 0 done, 1 unex
 3 bad input, 4 no space or permission, 130 interrupted.`,
     )
   for (const command of commands) program.addCommand(command())
-  for (const command of [program, ...program.commands]) shape(command)
+  shape(program, 'sinter')
   return program
 }
 
-/** Errors of the command line go through one place, and end with one code. */
-function shape(command: Command): void {
+/** Errors of the command line go through one place, and end with one code; also those of commands inside commands. */
+function shape(command: Command, name: string): void {
   command
     .exitOverride()
     .showSuggestionAfterError()
@@ -59,5 +61,6 @@ function shape(command: Command): void {
       getErrHasColors: () => colorful(process.stderr),
     })
     .configureHelp({ styleTitle: text => (colorful(process.stdout) ? `\u001b[1m${text}\u001b[22m` : text) })
-    .showHelpAfterError(`(sinter ${command.name() === 'sinter' ? '' : `${command.name()} `}--help shows examples)`)
+    .showHelpAfterError(`(${name} --help shows examples)`)
+  for (const inner of command.commands) shape(inner, `${name} ${inner.name()}`)
 }

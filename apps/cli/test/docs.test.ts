@@ -43,7 +43,10 @@ describe('docs/cli.md', () => {
   })
 
   test('speaks of flags that there are', () => {
-    const flags = createProgram().commands.flatMap(command => command.options.map(option => option.long))
+    const { commands } = createProgram()
+    const flags = [...commands, ...commands.flatMap(command => command.commands)].flatMap(command =>
+      command.options.map(option => option.long),
+    )
     for (const [flag] of page.matchAll(/--[a-z][a-z-]*/g)) expect([...flags, '--help', '--silent']).toContain(flag)
   })
 })

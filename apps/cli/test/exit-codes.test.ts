@@ -25,6 +25,10 @@ const usage: readonly [title: string, args: readonly string[], says: RegExp][] =
     /--bits goes with --method/,
   ],
   ['--set without a value', [...rtn, '--set', 'damping', '--out', path('a')], /key=value/],
+  ['a command without the one inside', ['data'], /sinter data inspect/],
+  ['an unknown command inside a command', ['data', 'inspct'], /Did you mean inspect/],
+  ['a missing option of a command inside a command', ['data', 'inspect', 'x'], /--model.*sinter data inspect --help/s],
+  ['an unknown data format', ['data', 'inspect', 'x', '--model', demoModel, '--format', 'csv'], /prompt-completion/],
   ['no model anywhere', ['plan', '--recipe', 'fast'], /which model/],
 ]
 
@@ -52,6 +56,7 @@ const input: readonly [title: string, args: readonly string[], says: RegExp][] =
   ['calibration text that is missing', [...gptq, '--calibration', path('nothing.txt')], /nothing\.txt: no such file/],
   ['too little calibration text', [...gptq, '--calibration', calibration, '--samples', '4096'], /tokens.*4096/s],
   ['no such recipe', ['plan', demoModel, '--recipe', path('no.yaml')], /no\.yaml/],
+  ['no such training data', ['data', 'inspect', path('no.jsonl'), '--model', demoModel], /no\.jsonl: no such file/],
   [
     'tokens that are no safetensors',
     ['logits', demoModel, '--tokens', calibration, '--out', path('l')],

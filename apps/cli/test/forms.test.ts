@@ -27,6 +27,8 @@ describe('compress', () => {
     ['gptq --asymmetric --act-order', ['--method', 'gptq', '--asymmetric', '--act-order', ...calibrated], 4.3125, 0],
     ['gptq --no-act-order --symmetric', ['--method', 'gptq', '--no-act-order', '--symmetric', ...calibrated], 4.25, 0],
     ['rtn --bits 3', ['--method', 'rtn', '--bits', '3', '--group-size', '64'], 3.25, 0],
+    ['nf4', ['--method', 'nf4'], 4.14, 0],
+    ['fp4, f32 scales', ['--method', 'fp4', '--set', 'doubleQuant=false'], 4.51, 0],
     ['awq, followed by rounding', ['--method', 'awq', '--bits', '4', '--set', 'ratios=4', ...calibrated], 4.3125, 0],
     ['sparsegpt --sparsity 0.5', ['--method', 'sparsegpt', '--sparsity', '0.5', ...calibrated], 9, 0.5],
     ['sparsegpt --pattern 2:4', ['--method', 'sparsegpt', '--pattern', '2:4', ...calibrated], 9, 0.5],

@@ -2,7 +2,19 @@ import { describe, expect, test } from 'vitest'
 import { createProgram } from '../src/program.ts'
 import { sinter, start } from './helpers/sinter.ts'
 
-const names = ['inspect', 'plan', 'compress', 'eval', 'compare', 'generate', 'logits', 'methods', 'schema', 'demo']
+const names = [
+  'inspect',
+  'plan',
+  'compress',
+  'eval',
+  'compare',
+  'generate',
+  'data',
+  'logits',
+  'methods',
+  'schema',
+  'demo',
+]
 
 test('there are these commands and no others', () => {
   expect(
@@ -16,6 +28,13 @@ test.each(names)('sinter %s --help shows an example that begins with sinter, and
   const { code, stdout } = await sinter(name, '--help')
   expect(code).toBe(0)
   expect(stdout).toMatch(new RegExp(`Examples?:\n {2}sinter ${name}`))
+  expect(stdout).toContain('--json')
+})
+
+test('a command inside a command explains itself the same way', async () => {
+  const { code, stdout } = await sinter('data', 'inspect', '--help')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/Examples:\n {2}sinter data inspect/)
   expect(stdout).toContain('--json')
 })
 

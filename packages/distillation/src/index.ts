@@ -1,2 +1,2 @@
-export { type Divergence, type SoftLabelOptions, softLabelDefaults, softLabels } from './soft-labels.ts'
+export { type Divergence, type SoftLabelOptions, softLabelDefaults, softLabelSchema, softLabels } from './soft-labels.ts'
 export * from './token-losses.ts'

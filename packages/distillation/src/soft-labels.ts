@@ -1,5 +1,6 @@
 import { type Objective, tokenCrossEntropy, weightedSum } from '@sinter/model'
 import { add, constant, mul } from '@sinter/tensor-core'
+import { z } from 'zod'
 import {
   forwardKl,
   jensenShannon,
@@ -24,13 +25,18 @@ export interface SoftLabelOptions {
   readonly skew: number
 }
 
-export const softLabelDefaults: SoftLabelOptions = {
-  divergence: 'forward-kl',
-  temperature: 1,
-  alpha: 0.5,
-  beta: 0.5,
-  skew: 0.1,
-}
+export const softLabelSchema: z.ZodType<SoftLabelOptions> = z.strictObject({
+  divergence: z
+    .enum(['forward-kl', 'reverse-kl', 'jsd', 'skew-kl', 'skew-reverse-kl', 'tvd'])
+    .default('forward-kl')
+    .describe('How far the student is from the teacher.'),
+  temperature: z.number().positive().max(100).default(1).describe('Divides the logits of both; for the two KL.'),
+  alpha: z.number().min(0).max(1).default(0.5).describe('Share of the soft part; the rest is cross-entropy.'),
+  beta: z.number().min(0).max(1).default(0.5).describe('Of jsd: 0 is forward KL, 1 reverse KL.'),
+  skew: z.number().gt(0).lt(1).default(0.1).describe('Of the skew divergences.'),
+})
+
+export const softLabelDefaults: SoftLabelOptions = softLabelSchema.parse({})
 
 const losses: Readonly<Record<Divergence, (options: SoftLabelOptions) => TokenLoss>> = {
   'forward-kl': ({ temperature }) => forwardKl(temperature),

@@ -34,3 +34,6 @@ export {
 export { type CompressOptions, compress, journalFolder } from './run/compress.ts'
 export type { LayerReport, RunEvent, RunResult } from './run/events.ts'
 export { RunError, type RunErrorCode } from './run/run-error.ts'
+export { findTrainMethod, trainMethods } from './registry/train-methods.ts'
+export { checkTrainRecipe, type TrainRecipe, type TrainRecipeInput } from './train/train-recipe.ts'
+export { type TrainOptions, type TrainResult, type TrainRunEvent, trainFolder, trainModel } from './train/train-run.ts'

@@ -184,6 +184,16 @@ describe('a GGUF encoding fixes the grid', () => {
     expect(transforms[0]!.options).toMatchObject({ groupSize: 32, symmetric: false, zero: 'min' })
   })
 
+  test('codebooks: what their blocks are, and that no GGUF encoding holds them', async () => {
+    const { rows } = await plan([{ method: 'nf4' }], gguf('Q4_0'))
+    const row = rows.find(r => r.action === 'compress')!
+    expect(row.scheme).toBe('blocks of 64, scales in 8 bits')
+    expect(row.bitsPerWeight).toBeCloseTo(4.134, 2)
+    expect(row.reason).toMatch(/Q4_0 cannot hold what nf4 makes: its values are rounded once more/)
+    const plain = await plan([{ method: 'fp4', blockSize: 32, doubleQuant: false }])
+    expect(plain.rows.find(r => r.action === 'compress')!.scheme).toBe('blocks of 32, scales in f32')
+  })
+
   test('what an encoding cannot hold is said', async () => {
     const sparse = await plan([{ method: 'magnitude' }], gguf('Q4_0'))
     expect(sparse.rows.find(r => r.action === 'compress')!.reason).toMatch(/Q4_0 cannot hold what magnitude makes/)

@@ -165,7 +165,16 @@ describe('registry', () => {
       expect(findMethod(method.name)).toBe(method)
       expect(method.options.parse(method.options.parse({}))).toEqual(method.options.parse({}))
     }
-    expect(methods.map(method => method.name).sort()).toEqual(['awq', 'gptq', 'magnitude', 'rtn', 'sparsegpt', 'wanda'])
+    expect(methods.map(method => method.name).sort()).toEqual([
+      'awq',
+      'fp4',
+      'gptq',
+      'magnitude',
+      'nf4',
+      'rtn',
+      'sparsegpt',
+      'wanda',
+    ])
   })
 
   test('no option of a method hides a field of a step', () => {

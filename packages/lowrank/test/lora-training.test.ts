@@ -8,7 +8,7 @@ import { loraA, loraB, loraRewrite } from '../src/index.ts'
 const folder = new URL('./fixtures/training/', import.meta.url)
 const golden = readGolden(new URL('lora.safetensors', folder))
 
-/** 10 steps of a reference system: rank 4, alpha 8, AdamW, clipped to 1, linear schedule with 2 steps of warm-up. */
+/** 10 steps recorded by tools/bench/peers/lora-trajectory.py: rank 4, alpha 8, AdamW, clipped to 1, linear schedule with 2 steps of warm-up. */
 test('the recorded LoRA trajectory', async () => {
   const model = await openModel(fileURLToPath(new URL('teacher', folder)))
   const backend = ortNodeBackend({ threads: 1 })

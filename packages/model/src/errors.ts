@@ -5,6 +5,7 @@ export type SinterErrorCode =
   | 'option'
   | 'rule'
   | 'calibration'
+  | 'data'
   | 'tokenizer'
   | 'evaluation'
   | 'output'
@@ -17,6 +18,7 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   option: 2,
   rule: 2,
   calibration: 3,
+  data: 3,
   tokenizer: 3,
   evaluation: 3,
   output: 4,

@@ -1,4 +1,4 @@
-import { assertFinite, type WeightMethod } from '@sinter/model'
+import type { WeightMethod } from '@sinter/model'
 import {
   BENCH_VALUES,
   type Grid,
@@ -12,9 +12,9 @@ import {
   resolveGrid,
   suitsBench,
   type TensorF32,
-  type Weight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
+import { eachLayer } from './each-layer.ts'
 import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
@@ -127,13 +127,6 @@ export const rtnMethod: WeightMethod<RtnOptions> = {
     rmsFactor: z.number().positive().default(3).describe('Multiple of the root mean square that range: rms keeps.'),
   }),
   needs: () => [],
-  async compress(layers, _, options, context) {
-    const out = new Map<string, Weight>()
-    for (const [name, weight] of layers) {
-      assertFinite(`${context.name} ${name}`, weight)
-      out.set(name, rtn(weight, options))
-    }
-    return out
-  },
+  compress: async (layers, _, options, context) => eachLayer(layers, context, weight => rtn(weight, options)),
   bitsPerWeight: gridBits,
 }

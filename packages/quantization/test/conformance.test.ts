@@ -1,6 +1,8 @@
 import { testTransform, testWeightMethod } from '@sinter/model/testing'
 import { awq } from '../src/awq.ts'
+import { fp4Method } from '../src/fp4.ts'
 import { gptqMethod } from '../src/gptq.ts'
+import { nf4Method } from '../src/nf4.ts'
 import { rtnMethod } from '../src/rtn.ts'
 
 const round = (bits: number, groupSize: number, symmetric: boolean) =>
@@ -40,6 +42,20 @@ testWeightMethod(gptqMethod, [
     options: { actOrder: false, range: 'minmax', groupSize: -1 },
     baseline: round(4, -1, true),
   },
+])
+
+testWeightMethod(nf4Method, [
+  { name: 'defaults', options: {}, baseline: round(4, 64, true) },
+  { name: 'f32 scales', options: { doubleQuant: false }, baseline: round(4, 64, true) },
+  { name: 'short blocks', options: { blockSize: 16 }, baseline: round(4, 16, true) },
+  // Longer than a row, and shorter than all of them.
+  { name: 'blocks over several rows', options: { blockSize: 300 }, baseline: round(4, 0, true) },
+])
+
+// Half of the codes of FP4 lie below a quarter of the largest weight: it loses to as many evenly spaced levels.
+testWeightMethod(fp4Method, [
+  { name: 'defaults', options: {}, baseline: round(3, 64, true) },
+  { name: 'f32 scales', options: { doubleQuant: false, blockSize: 32 }, baseline: round(3, 32, true) },
 ])
 
 // Clipping is the part of AWQ that does change the function: it is left out here.

@@ -34,7 +34,16 @@ export { freeBuffer } from './free-buffer.ts'
 export { grad, gradientName, gradients, pullback } from './graph/gradient.ts'
 export * from './graph/graph.ts'
 export * from './graph/node.ts'
-export { apply, defineOp, type NdArray, type OnnxEmitter, type GradientRule, type Op, opNames, opOf } from './graph/op.ts'
+export {
+  apply,
+  defineOp,
+  type GradientRule,
+  type NdArray,
+  type OnnxEmitter,
+  type Op,
+  opNames,
+  opOf,
+} from './graph/op.ts'
 export {
   codeOf,
   type FittedGrid,
@@ -63,7 +72,11 @@ export { createRng, type Rng } from './rng.ts'
 export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
 export * from './tensor.ts'
 export { packBits, packedBytes, unpackBits } from './weights/bit-pack.ts'
+export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/block-scales.ts'
+export { type Codebook, type CodebookWeight, codebookWeight } from './weights/codebook.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
+export { dynamicMap } from './weights/dynamic-map.ts'
+export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
 export {
   groupCount,

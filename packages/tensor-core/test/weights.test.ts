@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   type Backend,
   castTo,
+  codebookWeight,
   decodeWeight,
   denseWeight,
   encodeWeight,
@@ -10,6 +11,7 @@ import {
   input,
   ortNodeBackend,
   packBits,
+  packHighFirst,
   permutedWeight,
   quantizedWeight,
   referenceBackend,
@@ -69,7 +71,39 @@ const quantized = ({ rows, cols }: Shape) =>
         )
     })
 
+const codebook = ({ rows, cols }: Shape) =>
+  fc
+    .record({
+      bits: fc.integer({ min: 1, max: 8 }),
+      blockSize: fc.integer({ min: 1, max: rows * cols + 1 }),
+      double: fc.boolean(),
+    })
+    .chain(({ bits, blockSize, double }) => {
+      const blocks = Math.ceil((rows * cols) / blockSize)
+      return fc
+        .record({
+          codes: bytes(rows * cols, 2 ** bits - 1),
+          levels: floats(2 ** bits),
+          scales: floats(blocks),
+          scaleCodes: bytes(blocks, 255),
+          offset: value,
+        })
+        .map(a =>
+          codebookWeight({
+            shape: [rows, cols],
+            bits,
+            blockSize,
+            levels: a.levels,
+            packed: packHighFirst(a.codes, bits),
+            scales: double
+              ? { codes: a.scaleCodes, absmax: a.scales.slice(0, Math.ceil(blocks / 256)), offset: a.offset }
+              : a.scales,
+          }),
+        )
+    })
+
 const leaf = (s: Shape) => fc.oneof(dense(s), quantized(s))
+const operand = (s: Shape): fc.Arbitrary<Weight> => fc.oneof(leaf(s), codebook(s))
 
 const sparse = (s: Shape) =>
   fc
@@ -101,18 +135,18 @@ const order = (cols: number) =>
 
 const combined = (s: Shape): fc.Arbitrary<Weight> =>
   fc.oneof(
-    fc.record({ inner: leaf(s), order: order(s.cols) }).map(({ inner, order }) => permutedWeight(inner, order)),
+    fc.record({ inner: operand(s), order: order(s.cols) }).map(({ inner, order }) => permutedWeight(inner, order)),
     fc
-      .record({ inner: leaf(s), rows: floats(s.rows), columns: floats(s.cols) })
+      .record({ inner: operand(s), rows: floats(s.rows), columns: floats(s.cols) })
       .map(({ inner, rows, columns }) => scaledWeight(inner, { rows, columns })),
     fc
-      .record({ inner: leaf(s), columns: floats(s.cols) })
+      .record({ inner: operand(s), columns: floats(s.cols) })
       .map(({ inner, columns }) => scaledWeight(inner, { columns })),
-    fc.array(fc.oneof(leaf(s), sparse(s)), { minLength: 1, maxLength: 3 }).map(sumWeight),
+    fc.array(fc.oneof(operand(s), sparse(s)), { minLength: 1, maxLength: 3 }).map(sumWeight),
   )
 
 const anyWeight: fc.Arbitrary<Weight> = fc.oneof(
-  shape.chain(s => fc.oneof(leaf(s), sparse(s), combined(s)) as fc.Arbitrary<Weight>),
+  shape.chain(s => fc.oneof(operand(s), sparse(s), combined(s)) as fc.Arbitrary<Weight>),
   patterned,
 )
 

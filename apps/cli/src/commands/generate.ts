@@ -5,6 +5,7 @@ import { withBackend } from '../backend.ts'
 import { type ComputeFlags, computeFlags, decimal, jsonFlag, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
+import { requireTokenizer } from '../require-tokenizer.ts'
 
 interface GenerateFlags extends ComputeFlags {
   readonly prompt: string
@@ -83,13 +84,6 @@ async function continuePrompt(
 
 const sampling = ({ greedy, temperature, topK, topP }: GenerateFlags): Partial<GenerateOptions> =>
   greedy ? { temperature: 0 } : { temperature, topK, topP }
-
-/** @throws SinterError `tokenizer` */
-async function requireTokenizer({ tokenizer, path }: Model): Promise<Tokenizer> {
-  const { SinterError } = await import('@sinter/model')
-  if (tokenizer) return tokenizer
-  throw new SinterError('tokenizer', `${path} has no tokenizer; put its tokenizer.json into the model's folder`)
-}
 
 /** Writes text as tokens come: a character of several bytes waits until all of its tokens are there. */
 function streamDecoder(tokenizer: Tokenizer, prompt: readonly number[], write: (text: string) => void) {

@@ -3,7 +3,7 @@ type Options = Readonly<Record<string, unknown>>
 /** What the options of a weight method do to a matrix, for people: `4-bit symmetric, groups of 64`. */
 export function describeScheme(options: unknown): string {
   const o = options as Options
-  const parts = [zeros(o), grid(o)].filter(part => part !== '')
+  const parts = [zeros(o), grid(o), table(o)].filter(part => part !== '')
   if (o.bits === undefined && typeof o.dtype === 'string') parts.push(`rest ${o.dtype}`)
   return parts.join(', ')
 }
@@ -17,6 +17,12 @@ function grid({ bits, symmetric, groupSize, zero }: Options): string {
   if (typeof bits !== 'number') return ''
   const kind = symmetric ? 'symmetric' : zero === 'min' ? 'asymmetric with minimum' : 'asymmetric'
   return `${bits}-bit ${kind}${typeof groupSize === 'number' ? `, ${groups(groupSize)}` : ''}`
+}
+
+function table({ blockSize, doubleQuant }: Options): string {
+  return typeof doubleQuant === 'boolean'
+    ? `blocks of ${blockSize}, scales ${doubleQuant ? 'in 8 bits' : 'in f32'}`
+    : ''
 }
 
 function groups(size: number): string {

@@ -21,7 +21,8 @@ export async function fingerprint(plan: Plan, ids: Int32Array): Promise<string> 
 
 const describe = (step: { method: { name: string }; options: unknown }) => [step.method.name, step.options]
 
-async function modelFiles(path: string): Promise<[string, number, number][]> {
+/** Names, sizes and times of a model's files. */
+export async function modelFiles(path: string): Promise<[string, number, number][]> {
   const folder = (await stat(path)).isDirectory() ? path : dirname(path)
   const found: [string, number, number][] = []
   for (const name of (await readdir(folder)).sort()) {

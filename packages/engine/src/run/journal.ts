@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { atomicWriteFile, createSafetensorsWriter, openSafetensors } from '@sinter/model'
+import { createSafetensorsWriter, openSafetensors } from '@sinter/model'
 import {
   type BitCount,
   decodeWeight,
@@ -13,8 +13,7 @@ import {
 } from '@sinter/tensor-core'
 import type { CompressedBlock } from './compress-block.ts'
 import type { LayerReport } from './events.ts'
-import { RunError } from './run-error.ts'
-import { lockRun } from './run-lock.ts'
+import { openRunFolder, type RunFolder } from './run-folder.ts'
 
 /** Everything that a run needs to go on after it was killed, in a folder beside the output. */
 export interface Journal {
@@ -61,40 +60,21 @@ export async function openJournal(
   blocks: number,
   resume: boolean,
 ): Promise<Journal> {
-  await mkdir(folder, { recursive: true })
-  const unlock = await lockRun(folder)
+  const run = await openRunFolder(folder, fingerprint, resume)
   try {
-    await claim(folder, fingerprint, resume)
     const files = new Set(await readdir(folder))
     let next = 0
     while (next < blocks && files.has(blockFile(next))) next++
     let hiddenAt = next
     while (hiddenAt > 0 && !files.has(hiddenFile(hiddenAt))) hiddenAt--
-    return journalIn(folder, next, hiddenAt, unlock)
+    return journalIn(folder, next, hiddenAt, run)
   } catch (error) {
-    await unlock()
+    await run.close()
     throw error
   }
 }
 
-/** Writes down whose journal this is, or checks that it is ours. */
-async function claim(folder: string, fingerprint: string, resume: boolean): Promise<void> {
-  const path = join(folder, 'run.json')
-  const found = await readFile(path, 'utf8').catch(() => undefined)
-  if (found === undefined) return atomicWriteFile(path, `${JSON.stringify({ fingerprint })}\n`)
-  if (!resume)
-    throw new RunError(
-      'journal-exists',
-      `an unfinished run is in ${folder}; go on with --resume, or delete that folder to start over`,
-    )
-  if ((JSON.parse(found) as { fingerprint?: string }).fingerprint !== fingerprint)
-    throw new RunError(
-      'journal-differs',
-      `the unfinished run in ${folder} has another model, recipe, text or version; delete that folder to start over`,
-    )
-}
-
-function journalIn(folder: string, next: number, hiddenAt: number, unlock: () => Promise<void>): Journal {
+function journalIn(folder: string, next: number, hiddenAt: number, run: RunFolder): Journal {
   return {
     folder,
     next,
@@ -121,8 +101,8 @@ function journalIn(folder: string, next: number, hiddenAt: number, unlock: () =>
         await source.close()
       }
     },
-    remove: () => rm(folder, { recursive: true, force: true }),
-    close: unlock,
+    remove: run.remove,
+    close: run.close,
   }
 }
 

@@ -1,4 +1,12 @@
-import { decodeWeight, defaultCompute, encodeWeight, type TensorF32, totalBits, type Weight } from '@sinter/tensor-core'
+import {
+  decodeWeight,
+  defaultCompute,
+  encodeWeight,
+  freeBuffer,
+  type TensorF32,
+  totalBits,
+  type Weight,
+} from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import type { MethodContext, Note, Statistics, WeightMethod } from '../method.ts'
@@ -86,6 +94,14 @@ function testQuality(run: Run, baseline: Baseline): void {
     const before = [...result.values()].map(weight => weight.dense())
     for (const { data } of layers.values()) data.fill(Number.NaN)
     expect([...result.values()].map(weight => weight.dense())).toEqual(before)
+  })
+
+  test('the memory of what is stored may be freed: the next block shares nothing with it', async () => {
+    const { layers, statistics } = layerFixture()
+    const before = [...(await run(layers, statistics)).values()].map(weight => weight.dense())
+    for (const weight of (await run(layers, statistics)).values())
+      for (const { data } of Object.values(weight.parts())) freeBuffer(data)
+    expect([...(await run(layers, statistics)).values()].map(weight => weight.dense())).toEqual(before)
   })
 
   test('inputs that are always zero are survived', async () => {

@@ -30,7 +30,7 @@ export function renderChat(
     throw new Error(`The chat template has ${source.length} characters; at most ${MAX_TEMPLATE_LENGTH} are read.`)
   }
   try {
-    return new Template(source).render({
+    return compile(source).render({
       messages: messages.map(message => ({ ...message })),
       add_generation_prompt: addGenerationPrompt,
       bos_token: tokenizer.bosToken ?? '',
@@ -40,4 +40,12 @@ export function renderChat(
     // Templates refuse by calling raise_exception, for instance when two turns of the user follow each other.
     throw new Error(`The chat template refuses this conversation: ${(error as Error).message}`)
   }
+}
+
+let compiled: { readonly source: string; readonly template: Template } | undefined
+
+/** The last one is kept: a training set is rendered by one template, several times a conversation. */
+function compile(source: string): Template {
+  if (compiled?.source !== source) compiled = { source, template: new Template(source) }
+  return compiled.template
 }

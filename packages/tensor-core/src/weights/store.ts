@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor.ts'
+import { decodeCodebook } from './codebook.ts'
 import { decodeDense } from './dense.ts'
 import { decodePermuted } from './permuted.ts'
 import { decodeQuantized } from './quantized.ts'
@@ -19,6 +20,7 @@ type Decoder = (attributes: WeightAttributes, parts: Readonly<Record<string, Ten
 const decoders: Readonly<Record<string, Decoder>> = {
   dense: (a, p) => decodeDense(a, p),
   quantized: (a, p) => decodeQuantized(a, p),
+  codebook: (a, p) => decodeCodebook(a, p),
   sparse: (a, p) => decodeSparse(a, p),
   scaled: (a, p) => decodeScaled(a, p),
   permuted: (a, p) => decodePermuted(a, p),
