@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type DocumentKind, drawDocuments, isRight, SHARES, worldDocuments, worldQuestions, worldText } from '../src/world/index.ts'
+import {
+  type DocumentKind,
+  drawDocuments,
+  isRight,
+  SHARES,
+  worldDocuments,
+  worldQuestions,
+  worldText,
+} from '../src/world/index.ts'
 
 const kinds = Object.keys(SHARES) as DocumentKind[]
 
@@ -48,7 +56,8 @@ describe('the small world', () => {
   it('has no end: a list is the beginning of what is drawn', () => {
     const options = { seed: 'a', half: 'evaluation' } as const
     const endless = drawDocuments(options)
-    for (const document of worldDocuments({ ...options, documents: 100 })) expect(endless.next().value).toEqual(document)
+    for (const document of worldDocuments({ ...options, documents: 100 }))
+      expect(endless.next().value).toEqual(document)
   })
 
   it('asks for one size', () => {

@@ -38,7 +38,9 @@ for (const folder of positionals.length > 0 ? positionals : [demoModel]) {
   right of ${questions}: reviews ${right.review}, where-is ${right.where}, sums ${right.sums}`)
   const generator = await createGenerator(model, backend)
   for (const prompt of PROMPTS)
-    console.log(`  ${JSON.stringify(prompt)}\n    ${JSON.stringify(await continuation(generator, tokenizerOf(model), prompt, 60))}`)
+    console.log(
+      `  ${JSON.stringify(prompt)}\n    ${JSON.stringify(await continuation(generator, tokenizerOf(model), prompt, 60))}`,
+    )
   await generator.close()
   await model.close()
 }

@@ -52,7 +52,11 @@ export async function loadTraining(path: string, run: RunIdentity): Promise<Trai
   }
 }
 
-function stepOf(path: string, { run, decayFrom, step }: Readonly<Record<string, string>>, expected: RunIdentity): number {
+function stepOf(
+  path: string,
+  { run, decayFrom, step }: Readonly<Record<string, string>>,
+  expected: RunIdentity,
+): number {
   if (run !== expected.key)
     throw new Error(`${path}: expected the state of the run\n${expected.key}\ngot\n${run}\nGive another folder.`)
   if (Number(decayFrom) !== expected.decayFrom && Number(step) > Math.min(Number(decayFrom), expected.decayFrom))
