@@ -14,8 +14,8 @@ export { type Split, type SplitOptions, splitDocuments } from './data/split-docu
 export type { StoreOptions } from './data/token-store.ts'
 export { SinterError, type SinterErrorCode } from './errors.ts'
 export type { Family, TensorNames } from './families/family.ts'
-export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { families, familyOf } from './families/index.ts'
+export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { assertFinite } from './finite.ts'
 export {
   decodeValues,
@@ -75,10 +75,31 @@ export { byteAlphabet, toByteAlphabet } from './tokenizer/byte-alphabet.ts'
 export { type ChatMessage, renderChat } from './tokenizer/chat.ts'
 export type { Tokenizer, TokenizerSources } from './tokenizer/tokenizer.ts'
 export { loadTokenizer } from './tokenizer/tokenizer.ts'
-export { createLearner, everyToken, type Learner, type LearnerOptions, type StepResult, type TrainTokens } from './train/learner.ts'
-export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
-export { overlay, overlayWeights } from './train/overlay.ts'
+export { type AdafactorOptions, adafactor } from './train/adafactor.ts'
+export type { MomentOptions } from './train/adam-update.ts'
+export { type AdamWOptions, adamw } from './train/adamw.ts'
+export { adamw8bit } from './train/adamw-8bit.ts'
+export { type Averaging, averageInto, averagingRate, averagingSchema } from './train/average.ts'
+export { clipFactor, clipGlobalNorm, clipValue, globalNorm, sumSquares } from './train/clip.ts'
+export { type FullOptions, full } from './train/full.ts'
+export {
+  createLearner,
+  everyToken,
+  type Learner,
+  type LearnerOptions,
+  type StepResult,
+  type TrainTokens,
+} from './train/learner.ts'
+export { type LionOptions, lion } from './train/lion.ts'
 export type { TrainMethod, TrainSetup } from './train/method.ts'
+export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
+export type { FloatArray, Optimizer, OptimizerState, OptimizerStep } from './train/optimizer.ts'
+export { optimizerOf, optimizers } from './train/optimizers.ts'
+export { overlay, overlayWeights } from './train/overlay.ts'
+export { type RmspropOptions, rmsprop } from './train/rmsprop.ts'
+export { type Schedule, scheduleOf, scheduleSchema } from './train/schedule.ts'
+export { type SgdOptions, sgd } from './train/sgd.ts'
+export { layerMatches, ownCopy, type StoredLayer, storedLayers } from './train/stored-layers.ts'
 export {
   DivergedError,
   newTrainerState,
@@ -89,17 +110,3 @@ export {
   type TrainerState,
   train,
 } from './train/trainer.ts'
-export { type FullOptions, full } from './train/full.ts'
-export { layerMatches, ownCopy, type StoredLayer, storedLayers } from './train/stored-layers.ts'
-export { type AdafactorOptions, adafactor } from './train/adafactor.ts'
-export type { MomentOptions } from './train/adam-update.ts'
-export { type AdamWOptions, adamw } from './train/adamw.ts'
-export { adamw8bit } from './train/adamw-8bit.ts'
-export { type Averaging, averageInto, averagingRate, averagingSchema } from './train/average.ts'
-export { clipFactor, clipGlobalNorm, clipValue, globalNorm, sumSquares } from './train/clip.ts'
-export { type LionOptions, lion } from './train/lion.ts'
-export type { FloatArray, Optimizer, OptimizerState, OptimizerStep } from './train/optimizer.ts'
-export { optimizerOf, optimizers } from './train/optimizers.ts'
-export { type RmspropOptions, rmsprop } from './train/rmsprop.ts'
-export { type Schedule, scheduleOf, scheduleSchema } from './train/schedule.ts'
-export { type SgdOptions, sgd } from './train/sgd.ts'

@@ -15,8 +15,8 @@ import { writeModel } from './write-model.ts'
 const { values } = parseArgs({
   options: {
     out: { type: 'string' },
-    steps: { type: 'string', default: '3000' },
-    decay: { type: 'string', default: '1200' },
+    steps: { type: 'string', default: '5500' },
+    decay: { type: 'string', default: '4500' },
     rows: { type: 'string', default: '8' },
     length: { type: 'string', default: '256' },
     rate: { type: 'string', default: '0.003' },

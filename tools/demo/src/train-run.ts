@@ -10,7 +10,6 @@ import {
   newTrainerState,
   noDecayOnVectors,
   type Optimizer,
-  scheduleOf,
   type Tokenizer,
   type TrainEvent,
   train,
@@ -18,6 +17,7 @@ import {
 import type { Backend } from '@sinter/tensor-core'
 import { configOf, type LlamaShape } from './demo-config.ts'
 import { initialWeights } from './initial-weights.ts'
+import { multiplierOf } from './learning-rate.ts'
 import { memorySource } from './memory-source.ts'
 import { rowsOfStep } from './training-rows.ts'
 import { loadTraining, saveTraining, type Training } from './training-state.ts'
@@ -28,7 +28,7 @@ export interface RunOptions {
   readonly seed: string | number
   readonly shares: Readonly<Record<DocumentKind, number>>
   readonly steps: number
-  /** Steps at the end in which the rate falls to 0 along a cosine; before them it stays, after the warm-up. */
+  /** Steps at the end in which the rate falls to 0; before them it stays, after the warm-up. */
   readonly decay: number
   /** Rows a step, and tokens a row. */
   readonly rows: number
@@ -52,7 +52,7 @@ export const statePath = (folder: string): string => join(folder, 'state.safeten
 
 /** Trains from nothing, or from the state that a run with the same options left in the folder. */
 export async function* trainRun(options: RunOptions, place: RunPlace): AsyncGenerator<TrainEvent, Training> {
-  const { shape, seed, steps, decay, warmup, learningRate, weightDecay } = options
+  const { shape, seed, steps, decay, learningRate, weightDecay } = options
   const { backend, tokenizer, folder, saveEvery, signal } = place
   const { steps: _, decay: __, ...same } = options
   const run = { key: JSON.stringify(same), decayFrom: steps - decay }
@@ -73,7 +73,7 @@ export async function* trainRun(options: RunOptions, place: RunPlace): AsyncGene
       optimizerOptions: { ...adamw.options.parse({ beta1: 0.9, beta2: 0.95, weightDecay }) },
       groups: [noDecayOnVectors],
       learningRate,
-      schedule: scheduleOf({ name: 'wsd', warmup, decay, minimum: 0 }, steps),
+      schedule: multiplierOf(options),
       steps,
       clip: 1,
       batches: async step => [rowsOfStep({ ...options, tokenizer }, step)],
