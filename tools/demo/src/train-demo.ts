@@ -15,12 +15,14 @@ import { writeModel } from './write-model.ts'
 const { values } = parseArgs({
   options: {
     out: { type: 'string' },
-    steps: { type: 'string', default: '5500' },
-    decay: { type: 'string', default: '4500' },
+    steps: { type: 'string', default: '4300' },
+    cooldown: { type: 'string', default: '700' },
     rows: { type: 'string', default: '8' },
     length: { type: 'string', default: '256' },
     rate: { type: 'string', default: '0.003' },
     warmup: { type: 'string', default: '100' },
+    hold: { type: 'string', default: '1000' },
+    horizon: { type: 'string', default: '5500' },
     // One: with two, each waits for the other at every operation, which pays only on a machine that does nothing else.
     threads: { type: 'string', default: '1' },
     tokenizer: { type: 'string', default: demoModel },
@@ -34,11 +36,13 @@ const options: RunOptions = {
   seed: 'demo',
   shares: TRAINING_SHARES,
   steps: Number(values.steps),
-  decay: Number(values.decay),
+  cooldown: Number(values.cooldown),
   rows: Number(values.rows),
   length: Number(values.length),
   learningRate: Number(values.rate),
   warmup: Number(values.warmup),
+  hold: Number(values.hold),
+  horizon: Number(values.horizon),
   weightDecay: 0.1,
 }
 const backend = ortNodeBackend({ threads: Number(values.threads) })

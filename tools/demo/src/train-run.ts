@@ -17,25 +17,21 @@ import {
 import type { Backend } from '@sinter/tensor-core'
 import { configOf, type LlamaShape } from './demo-config.ts'
 import { initialWeights } from './initial-weights.ts'
-import { multiplierOf } from './learning-rate.ts'
+import { coolFrom, multiplierOf, type RateShape } from './learning-rate.ts'
 import { memorySource } from './memory-source.ts'
 import { rowsOfStep } from './training-rows.ts'
 import { loadTraining, saveTraining, type Training } from './training-state.ts'
 
 /** What decides the trained bytes, beside the tokenizer. */
-export interface RunOptions {
+export interface RunOptions extends RateShape {
   readonly shape: LlamaShape
   readonly seed: string | number
   readonly shares: Readonly<Record<DocumentKind, number>>
-  readonly steps: number
-  /** Steps at the end in which the rate falls to 0; before them it stays, after the warm-up. */
-  readonly decay: number
   /** Rows a step, and tokens a row. */
   readonly rows: number
   readonly length: number
+  /** The highest. */
   readonly learningRate: number
-  /** Steps in which the rate rises to that. */
-  readonly warmup: number
   readonly weightDecay: number
 }
 
@@ -52,10 +48,10 @@ export const statePath = (folder: string): string => join(folder, 'state.safeten
 
 /** Trains from nothing, or from the state that a run with the same options left in the folder. */
 export async function* trainRun(options: RunOptions, place: RunPlace): AsyncGenerator<TrainEvent, Training> {
-  const { shape, seed, steps, decay, learningRate, weightDecay } = options
+  const { shape, seed, steps, learningRate, weightDecay } = options
   const { backend, tokenizer, folder, saveEvery, signal } = place
-  const { steps: _, decay: __, ...same } = options
-  const run = { key: JSON.stringify(same), decayFrom: steps - decay }
+  const { steps: _, cooldown: __, ...same } = options
+  const run = { key: JSON.stringify(same), coolFrom: coolFrom(options) }
   await makeFolder(folder)
   const path = statePath(folder)
   const training = existsSync(path)

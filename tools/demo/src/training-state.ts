@@ -10,11 +10,8 @@ export interface Training {
 /** What tells one run from another, so that none goes on from another's state. */
 export interface RunIdentity {
   readonly key: string
-  /**
-   * The step from which the learning rate falls. Up to there a run does not depend on how long it will be, so its length may be
-   * changed while the earlier of both steps is not passed.
-   */
-  readonly decayFrom: number
+  /** The step up to which a run does not depend on where it ends: the end may be moved while neither run has passed it. */
+  readonly coolFrom: number
 }
 
 const separator = ' of '
@@ -27,7 +24,7 @@ export async function saveTraining(path: string, run: RunIdentity, { parameters,
       tensors.set(moment + separator + name, { dtype: 'f32', shape: [data.length], data: data as Float32Array })
   const specs = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
   const writer = await createSafetensorsWriter(path, specs, {
-    metadata: { run: run.key, decayFrom: String(run.decayFrom), step: String(state.step) },
+    metadata: { run: run.key, coolFrom: String(run.coolFrom), step: String(state.step) },
   })
   for (const [name, tensor] of tensors) await writer.write(name, tensor)
   await writer.commit()
@@ -52,17 +49,16 @@ export async function loadTraining(path: string, run: RunIdentity): Promise<Trai
   }
 }
 
-function stepOf(
-  path: string,
-  { run, decayFrom, step }: Readonly<Record<string, string>>,
-  expected: RunIdentity,
-): number {
-  if (run !== expected.key)
-    throw new Error(`${path}: expected the state of the run\n${expected.key}\ngot\n${run}\nGive another folder.`)
-  if (Number(decayFrom) !== expected.decayFrom && Number(step) > Math.min(Number(decayFrom), expected.decayFrom))
+function stepOf(path: string, metadata: Readonly<Record<string, string>>, { key, coolFrom }: RunIdentity): number {
+  if (metadata.run !== key)
+    throw new Error(`${path}: expected the state of the run\n${key}\ngot\n${metadata.run}\nGive another folder.`)
+  const [step, itsCoolFrom] = [Number(metadata.step), Number(metadata.coolFrom)]
+  if (!Number.isSafeInteger(step) || step < 0)
+    throw new Error(`${path}: expected the number of steps done, got ${metadata.step}; remove the file to begin again`)
+  if (itsCoolFrom !== coolFrom && step > Math.min(itsCoolFrom, coolFrom))
     throw new Error(
-      `${path}: expected a run whose learning rate falls from step ${decayFrom} on, got one from ${expected.decayFrom}; ` +
-        `step ${step} is done, which is too late to change that. Give the steps and the decay that it was started with.`,
+      `${path}: step ${step} is done of a run that cools down from step ${itsCoolFrom} on, so its end cannot be moved to one ` +
+        `that does from step ${coolFrom} on; give the steps and the cooldown that it was started with`,
     )
-  return Number(step)
+  return step
 }

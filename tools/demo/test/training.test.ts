@@ -26,11 +26,13 @@ const tiny: RunOptions = {
   seed: 'tiny',
   shares: TRAINING_SHARES,
   steps: 8,
-  decay: 3,
+  cooldown: 3,
   rows: 2,
   length: 48,
   learningRate: 0.02,
   warmup: 2,
+  hold: 5,
+  horizon: 14,
   weightDecay: 0.1,
 }
 
@@ -59,20 +61,20 @@ describe('a run', () => {
   })
 
   test('learns: the loss falls from that of a guess among all tokens', async () => {
-    const losses = await go('longer', { ...tiny, steps: 40, decay: 10 })
+    const losses = await go('longer', { ...tiny, steps: 40, hold: 30, horizon: 50 })
     expect(Math.abs(losses[0]! - Math.log(1024))).toBeLessThan(0.05)
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 1)
   })
 
-  test('may be made longer until its learning rate falls, and then not', async () => {
-    const longer = { ...tiny, steps: 12, decay: 4 }
+  test('may be made longer until it cools down, and then not', async () => {
+    const longer = { ...tiny, steps: 12, cooldown: 4 }
     await go('planned longer', longer)
     await go('made longer', tiny, 5)
     cpSync(join(scratch, 'made longer'), join(scratch, 'too late'), { recursive: true })
     await go('made longer', longer)
     expect(state('made longer').equals(state('planned longer'))).toBe(true)
     await go('too late', tiny, 6)
-    await expect(go('too late', longer)).rejects.toThrow(/falls from step 5 on, got one from 8; step 6 is done/)
+    await expect(go('too late', longer)).rejects.toThrow(/step 6 is done of a run that cools down from step 5 on/)
   })
 
   test('does not go on from the state of another', async () => {
