@@ -15,8 +15,8 @@ import { writeModel } from './write-model.ts'
 const { values } = parseArgs({
   options: {
     out: { type: 'string' },
-    steps: { type: 'string', default: '4300' },
-    cooldown: { type: 'string', default: '700' },
+    steps: { type: 'string', default: '4000' },
+    cooldown: { type: 'string', default: '1000' },
     rows: { type: 'string', default: '8' },
     length: { type: 'string', default: '256' },
     rate: { type: 'string', default: '0.003' },
