@@ -3,13 +3,17 @@ import { compareCommand } from './commands/compare.ts'
 import { compressCommand } from './commands/compress.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
+import { distillCommand } from './commands/distill.ts'
 import { evalCommand } from './commands/eval.ts'
+import { finetuneCommand } from './commands/finetune.ts'
 import { generateCommand } from './commands/generate.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
+import { mergeCommand } from './commands/merge.ts'
 import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
 import { schemaCommand } from './commands/schema.ts'
+import { trainCommand } from './commands/train.ts'
 import { colorful } from './terminal/style.ts'
 import { version } from './version.ts'
 
@@ -17,6 +21,10 @@ const commands = [
   inspectCommand,
   planCommand,
   compressCommand,
+  finetuneCommand,
+  distillCommand,
+  trainCommand,
+  mergeCommand,
   evalCommand,
   compareCommand,
   generateCommand,
@@ -30,7 +38,9 @@ const commands = [
 /** The whole command line. Commands load what they need when they run, so that help comes at once. */
 export function createProgram(): Command {
   const program = new Command('sinter')
-    .description('Makes language models smaller: prune, quantize, measure, and ship to the runtimes people use.')
+    .description(
+      'Makes language models smaller: prune, quantize, train, distil, measure, and ship to the runtimes people use.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
     .addHelpText(
@@ -40,6 +50,7 @@ Examples:
   sinter demo
   sinter inspect ./model
   sinter compress ./model --method gptq --bits 4 --calibration text.txt --out ./small
+  sinter finetune ./model --data train.jsonl --steps 200 --out ./tuned
   sinter eval ./small --base ./model --text test.txt
 
 MODEL is a Hugging Face folder, a .safetensors file with its config.json beside it, or a .gguf file.

@@ -2,6 +2,7 @@ import type { Recipe, RecipeInput } from '@sinter/engine'
 import { type Command, Option } from 'commander'
 import { UsageError } from './failure.ts'
 import { byteCount, collect, decimal, threadsFlag, wholeNumber } from './flags.ts'
+import { assignment, given } from './given.ts'
 
 /** The flags of `plan` and `compress`: a recipe, or a method with its options in short form. */
 export interface RecipeFlags {
@@ -144,18 +145,6 @@ function methodOptions(flags: RecipeFlags): Record<string, unknown> {
   }
 }
 
-/** `key=value`; the value is JSON where it can be, and otherwise a word. */
-function assignment(text: string): [string, unknown] {
-  const at = text.indexOf('=')
-  if (at < 1) throw new UsageError(`--set ${text}: expected key=value, such as --set blockSize=64`)
-  const value = text.slice(at + 1)
-  try {
-    return [text.slice(0, at), JSON.parse(value)]
-  } catch {
-    return [text.slice(0, at), value]
-  }
-}
-
 function withFlags(recipe: RecipeInput, flags: RecipeFlags): RecipeInput {
   const { calibration: text, samples, length, format, dtype, windows, windowLength } = flags
   const calibration = { ...recipe.calibration, ...given({ text, samples, length }) }
@@ -168,10 +157,4 @@ function withFlags(recipe: RecipeInput, flags: RecipeFlags): RecipeInput {
     ...(Object.keys(output).length > 0 && { output }),
     ...(Object.keys(evaluate).length > 0 && { evaluate }),
   }
-}
-
-function given<T extends Record<string, unknown>>(values: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<{
-    [K in keyof T]: NonNullable<T[K]>
-  }>
 }

@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs'
-import { formats, methods, presets } from '@sinter/engine'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { formats, loadTrainRecipe, methods, presets } from '@sinter/engine'
 import { families } from '@sinter/model'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../src/failure.ts'
 import { createProgram } from '../src/program.ts'
+import { workplace } from './helpers/sinter.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+
+const { path } = workplace()
 
 describe('README', () => {
   const readme = read('README.md')
@@ -42,11 +45,18 @@ describe('docs/cli.md', () => {
     expect(listed).toEqual(Object.values(exitCodes))
   })
 
-  test('speaks of flags that there are', () => {
+  test.each(['docs/cli.md', 'docs/training.md'])('%s speaks of flags that there are', file => {
     const { commands } = createProgram()
     const flags = [...commands, ...commands.flatMap(command => command.commands)].flatMap(command =>
       command.options.map(option => option.long),
     )
-    for (const [flag] of page.matchAll(/--[a-z][a-z-]*/g)) expect([...flags, '--help', '--silent']).toContain(flag)
+    for (const [flag] of read(file).matchAll(/--[a-z][a-z-]*/g))
+      expect([...flags, '--help', '--silent']).toContain(flag)
   })
+})
+
+test('the recipe in docs/training.md is one', async () => {
+  const [, text] = /```yaml\n([\s\S]*?)```/.exec(read('docs/training.md'))!
+  writeFileSync(path('recipe.yaml'), text!)
+  expect(await loadTrainRecipe(path('recipe.yaml'))).toMatchObject({ steps: 200, backbone: { method: 'nf4' } })
 })

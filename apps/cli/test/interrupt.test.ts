@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { demoModel, type Started, sinter, start, workplace } from './helpers/sinter.ts'
+import { demoModel, sinter, start, until, workplace } from './helpers/sinter.ts'
 
 const { path, calibration } = workplace()
 const work = ['--method', 'gptq', '--calibration', calibration, '--samples', '8', '--length', '128', '--threads', '1']
@@ -38,15 +38,3 @@ test('the second Ctrl-C leaves at once', async () => {
   expect((await run.finished).code).toBe(130)
   expect(existsSync(path('twice'))).toBe(false)
 })
-
-/** Waits for something that a running command does. */
-async function until(run: Started, done: () => boolean): Promise<void> {
-  let ended = false
-  void run.finished.then(() => {
-    ended = true
-  })
-  while (!done()) {
-    if (ended) throw new Error(`the command ended before: ${run.stderr()}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
-  }
-}

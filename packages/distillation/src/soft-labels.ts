@@ -1,5 +1,5 @@
-import { type Objective, tokenCrossEntropy, weightedSum } from '@sinter/model'
-import { add, constant, mul } from '@sinter/tensor-core'
+import { type LossInputs, type Objective, type SlicedLoss, tokenCrossEntropy, weightedSum } from '@sinter/model'
+import { add, constant, mul, type Node } from '@sinter/tensor-core'
 import { z } from 'zod'
 import {
   forwardKl,
@@ -25,7 +25,10 @@ export interface SoftLabelOptions {
   readonly skew: number
 }
 
-export const softLabelSchema: z.ZodType<SoftLabelOptions> = z.strictObject({
+/** What may be left out is also allowed to be undefined, as schemas have it. */
+export type SoftLabelInput = { readonly [Key in keyof SoftLabelOptions]?: SoftLabelOptions[Key] | undefined }
+
+export const softLabelSchema: z.ZodType<SoftLabelOptions, SoftLabelInput> = z.strictObject({
   divergence: z
     .enum(['forward-kl', 'reverse-kl', 'jsd', 'skew-kl', 'skew-reverse-kl', 'tvd'])
     .default('forward-kl')
@@ -47,20 +50,46 @@ const losses: Readonly<Record<Divergence, (options: SoftLabelOptions) => TokenLo
   tvd: () => totalVariation,
 }
 
+/** The divergence that options ask for. */
+export const divergenceOf = (options: SoftLabelOptions): TokenLoss => losses[options.divergence](options)
+
 /** (1−α) · cross-entropy + α · divergence from the teacher (1503.02531 §2; the names of the terms are those of the report). */
 export function softLabels(options: Partial<SoftLabelOptions> = {}): Objective {
   const all = { ...softLabelDefaults, ...options }
-  const { alpha } = all
-  const soft = losses[all.divergence](all)
+  const soft = divergenceOf(all)
   return {
     key: `softLabels ${JSON.stringify(all)}`,
     wantsTeacher: true,
-    terms({ logits, labels, weights, teacher }) {
-      if (!teacher) throw new TypeError('soft labels: a teacher is needed')
-      const crossEntropy = weightedSum(tokenCrossEntropy(logits, labels), weights)
-      const divergence = weightedSum(soft(teacher, logits), weights)
-      const share = (x: typeof divergence, by: number) => mul(x, constant(by))
-      return { loss: add(share(crossEntropy, 1 - alpha), share(divergence, alpha)), crossEntropy, divergence }
+    ...(all.divergence === 'forward-kl' && { sliced: slicedForwardKl(all) }),
+    terms(inputs) {
+      if (!inputs.teacher) throw new TypeError('soft labels: a teacher is needed')
+      return hardAndSoft(inputs, all.alpha, soft(inputs.teacher, inputs.sharedLogits))
     },
   }
+}
+
+const slicedForwardKl = ({ alpha, temperature }: SoftLabelOptions): SlicedLoss => ({
+  hard: 1 - alpha,
+  soft: alpha,
+  temperature,
+  terms: (crossEntropy, divergence) => ({
+    loss: (1 - alpha) * crossEntropy + alpha * divergence,
+    crossEntropy,
+    divergence,
+  }),
+})
+
+/** @param soft a row's divergence, `[1, rows, 1]` */
+export function hardAndSoft(
+  { logits, labels, weights }: LossInputs,
+  alpha: number,
+  soft: Node,
+): { readonly loss: Node; readonly crossEntropy: Node; readonly divergence: Node } {
+  const crossEntropy = weightedSum(tokenCrossEntropy(logits, labels), weights)
+  const divergence = weightedSum(soft, weights)
+  const share = (x: Node, by: number) => mul(x, constant(by))
+  // What has no share is shown all the same, but not gone back through.
+  if (alpha === 1) return { loss: divergence, crossEntropy, divergence }
+  if (alpha === 0) return { loss: crossEntropy, crossEntropy, divergence }
+  return { loss: add(share(crossEntropy, 1 - alpha), share(divergence, alpha)), crossEntropy, divergence }
 }

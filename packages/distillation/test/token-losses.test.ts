@@ -1,6 +1,19 @@
-import { readGolden } from '@sinter/model/testing'
-import { grad, graph, input, reduceSum, mul, referenceBackend, type Tensor, ortNodeBackend, div, reshape } from '@sinter/tensor-core'
 import { tokenCrossEntropy } from '@sinter/model'
+import { readGolden } from '@sinter/model/testing'
+import {
+  add,
+  constant,
+  div,
+  grad,
+  graph,
+  input,
+  mul,
+  ortNodeBackend,
+  reduceSum,
+  referenceBackend,
+  reshape,
+  type Tensor,
+} from '@sinter/tensor-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import {
   forwardKl,
@@ -14,7 +27,6 @@ import {
   type TokenLoss,
   totalVariation,
 } from '../src/index.ts'
-import { constant, add } from '@sinter/tensor-core'
 
 const golden = readGolden(new URL('./fixtures/losses/token_losses.safetensors', import.meta.url))
 const values: Readonly<Record<string, number>> = {

@@ -32,7 +32,11 @@ test.each<[string, Objective]>([
   }
   const learner = createLearner(student, { backend, objective, parameters, teacher })
   const ids = golden.tensor('input_ids').data as Int32Array
-  const batch = (step: number): Tensor => ({ dtype: 'i32', shape: [2, 16], data: ids.slice(32 * step, 32 * (step + 1)) })
+  const batch = (step: number): Tensor => ({
+    dtype: 'i32',
+    shape: [2, 16],
+    data: ids.slice(32 * step, 32 * (step + 1)),
+  })
   const losses: number[] = []
   for await (const event of train({
     learner,
@@ -50,7 +54,10 @@ test.each<[string, Objective]>([
   for (const [i, loss] of golden.f64('losses').entries()) expect(Math.abs(losses[i]! - loss) / loss).toBeLessThan(1e-4)
   for (const [stored, { data }] of parameters) {
     const recorded = golden.f64(`final.${stored}`)
-    expect(recorded.reduce((worst, v, i) => Math.max(worst, Math.abs(v - data[i]!)), 0), stored).toBeLessThan(1e-3)
+    expect(
+      recorded.reduce((worst, v, i) => Math.max(worst, Math.abs(v - data[i]!)), 0),
+      stored,
+    ).toBeLessThan(1e-3)
   }
   await learner.close()
   await backend.close()

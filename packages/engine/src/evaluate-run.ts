@@ -1,16 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { type Evaluation, type EvaluationProgress, evaluate } from '@sinter/eval'
-import { createGenerator, type Model, openModel, SinterError, type Tokenizer } from '@sinter/model'
-import type { Backend } from '@sinter/tensor-core'
+import { type Model, openModel, SinterError, type Tokenizer } from '@sinter/model'
+import { type ContinueOptions, continueBoth } from './continue-both.ts'
 import type { EvaluationRecipe } from './recipe/recipe.ts'
 import type { ReportGeneration } from './report/report.ts'
 
-export interface EvaluateRunOptions {
-  readonly backend: Backend
-  readonly signal?: AbortSignal | undefined
+export interface EvaluateRunOptions extends ContinueOptions {
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined
-  /** New tokens of each sample. Default 48. */
-  readonly tokens?: number | undefined
 }
 
 /** How a result compares with the model that it was made from. */
@@ -59,9 +55,7 @@ export async function evaluateRun(
       signal,
       onProgress,
     }).catch(asEvaluationError)
-    const base = await continuations(original, prompts, tokenizer, options)
-    const model = await continuations(result, prompts, tokenizer, options)
-    const generations = prompts.map((prompt, i) => ({ prompt, base: base[i], model: model[i] }))
+    const generations = await continueBoth({ original, result, tokenizer, prompts }, options)
     return { evaluation, generations, text: recipe.text! }
   } finally {
     await result.close()
@@ -87,27 +81,4 @@ function asEvaluationError(cause: unknown): never {
 function firstTokens(tokenizer: Tokenizer, text: string): string {
   const start = tokenizer.encode(text.slice(0, 40 * PROMPT_TOKENS), { addSpecialTokens: false })
   return tokenizer.decode([...start].slice(0, PROMPT_TOKENS))
-}
-
-async function continuations(
-  model: Model,
-  prompts: readonly string[],
-  tokenizer: Tokenizer,
-  { backend, signal, tokens = 48 }: EvaluateRunOptions,
-): Promise<string[]> {
-  if (prompts.length === 0) return []
-  const generator = await createGenerator(model, backend)
-  const texts: string[] = []
-  try {
-    for (const prompt of prompts) {
-      const ids: number[] = []
-      const encoded = [...tokenizer.encode(prompt, { addSpecialTokens: true })]
-      for await (const id of generator.generate(encoded, { tokens, temperature: 0, ...(signal && { signal }) }))
-        ids.push(id)
-      texts.push(tokenizer.decode(ids))
-    }
-  } finally {
-    await generator.close()
-  }
-  return texts
 }

@@ -1,7 +1,8 @@
-import { layerMatches, SinterError, storedLayers, type TrainMethod } from '@sinter/model'
+import { type LowRankFactors, layerMatches, type TrainMethod } from '@sinter/model'
 import { createRng, type TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { initialLora, loraA, loraB, loraRewrite, mergeLora } from './lora.ts'
+import { alphaOption, MAX_RANK, targetLayers, targetsOption } from './targets.ts'
 
 export interface LoraMethodOptions {
   readonly rank: number
@@ -16,34 +17,28 @@ export const lora: TrainMethod<LoraMethodOptions> = {
   title: 'LoRA',
   paper: 'arXiv:2106.09685',
   options: z.strictObject({
-    rank: z.int().min(1).max(4096).default(16).describe('Width of the adapter.'),
-    alpha: z.number().positive().default(32).describe('The adapter is multiplied by alpha / rank.'),
-    targets: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Layers that get an adapter, by the end of their names (q_proj, mlp.down_proj). Default: every linear.'),
+    rank: z.int().min(1).max(MAX_RANK).default(16).describe('Width of the adapter.'),
+    alpha: alphaOption,
+    targets: targetsOption,
   }),
   needs: () => [],
   async setUp(model, { rank, alpha, targets }, { seed }) {
-    const chosen = storedLayers(model).filter(({ stored }) => layerMatches(stored, targets))
-    if (chosen.length === 0)
-      throw new SinterError(
-        'recipe',
-        `lora: targets ${targets.join(', ')} match no layer; the model has ${[...new Set(storedLayers(model).map(l => l.name))].join(', ')}`,
-      )
     const rng = createRng(seed)
     const parameters = new Map<string, TensorF32>()
-    for (const { stored, shape } of chosen) {
+    const adapter = new Map<string, LowRankFactors>()
+    for (const { stored, shape } of targetLayers(model, targets, 'lora')) {
       const { a, b } = initialLora(shape, rank, rng)
       parameters.set(loraA(stored), a).set(loraB(stored), b)
+      adapter.set(stored, { a, b, scale: alpha / rank })
     }
     return {
       rewrite: loraRewrite({ rank, alpha, targets: name => layerMatches(name, targets) }),
       parameters,
       merge(layer, weight) {
-        const [a, b] = [parameters.get(loraA(layer)), parameters.get(loraB(layer))]
-        return a && b ? mergeLora(weight, { a, b }, { alpha }) : undefined
+        const factors = adapter.get(layer)
+        return factors && mergeLora(weight, factors)
       },
+      adapter: () => adapter,
     }
   },
 }

@@ -1,4 +1,4 @@
-import type { LinearRewrite } from '@sinter/model'
+import type { LinearRewrite, LowRankFactors } from '@sinter/model'
 import { add, constant, linear, mul, type Node, type Rng, type TensorF32 } from '@sinter/tensor-core'
 
 export interface LoraOptions {
@@ -41,24 +41,55 @@ export function initialLora(
   }
 }
 
-/** W + (alpha/rank) · B A: what the layer computes, as one matrix; `sign` −1 takes it out again. f32 `[out, in]` */
-export function mergeLora(
-  weight: TensorF32,
-  { a, b }: { readonly a: TensorF32; readonly b: TensorF32 },
-  { alpha, sign = 1 }: { readonly alpha: number; readonly sign?: 1 | -1 },
-): TensorF32 {
+/** W + scale · B A, each value rounded once: what the layer computes, as one matrix. f32 `[out, in]` */
+export const mergeLora = (weight: TensorF32, factors: LowRankFactors): TensorF32 => added(weight, factors, 1)
+
+/** W − scale · B A: takes a merged adapter out again, to the last bit or two of the merged values. f32 `[out, in]` */
+export const unmergeLora = (weight: TensorF32, factors: LowRankFactors): TensorF32 => added(weight, factors, -1)
+
+function added(weight: TensorF32, { a, b, scale }: LowRankFactors, sign: 1 | -1): TensorF32 {
   const [out, width] = weight.shape as readonly [number, number]
-  const rank = a.shape[0]!
-  const factor = (sign * alpha) / rank
+  const rank = checkedRank(weight, a, b)
   const data = new Float32Array(weight.data.length)
   const row = new Float64Array(width)
   for (let o = 0; o < out; o++) {
     row.fill(0)
     for (let r = 0; r < rank; r++) {
-      const by = factor * b.data[o * rank + r]!
+      const by = sign * scale * b.data[o * rank + r]!
       for (let i = 0; i < width; i++) row[i]! += by * a.data[r * width + i]!
     }
     for (let i = 0; i < width; i++) data[o * width + i] = weight.data[o * width + i]! + row[i]!
   }
   return { dtype: 'f32', shape: weight.shape, data }
+}
+
+/** @throws RangeError when the factors are not those of a matrix of this shape */
+function checkedRank(weight: TensorF32, a: TensorF32, b: TensorF32): number {
+  const [out, width] = weight.shape
+  const [rank, aWidth] = a.shape
+  if (aWidth !== width || b.shape[0] !== out || b.shape[1] !== rank)
+    throw new RangeError(
+      `adapter: A [${a.shape}] and B [${b.shape}] do not belong to a matrix [${weight.shape}]; expected A [rank, ${width}] ` +
+        `and B [${out}, rank]`,
+    )
+  return rank!
+}
+
+/**
+ * The first `rank` rows of A and columns of B, multiplied as alpha asks for at that rank: what DyLoRA trains every rank to be
+ * good at.
+ * @throws RangeError when there are not so many
+ */
+export function cutLora({ a, b, scale }: LowRankFactors, rank: number): LowRankFactors {
+  const [full, width] = a.shape as readonly [number, number]
+  const out = b.shape[0]!
+  if (!Number.isInteger(rank) || rank < 1 || rank > full)
+    throw new RangeError(`adapter of rank ${full}: cannot be cut to ${rank}; expected 1 … ${full}`)
+  const columns = new Float32Array(out * rank)
+  for (let o = 0; o < out; o++) columns.set(b.data.subarray(o * full, o * full + rank), o * rank)
+  return {
+    a: { dtype: 'f32', shape: [rank, width], data: a.data.slice(0, rank * width) },
+    b: { dtype: 'f32', shape: [out, rank], data: columns },
+    scale: (scale * full) / rank,
+  }
 }

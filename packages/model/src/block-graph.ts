@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { type Graph, graph, type InputNode, input, type Node } from '@sinter/tensor-core'
 import type { ModelConfig } from './config.ts'
 import type { Family } from './families/family.ts'
-import { createTrace, type TraceOptions } from './families/tracer.ts'
+import { type AttentionPart, createTrace, type TraceOptions } from './families/tracer.ts'
 import { findGroups } from './folds.ts'
 import type { BlockGraph } from './model.ts'
 
 /** A traced block, with the shapes its parameters must have. */
 export interface TracedBlock extends BlockGraph {
   readonly shapes: ReadonlyMap<string, readonly number[]>
+  /** What enters attention, queries and keys after they rotated: `['batch', 'tokens', heads · headDim]`. */
+  readonly attended: Readonly<Record<AttentionPart, Node>>
 }
 
 /** Traces block `index` of a model. */
@@ -33,6 +35,7 @@ export function traceBlock(
     linears: trace.linears,
     groups: groups.map(({ group }) => group),
     groupInputs: groups.map(({ input: node }) => node),
+    attended: trace.attended()!,
     shapes: new Map([...trace.parameters].map(([name, node]) => [name, node.shape as readonly number[]])),
     cached: () => cachedBlock(family, config, index, options),
   }

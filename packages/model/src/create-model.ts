@@ -35,6 +35,7 @@ export function createModel({ config: file, source, tokenizer, path }: ModelPart
   let made: Tokenizer | undefined
   return {
     config,
+    configFile: file,
     family,
     source,
     hasTokenizer: tokenizer !== undefined,

@@ -8,6 +8,8 @@ export type SinterErrorCode =
   | 'data'
   | 'tokenizer'
   | 'evaluation'
+  | 'teacher'
+  | 'diverged'
   | 'output'
   | 'disk-space'
 
@@ -21,6 +23,8 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   data: 3,
   tokenizer: 3,
   evaluation: 3,
+  teacher: 3,
+  diverged: 2,
   output: 4,
   'disk-space': 4,
 }

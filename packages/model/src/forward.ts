@@ -10,10 +10,10 @@ import { releaseAll, uploadAll } from './residents.ts'
 export async function forward(
   model: Model,
   inputs: readonly Tensor[],
-  { backend, onHidden, onBlock, signal }: ForwardOptions,
+  { backend, onHidden, onBlock, documents, signal }: ForwardOptions,
 ): Promise<HiddenBatch[]> {
   const programs = createPrograms(backend)
-  const step = createWalk(model, programs)
+  const step = createWalk(model, programs, documents)
   const batches: HiddenBatch[] = []
   try {
     for (const ids of inputs) {
@@ -26,7 +26,7 @@ export async function forward(
       try {
         for (const [i, batch] of batches.entries()) {
           signal?.throwIfAborted()
-          batches[i] = { ids: batch.ids, hidden: await step(block, weights, batch.hidden) }
+          batches[i] = { ids: batch.ids, hidden: await step(block, weights, batch.hidden, i) }
         }
       } finally {
         releaseAll(weights)
@@ -44,12 +44,22 @@ export async function forward(
 }
 
 /** Steps through blocks; a block's input is given up for its output. */
-function createWalk(model: Model, programs: Programs) {
-  return async (block: number, weights: Readonly<Record<string, Resident>>, x: Resident): Promise<Resident> => {
-    const traced = model.blockGraph(block)
+function createWalk(model: Model, programs: Programs, documents: readonly Tensor[] | undefined) {
+  const apart = documents !== undefined
+  const blocks = Array.from({ length: model.blocks }, (_, i) =>
+    apart ? model.tracedBlock(i, { documents: apart }) : model.blockGraph(i),
+  )
+  return async (
+    block: number,
+    weights: Readonly<Record<string, Resident>>,
+    x: Resident,
+    batch: number,
+  ): Promise<Resident> => {
+    const traced = blocks[block]!
     const program = await programs.get(traced.key, () => graph({ y: traced.output }))
     const tables = Object.fromEntries(model.tables(traced, x.shape[1]!))
-    const { y } = await program.run({ x, ...weights, ...tables }, { keep: ['y'] })
+    const inputs = { x, ...weights, ...tables, ...(documents && { documents: documents[batch]! }) }
+    const { y } = await program.run(inputs, { keep: ['y'] })
     x.release()
     return y as Resident
   }

@@ -81,25 +81,29 @@ export { type AdamWOptions, adamw } from './train/adamw.ts'
 export { adamw8bit } from './train/adamw-8bit.ts'
 export { type Averaging, averageInto, averagingRate, averagingSchema } from './train/average.ts'
 export { clipFactor, clipGlobalNorm, clipValue, globalNorm, sumSquares } from './train/clip.ts'
+export type { FeatureInputs, FeatureNodes, FeatureTerm, Tap } from './train/feature-pass.ts'
 export { type FullOptions, full } from './train/full.ts'
-export {
-  createLearner,
-  everyToken,
-  type Learner,
-  type LearnerOptions,
-  type StepResult,
-  type TrainTokens,
-} from './train/learner.ts'
+export { addGradient, type GradientMap } from './train/gradients.ts'
+export { createLearner, type Learner, type LearnerOptions, type StepResult } from './train/learner.ts'
 export { type LionOptions, lion } from './train/lion.ts'
-export type { TrainMethod, TrainSetup } from './train/method.ts'
-export { crossEntropy, type LossInputs, type Objective, tokenCrossEntropy, weightedSum } from './train/objective.ts'
+export type { LowRankFactors, StepAt, StepHooks, TrainMethod, TrainSetup } from './train/method.ts'
+export {
+  crossEntropy,
+  type LossInputs,
+  type Objective,
+  type SlicedLoss,
+  tokenCrossEntropy,
+  weightedSum,
+} from './train/objective.ts'
 export type { FloatArray, Optimizer, OptimizerState, OptimizerStep } from './train/optimizer.ts'
+export { memoryStates, type OptimizerStore, pagedStates } from './train/optimizer-store.ts'
 export { optimizerOf, optimizers } from './train/optimizers.ts'
 export { overlay, overlayWeights } from './train/overlay.ts'
 export { type RmspropOptions, rmsprop } from './train/rmsprop.ts'
 export { type Schedule, scheduleOf, scheduleSchema } from './train/schedule.ts'
 export { type SgdOptions, sgd } from './train/sgd.ts'
 export { layerMatches, ownCopy, type StoredLayer, storedLayers } from './train/stored-layers.ts'
+export { everyToken, type TopTokens, type TrainTokens } from './train/target-rows.ts'
 export {
   DivergedError,
   newTrainerState,

@@ -10,6 +10,8 @@ import type { Tokenizer } from './tokenizer/tokenizer.ts'
 /** A checkpoint with the family that knows how to run it. Nothing is read before it is asked for. */
 export interface Model {
   readonly config: ModelConfig
+  /** Contents of config.json as they are. */
+  readonly configFile: Readonly<Record<string, unknown>>
   readonly family: Family
   readonly source: TensorSource
   readonly hasTokenizer: boolean
@@ -103,6 +105,8 @@ export interface ForwardOptions {
    * read what you need before you return.
    */
   readonly onHidden?: (block: number, batches: readonly HiddenBatch[]) => Promise<void> | void
+  /** For each batch i32 `[batch, tokens]`, which document a position belongs to: attention stays in its own. */
+  readonly documents?: readonly Tensor[] | undefined
   readonly signal?: AbortSignal
   readonly onBlock?: (done: number, total: number) => void
 }

@@ -14,9 +14,17 @@ export { type LevelSearch, levelSearch } from './level-search.ts'
 export { nf4, nf4Levels, nf4Method } from './nf4.ts'
 export { type GridOptions, gridBits } from './options.ts'
 export { type GptqTensors, packAlongColumns, packAlongRows, packAwq, packGptq } from './pack.ts'
-export { absmaxScale, type CodeRange, fakeQuantize, learnedStep, signedRange, symmetricRange } from './qat/fake-quant-graph.ts'
+export {
+  absmaxScale,
+  type CodeRange,
+  fakeQuantize,
+  learnedStep,
+  signedRange,
+  symmetricRange,
+} from './qat/fake-quant-graph.ts'
 export { type PeqaOptions, peqa } from './qat/peqa.ts'
 export { lsq, type QatOptions, qat } from './qat/qat.ts'
+export { type RegularisedOptions, regularised } from './qat/regularised.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'
 

@@ -21,7 +21,11 @@ goldenTest('learned step size: values and gradients', import.meta.url, 'fake_qua
     const scale = reshape(input('s', 'f32', [count]), [count, 1])
     const y = learnedStep(input('x', 'f32', [5, 16]), scale, { low, high }, 1 / Math.sqrt(80 * high))
     const g = pullback(graph({ y }), { given: { y: 'given' }, wrt: ['x', 's'] })
-    const inputs = { x: golden.tensor(`${name}.x`), s: golden.tensor(`${name}.s`), given: golden.tensor(`${name}.grad_y`) }
+    const inputs = {
+      x: golden.tensor(`${name}.x`),
+      s: golden.tensor(`${name}.s`),
+      given: golden.tensor(`${name}.grad_y`),
+    }
     const forward = (await (await exact.compile(graph({ y }))).run({ x: inputs.x, s: inputs.s })) as { y: Tensor }
     const back = (await (await exact.compile(g)).run(inputs)) as Record<string, Tensor>
     expect(largest(forward.y.data as Float64Array, golden.f64(`${name}.y`)), name).toBeLessThan(1e-10)
@@ -39,14 +43,23 @@ goldenTest('straight through: values and gradients', import.meta.url, 'fake_quan
     const range = { low: -8 - zeros[row]!, high: 7 - zeros[row]! }
     const y = fakeQuantize(input('x', 'f32', [16]), input('s', 'f32', []), range)
     const g = pullback(graph({ y }), { given: { y: 'given' }, wrt: ['x'] })
-    const part = (values: Float64Array): Tensor => ({ dtype: 'f64', shape: [16], data: values.slice(16 * row, 16 * row + 16) })
+    const part = (values: Float64Array): Tensor => ({
+      dtype: 'f64',
+      shape: [16],
+      data: values.slice(16 * row, 16 * row + 16),
+    })
     const s: Tensor = { dtype: 'f64', shape: [], data: Float64Array.of(scales[row]!) }
     const given = part(golden.f64('ste.grad_y'))
     const forward = (await (await exact.compile(graph({ y }))).run({ x: part(x), s })) as { y: Tensor }
-    const back = (await (await exact.compile(g)).run(
-      Object.fromEntries(Object.entries({ x: part(x), s, given }).filter(([key]) => g.inputs.has(key))),
-    )) as Record<string, Tensor>
+    const back = (await (
+      await exact.compile(g)
+    ).run(Object.fromEntries(Object.entries({ x: part(x), s, given }).filter(([key]) => g.inputs.has(key))))) as Record<
+      string,
+      Tensor
+    >
     expect(largest(forward.y.data as Float64Array, part(golden.f64('ste.y')).data as Float64Array)).toBeLessThan(1e-6)
-    expect(largest(back['grad.x']!.data as Float64Array, part(golden.f64('ste.grad_x')).data as Float64Array)).toBeLessThan(1e-6)
+    expect(
+      largest(back['grad.x']!.data as Float64Array, part(golden.f64('ste.grad_x')).data as Float64Array),
+    ).toBeLessThan(1e-6)
   }
 })

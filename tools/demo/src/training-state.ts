@@ -19,8 +19,8 @@ const separator = ' of '
 /** Parameters, moments and position in one file that appears whole: a killed run goes on from the last one to the same bytes. */
 export async function saveTraining(path: string, run: RunIdentity, { parameters, state }: Training): Promise<void> {
   const tensors = new Map<string, Tensor>(parameters)
-  for (const [name, moments] of state.optimizer)
-    for (const [moment, data] of Object.entries(moments))
+  for (const name of state.optimizer.names())
+    for (const [moment, data] of Object.entries((await state.optimizer.get(name))!))
       tensors.set(moment + separator + name, { dtype: 'f32', shape: [data.length], data: data as Float32Array })
   const specs = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }))
   const writer = await createSafetensorsWriter(path, specs, {
@@ -41,7 +41,7 @@ export async function loadTraining(path: string, run: RunIdentity): Promise<Trai
       const { shape, data } = toF32(await source.read(stored))
       const [moment, name] = stored.split(separator) as [string, string | undefined]
       if (name === undefined) parameters.set(stored, { dtype: 'f32', shape, data })
-      else state.optimizer.set(name, { ...state.optimizer.get(name), [moment]: data })
+      else await state.optimizer.put(name, { ...(await state.optimizer.get(name)), [moment]: data })
     }
     return { parameters, state }
   } finally {

@@ -13,6 +13,7 @@ export function demoJob(folder: string, name: string, format: string): Job {
   )
   const file = format === 'hf' ? name : `${name}.gguf`
   const args = [
+    'compress',
     assets,
     '--method',
     'gptq',

@@ -9,18 +9,21 @@ const root = join(import.meta.dirname, '../../..')
 export type Moment =
   /** As soon as this block's file has its final name. */
   | { readonly kind: 'block'; readonly block: number }
-  /** As soon as an unfinished file exists: inside a write. `skip` so many of them first. */
-  | { readonly kind: 'write'; readonly skip: number }
+  /** As soon as the checkpoint of this step, or a later one, has its final name. */
+  | { readonly kind: 'checkpoint'; readonly step: number }
+  /** As soon as an unfinished file exists, whose name has `of` in it: inside a write. `skip` so many of them first. */
+  | { readonly kind: 'write'; readonly skip: number; readonly of?: string }
   /** After this many milliseconds. */
   | { readonly kind: 'time'; readonly milliseconds: number }
 
 export interface Job {
+  /** Command and what follows it. */
   readonly args: readonly string[]
   readonly out: string
 }
 
 function start({ args, out }: Job, resume: boolean): ChildProcess {
-  const cli = ['--conditions=@sinter/source', join(root, 'apps/cli/src/main.ts'), 'compress', ...args]
+  const cli = ['--conditions=@sinter/source', join(root, 'apps/cli/src/main.ts'), ...args]
   return spawn(process.execPath, [...cli, '--out', out, '--quiet', '--no-report', ...(resume ? ['--resume'] : [])], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -30,16 +33,26 @@ function start({ args, out }: Job, resume: boolean): ChildProcess {
 function unfinished(out: string): string[] {
   const folders = [`${out}.sinter-run`, join(out, '..'), join(out, '..', `.${out.split('/').at(-1)}.partial`)]
   return folders.flatMap(folder =>
-    existsSync(folder)
-      ? readdirSync(folder)
-          .filter(name => /\.partial$/.test(name))
-          .map(name => join(folder, name))
-      : [],
+    namesIn(folder)
+      .filter(name => /\.partial$/.test(name))
+      .map(name => join(folder, name)),
   )
+}
+
+/** A run that is about to end removes its folder while somebody looks into it. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
 }
 
 const blockFile = (out: string, block: number): string =>
   join(`${out}.sinter-run`, `block-${String(block).padStart(4, '0')}.safetensors`)
+
+const checkpointStep = (out: string): number =>
+  Math.max(0, ...namesIn(`${out}.sinter-run`).map(name => Number(/^step-(\d+)\./.exec(name)?.[1] ?? 0)))
 
 /** Runs the job until the moment comes, then sends SIGKILL. @returns whether it was killed before it was done */
 export async function runAndKill(job: Job, resume: boolean, moment: Moment): Promise<boolean> {
@@ -50,9 +63,12 @@ export async function runAndKill(job: Job, resume: boolean, moment: Moment): Pro
     errors += String(data)
   })
   const seen = new Set<string>()
-  const reached =
-    moment.kind === 'block' ? () => existsSync(blockFile(job.out, moment.block)) : () => inWrite(job.out, moment, seen)
-  const alreadyThere = moment.kind === 'block' && reached()
+  const reached = () => {
+    if (moment.kind === 'block') return existsSync(blockFile(job.out, moment.block))
+    if (moment.kind === 'checkpoint') return checkpointStep(job.out) >= moment.step
+    return inWrite(job.out, moment, seen)
+  }
+  const alreadyThere = (moment.kind === 'block' || moment.kind === 'checkpoint') && reached()
   const started = performance.now()
   let ended = false
   void exited.then(() => {
@@ -71,8 +87,9 @@ export async function runAndKill(job: Job, resume: boolean, moment: Moment): Pro
 }
 
 function inWrite(out: string, moment: Moment, seen: Set<string>): boolean {
-  for (const path of unfinished(out)) seen.add(path)
-  return moment.kind === 'write' && seen.size > moment.skip
+  if (moment.kind !== 'write') return false
+  for (const path of unfinished(out)) if (path.includes(moment.of ?? '')) seen.add(path)
+  return seen.size > moment.skip
 }
 
 /** Runs the job to its end. */
@@ -96,13 +113,20 @@ export function hashOf(path: string): string {
 
 /**
  * Kills the job at each of the moments, resuming in between, then lets it end.
+ * @param onKill hears of the files that a killed run left unfinished
  * @returns how often it was killed before it was done
  */
-export async function killSeries(job: Job, moments: readonly Moment[]): Promise<number> {
+export async function killSeries(
+  job: Job,
+  moments: readonly Moment[],
+  onKill: (unfinished: readonly string[]) => void = () => {},
+): Promise<number> {
   let kills = 0
   for (const moment of moments) {
     if (existsSync(job.out)) return kills
-    if (await runAndKill(job, existsSync(`${job.out}.sinter-run`), moment)) kills++
+    if (!(await runAndKill(job, existsSync(`${job.out}.sinter-run`), moment))) continue
+    kills++
+    onKill(unfinished(job.out))
   }
   if (!existsSync(job.out)) await runToEnd(job, existsSync(`${job.out}.sinter-run`))
   return kills

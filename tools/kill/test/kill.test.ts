@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { demoJob } from '../src/demo-job.ts'
 import { hashOf, killSeries, runToEnd } from '../src/series.ts'
+import { trainJob } from '../src/train-job.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sinter-kill-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -20,3 +21,20 @@ test('a run killed at two blocks and inside a write, then resumed, writes the by
   expect(kills).toBeGreaterThanOrEqual(2)
   expect(hashOf(killed.out)).toBe(hashOf(reference.out))
 }, 180_000)
+
+test.each(['lora', 'full'] as const)(
+  'a training (%s) killed inside a checkpoint, after one, and while its result is written',
+  async method => {
+    const reference = trainJob(folder, `${method}-reference`, method)
+    await runToEnd(reference, false)
+    const killed = trainJob(folder, `${method}-killed`, method)
+    const kills = await killSeries(killed, [
+      { kind: 'write', skip: 0, of: 'step-' },
+      { kind: 'checkpoint', step: 6 },
+      { kind: 'write', skip: 0, of: 'model.safetensors' },
+    ])
+    expect(kills).toBeGreaterThanOrEqual(2)
+    expect(hashOf(killed.out)).toBe(hashOf(reference.out))
+  },
+  180_000,
+)

@@ -1,5 +1,6 @@
 import type { Plan, Recipe, RunResult } from '@sinter/engine'
 import { Command } from 'commander'
+import { resumingCommand } from '../command-line.ts'
 import { finishRun, type Outcome } from '../finish-run.ts'
 import { type OutputFlags, outputFlags, progressMode } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
@@ -53,7 +54,7 @@ async function compressAction(path: string | undefined, flags: CompressFlags): P
   const progress = createProgress({ mode: progressMode(flags) })
   const result = await interruptible(
     signal => runPlan(plan, { out, resume: flags.resume === true, signal, progress }),
-    () => `what is finished is kept beside the output; go on with\n  ${commandLine()}`,
+    () => `what is finished is kept beside the output; go on with\n  ${resumingCommand()}`,
   )
   const outcome = await interruptible(
     signal => finishRun(plan, result, { report: flags.report, signal, progress }),
@@ -76,14 +77,6 @@ async function planFor(path: string, recipe: Recipe, flags: CompressFlags): Prom
     await model.close()
   }
 }
-
-/** The command that was given, with --resume, ready to be pasted into a shell. */
-function commandLine(): string {
-  const words = process.argv.slice(2).filter(word => word !== '--resume')
-  return ['sinter', ...words, '--resume'].map(quote).join(' ')
-}
-
-const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
 
 function toJson(plan: Plan, result: RunResult, { evaluation, report }: Outcome): Record<string, unknown> {
   const { layers, notes, bits, weights, outputBytes, timings, path } = result

@@ -1,11 +1,13 @@
 import type { DataFormat, DataStatistics, Documents, Model } from '@sinter/model'
 import { Command, Option } from 'commander'
 import { describeData } from '../data-facts.ts'
+import { dataFormats } from '../data-formats.ts'
 import { type OutputFlags, outputFlags, progressMode, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
 import { requireTokenizer } from '../require-tokenizer.ts'
 import { createProgress } from '../terminal/progress.ts'
+import { writeDataCommand } from './data-write.ts'
 
 interface InspectFlags extends OutputFlags {
   readonly model: string
@@ -21,20 +23,19 @@ interface InspectFlags extends OutputFlags {
 
 export function dataCommand(): Command {
   return new Command('data')
-    .description('Looks at training data before anything is trained on it')
+    .description('Training data: looks at it before anything is trained on it, or lets a model write it')
     .helpCommand(false)
     .addCommand(inspectDataCommand())
+    .addCommand(writeDataCommand())
     .addHelpText(
       'after',
       `
 Examples:
   sinter data inspect train.jsonl --model ./model
-  sinter data inspect ./texts --model ./model --length 512 --json`,
+  sinter data inspect ./texts --model ./model --length 512 --json
+  sinter data write ./model --count 2048 --out own.jsonl`,
     )
 }
-
-// As the library has them; the list is here so that help need not load it. A test compares the two.
-const formats: readonly DataFormat[] = ['text', 'jsonl', 'chat', 'prompt-completion']
 
 function inspectDataCommand(): Command {
   const command = new Command('inspect')
@@ -42,7 +43,7 @@ function inspectDataCommand(): Command {
     .argument('<path>', 'a file, a folder with .txt, .jsonl and .ndjson files, or - for standard input')
     .requiredOption('--model <model>', 'whose tokenizer and chat template are used')
     .addOption(
-      new Option('--format <name>', 'default: by the name of each file and its first line').choices([...formats]),
+      new Option('--format <name>', 'default: by the name of each file and its first line').choices([...dataFormats]),
     )
     .addOption(
       new Option('--length <n>', 'tokens of a row; default: 1024, or the context if it is shorter').argParser(

@@ -1,4 +1,4 @@
-import type { Method } from '@sinter/model'
+import type { Method, TrainMethod } from '@sinter/model'
 import { Command } from 'commander'
 import { jsonFlag } from '../flags.ts'
 import { print, printJson } from '../print.ts'
@@ -15,17 +15,19 @@ export function methodsCommand(): Command {
 Examples:
   sinter methods
   sinter methods gptq
+  sinter methods lora
   sinter compress ./model --method gptq --set damping=0.05 …`,
     )
     .action(methodsAction)
 }
 
 async function methodsAction(name: string | undefined, { json }: { readonly json?: boolean }): Promise<void> {
-  const { findMethod, formats, methods, presets, recipeJsonSchema } = await import('@sinter/engine')
-  const options = optionReader(recipeJsonSchema())
-  const chosen = name === undefined ? methods : [findMethod(name)]
-  if (json) return printJson(chosen.map(method => ({ ...summary(method), options: options(method.name) })))
-  if (name !== undefined) return print(describe(chosen[0]!, options(name)))
+  const engine = await import('@sinter/engine')
+  const { findAnyMethod, formats, methods, presets, trainMethods } = engine
+  const options = optionReader(engine.recipeJsonSchema(), engine.trainJsonSchema())
+  const chosen: readonly Listed[] = name === undefined ? [...methods, ...trainMethods] : [findAnyMethod(name)]
+  if (json) return printJson(chosen.map(method => ({ ...summary(method), options: options(method) })))
+  if (name !== undefined) return print(describe(chosen[0]!, options(chosen[0]!)))
   const list = table(chosen.map(summary), [
     { title: 'method', value: row => row.name },
     { title: 'kind', value: row => row.kind },
@@ -41,10 +43,14 @@ async function methodsAction(name: string | undefined, { json }: { readonly json
     { title: 'what', value: row => row.title },
     { title: 'types', value: row => row.types.join(' ') },
   ])
-  print([list, presetList, formatList, 'sinter methods NAME lists the options of a method.'].join('\n\n'))
+  const hint =
+    'sinter methods NAME lists the options of a method. Those of the kind train stand in recipes of sinter train.'
+  print([list, presetList, formatList, hint].join('\n\n'))
 }
 
-const summary = ({ name, kind, title, paper }: Method) => ({ name, kind, title, paper })
+type Listed = Pick<Method | TrainMethod, 'name' | 'kind' | 'title' | 'paper'>
+
+const summary = ({ name, kind, title, paper }: Listed) => ({ name, kind, title, paper })
 
 interface OptionInfo {
   readonly name: string
@@ -63,18 +69,19 @@ interface Property {
   readonly maximum?: number
 }
 
-/** The recipe's schema knows every option of every method: it is read, so that what is shown is what is checked. */
-function optionReader(schema: Record<string, unknown>): (method: string) => readonly OptionInfo[] {
-  const { properties } = schema as {
-    properties: { steps: { items: { oneOf: { properties: Record<string, Property> }[] } } }
-  }
-  const steps = properties.steps.items.oneOf
-  return method => {
-    const step = steps.find(candidate => candidate.properties.method?.const === method)
-    return Object.entries(step?.properties ?? {})
-      .filter(([name]) => name !== 'method')
-      .map(([name, property]) => ({
-        name,
+type Choices = readonly { readonly properties: Readonly<Record<string, Property>> }[]
+
+/** The schemas of recipes know every option of every method: they are read, so that what is shown is what is checked. */
+function optionReader(compress: object, train: object): (method: Listed) => readonly OptionInfo[] {
+  const { steps } = (compress as { properties: { steps: { items: { oneOf: Choices } } } }).properties
+  const { method: trained } = (train as { properties: { method: { oneOf: Choices } } }).properties
+  return ({ kind, name }) => {
+    const [choices, key] = kind === 'train' ? [trained.oneOf, 'name'] : [steps.items.oneOf, 'method']
+    const found = choices.find(candidate => candidate.properties[key]?.const === name)
+    return Object.entries(found?.properties ?? {})
+      .filter(([option]) => option !== key)
+      .map(([option, property]) => ({
+        name: option,
         type: typeOf(property),
         ...(property.default !== undefined && { default: property.default }),
         ...(property.description !== undefined && { description: property.description }),
@@ -90,7 +97,7 @@ function typeOf({ type, enum: values, minimum, maximum }: Property): string {
   return low !== undefined ? `${type} ≥ ${low}` : (type ?? 'value')
 }
 
-function describe(method: Method, options: readonly OptionInfo[]): string {
+function describe(method: Listed, options: readonly OptionInfo[]): string {
   const lines = options.map(({ name, type, default: value, description }) => {
     const head = `  ${name}  (${type}${value === undefined ? '' : `, default ${JSON.stringify(value)}`})`
     return description === undefined ? head : `${head}\n      ${description}`

@@ -4,17 +4,19 @@ import { print } from '../print.ts'
 export function schemaCommand(): Command {
   return new Command('schema')
     .description('The JSON Schema of recipes, for editors that complete and check as you type')
+    .option('--train', 'that of training recipes')
     .option('--out <file>', 'write it to a file')
     .option('--json', 'JSON is what it prints anyway')
     .addHelpText(
       'after',
       `
-Example:
-  sinter schema --out recipe.schema.json`,
+Examples:
+  sinter schema --out recipe.schema.json
+  sinter schema --train --out train.schema.json`,
     )
-    .action(async ({ out }: { readonly out?: string }) => {
-      const { recipeJsonSchema } = await import('@sinter/engine')
-      const text = JSON.stringify(recipeJsonSchema(), null, 2)
+    .action(async ({ out, train }: { readonly out?: string; readonly train?: boolean }) => {
+      const { recipeJsonSchema, trainJsonSchema } = await import('@sinter/engine')
+      const text = JSON.stringify(train ? trainJsonSchema() : recipeJsonSchema(), null, 2)
       if (out === undefined) return print(text)
       const { atomicWriteFile } = await import('@sinter/model')
       await atomicWriteFile(out, `${text}\n`)

@@ -1,15 +1,26 @@
 import type { WriteStream } from 'node:tty'
-import { paint } from './style.ts'
+import { sparkline } from './sparkline.ts'
+import { colorful, paint } from './style.ts'
 import { duration, short } from './units.ts'
 
 /** Shows how far a long job is. */
 export interface Progress {
-  /** Work done of a stage so far. A new stage starts a new clock. */
-  update(stage: string, done: number, total: number, unit: string): void
+  /**
+   * Work done of a stage so far. A new stage starts a new clock.
+   * @param beside what else is to be seen of it
+   */
+  update(stage: string, done: number, total: number, unit: string, beside?: Beside): void
   /** A line that stays. */
   note(text: string): void
   /** Takes the moving line away. */
   end(): void
+}
+
+/** A number that goes up and down while a stage is at work. */
+export interface Beside {
+  readonly text: string
+  /** Its last values: drawn where a terminal can, and NO_COLOR does not ask for plain text. */
+  readonly values: readonly number[]
 }
 
 /** A terminal's line is redrawn, a file or pipe gets a line now and then, and `quiet` says nothing. */
@@ -36,28 +47,34 @@ export function createProgress({
   let shown = Number.NEGATIVE_INFINITY
   let drawn = false
   const { dim } = paint(stream)
+  const draws = mode === 'terminal' && colorful(stream)
   const clear = () => {
     if (drawn) stream.write('\r\u001b[K')
     drawn = false
   }
   if (mode === 'quiet') return { update() {}, note() {}, end() {} }
   return {
-    update(stage, done, total, unit) {
+    update(stage, done, total, unit, beside) {
       if (clock?.stage !== stage) {
         clock = { stage, started: now(), first: done }
         shown = mode === 'terminal' ? Number.NEGATIVE_INFINITY : now()
       }
       if (now() - shown < (mode === 'terminal' ? REDRAW_MS : LINE_MS)) return
       shown = now()
-      const text = describe(clock, { done, total, unit }, now())
+      const text = [describe(clock, { done, total, unit }, now()), beside?.text].filter(Boolean).join('  ')
       if (mode === 'lines') return void stream.write(`${text}\n`)
-      stream.write(`\r\u001b[K${dim(fit(text, stream.columns))}`)
+      // Some terminals do not know their width.
+      const columns = stream.columns || 80
+      const line = beside && draws ? withPlot(text, beside.values, columns) : text
+      // What is there is written over and only the rest erased: an empty line in between would flicker.
+      stream.write(`\r${dim(fit(line, columns))}\u001b[K`)
       drawn = true
     },
     note(text) {
       clear()
       stream.write(`${text}\n`)
-      shown = Number.NEGATIVE_INFINITY
+      // The line that it took away comes back at once.
+      if (mode === 'terminal') shown = Number.NEGATIVE_INFINITY
     },
     end: clear,
   }
@@ -83,4 +100,14 @@ function describe(clock: StageClock, work: { done: number; total: number; unit: 
 
 const count = (value: number): string => (Number.isInteger(value) ? String(value) : value.toFixed(1))
 
-const fit = (text: string, columns = 80): string => (text.length < columns ? text : text.slice(0, columns - 1))
+/** A plot wider than this is no glance. */
+const PLOT_WIDTH = 24
+/** And a narrower one no plot. */
+const LEAST_PLOT = 4
+
+function withPlot(text: string, values: readonly number[], columns: number): string {
+  const room = Math.min(PLOT_WIDTH, columns - text.length - 2)
+  return room < LEAST_PLOT ? text : `${text} ${sparkline(values, room)}`
+}
+
+const fit = (text: string, columns: number): string => (text.length < columns ? text : text.slice(0, columns - 1))

@@ -40,6 +40,18 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Sta
   return { child, finished, stderr: () => stderr }
 }
 
+/** Waits for something that a running command does. @throws Error when it ends before */
+export async function until(run: Started, done: () => boolean): Promise<void> {
+  let ended = false
+  void run.finished.then(() => {
+    ended = true
+  })
+  while (!done()) {
+    if (ended) throw new Error(`the command ended before: ${run.stderr()}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+}
+
 export const sinter = (...args: string[]): Promise<Finished> => start(args).finished
 
 /** Runs to the end and reads its JSON. @throws Error with what it said when it fails */

@@ -8,6 +8,7 @@ import {
   printParseErrorCode,
 } from 'jsonc-parser'
 import { isMap, isPair, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml'
+import { type Complaint, showPath } from './issues.ts'
 
 /** A parsed text that knows where its values stand. */
 export interface RecipeDocument {
@@ -33,6 +34,14 @@ export function parseRecipeText(text: string, name: string): RecipeDocument {
       `${name}: ${text.length} characters; a recipe has at most ${MAX_CHARACTERS}. Is this the right file?`,
     )
   return /\.jsonc?$/.test(name) ? parseJsonc(text, name) : parseYaml(text, name)
+}
+
+/** Puts a complaint into words, with file and line. */
+export function sayWithLine(document: RecipeDocument, name: string): (complaint: Complaint) => string {
+  return ({ path, message }) => {
+    const key = showPath(path)
+    return `${name}:${document.lineOf(path)}: ${key ? `${key}: ` : ''}${message}`
+  }
 }
 
 const lineAt = (text: string, offset: number): number => text.slice(0, offset).split('\n').length

@@ -50,6 +50,9 @@ function expectation(issue: Issue, value: unknown): string | undefined {
       return `${amount(issue.origin)}at most ${issue.maximum}${issue.inclusive === false ? ' (exclusive)' : ''}`
     case 'invalid_value':
       return choices(issue.values.map(String), value)
+    case 'invalid_union':
+      // Of a union by name: which names there are.
+      return 'options' in issue && Array.isArray(issue.options) ? choices(issue.options.map(String), value) : undefined
     default:
       return undefined
   }

@@ -1,5 +1,4 @@
-import { parseRecipeText } from './document.ts'
-import { showPath } from './issues.ts'
+import { parseRecipeText, sayWithLine } from './document.ts'
 import { validate } from './parse.ts'
 import type { Recipe } from './recipe.ts'
 
@@ -9,8 +8,5 @@ import type { Recipe } from './recipe.ts'
  */
 export function parseRecipe(text: string, name: string): Recipe {
   const document = parseRecipeText(text, name)
-  return validate(document.value, ({ path, message }) => {
-    const key = showPath(path)
-    return `${name}:${document.lineOf(path)}: ${key ? `${key}: ` : ''}${message}`
-  })
+  return validate(document.value, sayWithLine(document, name))
 }

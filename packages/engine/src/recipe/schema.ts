@@ -29,7 +29,8 @@ const calibration = z.strictObject({
   length: count(million).default(512).describe('Tokens of a sequence.'),
 })
 
-const format = z.string().superRefine((text, context) => {
+/** A container and a type that can be written. */
+export const formatSchema: z.ZodType<string, string> = z.string().superRefine((text, context) => {
   try {
     parseFormat(text)
   } catch (error) {
@@ -38,7 +39,7 @@ const format = z.string().superRefine((text, context) => {
 })
 
 const output = z.strictObject({
-  format: format.default('hf').describe('hf, or gguf with the type of the compressed matrices: gguf:Q4_0.'),
+  format: formatSchema.default('hf').describe('hf, or gguf with the type of the compressed matrices: gguf:Q4_0.'),
   dtype: z
     .enum(['keep', 'f32', 'f16', 'bf16'])
     .describe('Type of dense tensors in a Hugging Face folder; keep: as they were.')

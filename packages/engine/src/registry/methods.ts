@@ -18,15 +18,24 @@ export function findMethod(name: string): Method {
 }
 
 /** The error for a name that is none of those known. */
-export function unknownName(what: string, name: string, known: readonly string[]): SinterError {
+export const unknownName = (what: string, name: string, known: readonly string[]): SinterError =>
+  new SinterError('unknown-name', unknownNameMessage(what, name, known))
+
+export function unknownNameMessage(what: string, name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known)
   const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
-  return new SinterError('unknown-name', `unknown ${what} ${JSON.stringify(name)}${hint} Known: ${known.join(', ')}`)
+  return `unknown ${what} ${JSON.stringify(name)}${hint} Known: ${known.join(', ')}`
 }
 
 /** A method's options by name, each with its own schema. */
-export function optionFields(method: Method): Readonly<Record<string, z.ZodType>> {
-  if (!(method.options instanceof z.ZodObject))
-    throw new TypeError(`method ${method.name}: its options must be a zod object, so that editors can offer them`)
-  return method.options.shape as Record<string, z.ZodType>
+export function optionFields({
+  name,
+  options,
+}: {
+  readonly name: string
+  readonly options: z.ZodType
+}): Readonly<Record<string, z.ZodType>> {
+  if (!(options instanceof z.ZodObject))
+    throw new TypeError(`${name}: its options must be a zod object, so that editors can offer them`)
+  return options.shape as Record<string, z.ZodType>
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { html, trusted } from './html.ts'
+import { document } from './document.ts'
+import { html } from './html.ts'
 import { bitsChart, errorChart } from './layer-charts.ts'
 import { klChart, perplexityChart } from './quality-charts.ts'
 import { reportSchema } from './report.ts'
 import { details, generations, header, notes, tiles } from './sections.ts'
 import { sizeChart } from './size-chart.ts'
-import { style } from './style.ts'
 
 /**
  * A report as one HTML page that needs nothing else: no network, no script; the charts are SVG.
@@ -24,25 +24,14 @@ export function renderPage(json: unknown): string {
     bitsChart(layers),
     errorChart(layers),
   ]
-  const title = report.model?.name ?? 'Compression report'
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${trusted(style)}</style>
-</head>
-<body>
-${header(report)}
+  return document(
+    report.model?.name ?? 'Compression report',
+    html`${header(report)}
 ${tiles(report)}
 <div class="charts">${charts}</div>
 ${quality?.protocol && html`<p class="soft">Measured by ${quality.protocol}.</p>`}
 ${notes(report)}
 ${generations(report)}
-${details(report)}
-</body>
-</html>
-`.markup
+${details(report)}`,
+  )
 }

@@ -27,6 +27,15 @@ export function tiles({ size, layers, quality }: Report): Html | undefined {
       label: 'same most likely token',
     },
   ].filter(tile => tile !== undefined)
+  return tileList(shown)
+}
+
+export interface Tile {
+  readonly value: string
+  readonly label: string
+}
+
+export function tileList(shown: readonly Tile[]): Html | undefined {
   if (shown.length === 0) return undefined
   return html`<ul class="tiles">${shown.map(({ value, label }) => html`<li><b>${value}</b><span>${label}</span></li>`)}</ul>`
 }
@@ -68,13 +77,14 @@ export function notes({ notes: list = [] }: Report): Html | undefined {
   return html`<h2>Rescues and warnings</h2>${table(['layer', 'event', 'what happened'], rows)}`
 }
 
-export function generations({ generations: list = [] }: Report): Html | undefined {
+/** @param after what the second one is called */
+export function generations({ generations: list = [] }: Report, after = 'compressed'): Html | undefined {
   if (list.length === 0) return undefined
   const side = (label: string, text: string | undefined) =>
     text !== undefined && html`<div><span class="soft">${label}</span><div class="text">${text}</div></div>`
   const items = list.map(
     ({ prompt, base, model }) =>
-      html`<p class="prompt">${prompt}</p><div class="pair">${side('original', base)}${side('compressed', model)}</div>`,
+      html`<p class="prompt">${prompt}</p><div class="pair">${side('original', base)}${side(after, model)}</div>`,
   )
   return html`<h2>The same prompt continued by both</h2>${items}`
 }
@@ -89,7 +99,7 @@ export function details({ layers = [], plan = [], recipe, machine = {}, timings 
   ]}`
 }
 
-function fold(title: string, count: number, body: Html): Html | undefined {
+export function fold(title: string, count: number, body: Html): Html | undefined {
   if (count === 0) return undefined
   return html`<details><summary>${title}${count > 1 && html` <span class="soft">${count}</span>`}</summary>${body}</details>`
 }
@@ -113,17 +123,20 @@ const planTable = (plan: NonNullable<Report['plan']>): Html =>
     plan.map(({ tensor, action, scheme, reason }) => [tensor, action, scheme, reason]),
   )
 
-function pairs<T extends string | number>(record: Readonly<Record<string, T>>, format: (value: T) => string): Html {
+export function pairs<T extends string | number>(
+  record: Readonly<Record<string, T>>,
+  format: (value: T) => string,
+): Html {
   return table(
     [],
     Object.entries(record).map(([key, value]) => [key, format(value)]),
   )
 }
 
-const number = (value: number | null | undefined, format: (value: number) => string): HtmlValue =>
+export const number = (value: number | null | undefined, format: (value: number) => string): HtmlValue =>
   typeof value === 'number' ? html`<span class="number">${format(value)}</span>` : undefined
 
-function table(head: readonly string[], rows: readonly (readonly HtmlValue[])[]): Html {
+export function table(head: readonly string[], rows: readonly (readonly HtmlValue[])[]): Html {
   const used = rows[0]?.map((_, i) => rows.some(row => row[i] !== undefined && row[i] !== '')) ?? []
   const cells = (row: readonly HtmlValue[]) => row.flatMap((value, i) => (used[i] ? [html`<td>${value}</td>`] : []))
   const titles = head.flatMap((title, i) => (used[i] ? [html`<th>${title}</th>`] : []))

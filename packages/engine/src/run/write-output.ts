@@ -138,4 +138,3 @@ async function writeGgufFile(job: OutputJob, source: CompressedSource, checkpoin
 function keptEncoding({ encoding }: OutputPlan): string {
   return encoding === 'F32' ? 'F32' : 'F16'
 }
-

@@ -1,9 +1,10 @@
-import { type Model, ownCopy, storedLayers, type WeightMethod } from '@sinter/model'
+import { type Model, ownCopy, SinterError, storedLayers, type WeightMethod } from '@sinter/model'
 import { createPool, type Weight } from '@sinter/tensor-core'
 
 /**
  * Every linear layer rounded by a method that needs no data, by stored name: what a frozen backbone is trained on.
  * One matrix is in memory at a time besides what was made of them.
+ * @throws SinterError `recipe` for a family that keeps its matrices as `[in, out]`
  */
 export async function backboneWeights(
   model: Model,
@@ -13,6 +14,11 @@ export async function backboneWeights(
   const pool = createPool({ threads: 1 })
   try {
     for (const { stored, name } of storedLayers(model)) {
+      if (model.family.transposed?.includes(`${name}.weight`))
+        throw new SinterError(
+          'recipe',
+          `backbone: ${stored} is stored as [in, out], which backbones do not know yet; leave backbone out`,
+        )
       const compute = { pool, gemm: unused, signal: undefined }
       const context = { compute, name: stored, note: () => {} }
       const layers = new Map([[name, await ownCopy(model, `${stored}.weight`)]])

@@ -1,5 +1,5 @@
-import { type Model, openCheckpoint, storedLayers, type TrainSetup } from '@sinter/model'
-import type { Tensor, TensorF32, Weight } from '@sinter/tensor-core'
+import { type Model, openCheckpoint, type StoredLayer, storedLayers, type TrainSetup } from '@sinter/model'
+import { type Tensor, type TensorF32, toF32, type Weight } from '@sinter/tensor-core'
 import { outputPath } from '../plan/output-place.ts'
 import { parseFormat } from '../registry/formats.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
@@ -14,7 +14,7 @@ export async function writeTrained(
   model: Model,
   setup: TrainSetup,
   frozen: ReadonlyMap<string, Weight>,
-  recipe: TrainRecipe,
+  recipe: Pick<TrainRecipe, 'output'>,
   { out, signal, onProgress }: Pick<OutputJob, 'out' | 'signal' | 'onProgress'>,
 ): Promise<string> {
   const output = parseFormat(recipe.output.format)
@@ -33,29 +33,41 @@ export async function writeTrained(
 function trainedSource(model: Model, setup: TrainSetup, frozen: ReadonlyMap<string, Weight>): CompressedSource {
   const { source } = model
   const { parameters } = setup
-  const layers = new Set(storedLayers(model).map(({ stored }) => stored))
+  const layers = new Map(storedLayers(model).map(layer => [layer.stored, layer]))
+  const layerOf = (name: string, ending: string) =>
+    name.endsWith(ending) ? layers.get(name.slice(0, -ending.length)) : undefined
   const own = async (name: string): Promise<Tensor> =>
     parameters.get(name) ?? frozen.get(name)?.dense() ?? source.read(name)
+  /** The layer's own matrix as methods know it, `[out, in]` whatever the checkpoint's layout: turning it is its own inverse. */
+  const matrix = async ({ stored, name }: StoredLayer) =>
+    model.storedForm(`${name}.weight`, toF32(await own(`${stored}.weight`)))
+  /** `[out, in]` */
   const merged = async (name: string): Promise<TensorF32 | Weight | undefined> => {
-    const layer = name.endsWith('.weight') ? name.slice(0, -'.weight'.length) : ''
-    if (!layers.has(layer)) return undefined
-    const value = await own(name)
-    return setup.merge?.(layer, value as TensorF32) ?? frozen.get(name)
+    const layer = setup.merge && layerOf(name, '.weight')
+    return layer && setup.merge!(layer.stored, await matrix(layer))
+  }
+  const mergedBias = async (name: string): Promise<TensorF32 | undefined> => {
+    const layer = setup.mergeBias && layerOf(name, '.bias')
+    return layer && setup.mergeBias!(layer.stored, await matrix(layer), toF32(await own(name)))
   }
   const weight = async (name: string) => {
     const found = await merged(name)
-    return found && 'kind' in found ? found : undefined
+    if (found) return 'kind' in found ? found : undefined
+    const turned = model.family.transposed?.includes(`${layerOf(name, '.weight')?.name}.weight`)
+    return turned ? undefined : frozen.get(name)
   }
   const read = async (name: string): Promise<Tensor> => {
     const found = await merged(name)
-    if (found) return 'kind' in found ? found.dense() : found
-    return own(name)
+    if (!found) return (await mergedBias(name)) ?? own(name)
+    const dense = 'kind' in found ? found.dense() : found
+    return model.storedForm(`${layerOf(name, '.weight')!.name}.weight`, dense)
   }
   return {
     names: () => source.names(),
     info: name => source.info(name),
     weight,
-    changed: async name => parameters.has(name) || (await merged(name)) !== undefined,
+    changed: async name =>
+      parameters.has(name) || frozen.has(name) || ((await merged(name)) ?? (await mergedBias(name))) !== undefined,
     read,
     async *pieces(name) {
       yield { start: 0, rows: await read(name) }

@@ -39,20 +39,28 @@ export interface TraceOptions {
   readonly documents?: boolean
 }
 
+export type AttentionPart = 'q' | 'k' | 'v'
+
 /** What was taken down. */
 export interface Trace {
   readonly tracer: Tracer
   readonly parameters: ReadonlyMap<string, Node>
   readonly tables: ReadonlyMap<string, Node>
   readonly linears: readonly TracedLinear[]
+  /** What enters attention, queries and keys after they rotated: `['batch', 'tokens', heads · headDim]`. */
+  attended(): Readonly<Record<AttentionPart, Node>> | undefined
   /** Keys and values of all positions, when tracing with a cache. */
   present(): { readonly k: Node; readonly v: Node } | undefined
 }
 
-export function createTrace(config: ModelConfig, { cached = false, rewrite, documents = false }: TraceOptions = {}): Trace {
+export function createTrace(
+  config: ModelConfig,
+  { cached = false, rewrite, documents = false }: TraceOptions = {},
+): Trace {
   const parameters = new Map<string, Node>()
   const tables = new Map<string, Node>()
   const linears: TracedLinear[] = []
+  let attended: Record<AttentionPart, Node> | undefined
   let present: { k: Node; v: Node } | undefined
   const own = documents ? input('documents', 'i32', ['batch', 'tokens']) : undefined
   const once = (map: Map<string, Node>, name: string, make: () => Node): Node => {
@@ -72,12 +80,13 @@ export function createTrace(config: ModelConfig, { cached = false, rewrite, docu
       return node
     },
     attend(q, k, v, options) {
+      attended = { q, k, v }
       if (!cached) return attention(q, k, v, options, own)
       present = { k: withPast('past.k', k), v: withPast('past.v', v) }
       return attention(q, present.k, present.v, options)
     },
   }
-  return { tracer, parameters, tables, linears, present: () => present }
+  return { tracer, parameters, tables, linears, attended: () => attended, present: () => present }
 }
 
 function withPast(name: string, x: Node): Node {

@@ -7,6 +7,8 @@ import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from
 
 export interface ClientInput {
   readonly path: string
+  /** An adapter file to apply to it. */
+  readonly lora?: string
   /** Rows of token ids: each row is one text. */
   readonly ids: readonly (readonly number[])[]
   /** Tokens to continue the first row with, most likely first. */
@@ -29,7 +31,10 @@ export interface ClientOutput {
 /** Tokens asked for together: each answer is a Map of the whole vocabulary, tens of bytes an entry. */
 const AT_ONCE = 8
 
-async function evaluate(model: LlamaModel, { ids, greedy, logitsTo, atOnce = AT_ONCE }: ClientInput): Promise<number[]> {
+async function evaluate(
+  model: LlamaModel,
+  { ids, greedy, logitsTo, lora, atOnce = AT_ONCE }: ClientInput,
+): Promise<number[]> {
   const longest = Math.max(1, ...ids.map(row => row.length))
   const context = await model.createContext({
     contextSize: longest + greedy + 8,
@@ -37,6 +42,7 @@ async function evaluate(model: LlamaModel, { ids, greedy, logitsTo, atOnce = AT_
     experimentalKvCacheKeyType: 'F32',
     experimentalKvCacheValueType: 'F32',
     threads: 1,
+    ...(lora !== undefined && { lora: { adapters: [{ filePath: lora }] } }),
   })
   const rows: Float32Array[] = []
   const sequence = context.getSequence()

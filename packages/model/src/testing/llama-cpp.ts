@@ -12,7 +12,8 @@ const child = fileURLToPath(
 )
 
 /** A file, and what is asked of it. */
-export type Question = Pick<ClientInput, 'path' | 'ids'> & Partial<Pick<ClientInput, 'greedy' | 'texts' | 'atOnce'>>
+export type Question = Pick<ClientInput, 'path' | 'ids'> &
+  Partial<Pick<ClientInput, 'greedy' | 'texts' | 'atOnce' | 'lora'>>
 /** `logits` is f32 [rows, tokens, vocabulary], flat. */
 export type Answer = ClientOutput & { readonly logits: Float32Array }
 

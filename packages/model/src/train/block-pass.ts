@@ -1,16 +1,17 @@
 import {
   type Argument,
   type Backend,
-  gradientName,
   type Graph,
+  gradientName,
   graph,
+  type Node,
   pullback,
   type Resident,
   type Tensor,
   type TensorF32,
 } from '@sinter/tensor-core'
 import type { TracedBlock } from '../block-graph.ts'
-import type { LinearRewrite } from '../families/tracer.ts'
+import type { AttentionPart, LinearRewrite } from '../families/tracer.ts'
 import type { Model } from '../model.ts'
 import type { Programs } from '../programs.ts'
 import { releaseAll } from '../residents.ts'
@@ -27,6 +28,8 @@ export interface BlockPassOptions {
   readonly extras: ReadonlyMap<string, TensorF32>
   /** Whether a tensor is trained, by stored name. */
   readonly trains: (name: string) => boolean
+  /** Whether it may be another one at the next pass: what is trained, and what a method sets from step to step. */
+  readonly changes: (name: string) => boolean
   /** Frozen tensors stay with the backend between steps; else each pass reads them again. */
   readonly keepFrozen: boolean
 }
@@ -34,21 +37,31 @@ export interface BlockPassOptions {
 /** What a batch brings besides its activations: `documents` where rows hold several. */
 export type BatchInputs = Readonly<Record<string, Tensor>>
 
+/** What a block gives; the caller releases it. */
+export interface BlockOutput {
+  readonly y: Resident
+  /** q `[batch, tokens, heads · headDim]`, k and v of the key-value heads. */
+  readonly attended?: Attended | undefined
+}
+
+export type Attended = Readonly<Partial<Record<AttentionPart, Resident>>>
+
 /** The blocks of a model, forwards and backwards. A block is recomputed from its input when its gradient is asked for. */
 export interface BlockPass {
   /** Whether anything in block `index` is trained. */
   trainsBlock(index: number): boolean
-  forward(index: number, x: Resident, batch: BatchInputs): Promise<Resident>
+  /** @param withAttention what enters the attention is asked for too */
+  forward(index: number, x: Resident, batch: BatchInputs, withAttention?: boolean): Promise<BlockOutput>
   /**
    * Gradients of block `index`'s trained tensors are added to `gradients`.
    * @param x what entered the block
-   * @param given the gradient of what it gave; released
+   * @param given the gradients of what it gave, attention's as far as there are any; released
    * @returns the gradient of x, unless nobody wants it
    */
   backward(
     index: number,
     x: Resident,
-    given: Resident,
+    given: BlockOutput,
     batch: BatchInputs,
     wantsInput: boolean,
     gradients: GradientMap,
@@ -57,15 +70,18 @@ export interface BlockPass {
 }
 
 export function createBlockPass(options: BlockPassOptions): BlockPass {
-  const { model, backend, programs, rewrite, documents = false, trains } = options
+  const { model, backend, programs, rewrite, documents = false, trains, changes } = options
   const blocks = Array.from({ length: model.blocks }, (_, i) => model.tracedBlock(i, { rewrite, documents }))
   const names = blocks.map((block, i) => storedNames(model, i, block))
   const frozen = new Map<number, Record<string, Resident>>()
   const trained = names.map(map => [...map].filter(([, stored]) => trains(stored)).map(([name]) => name))
+  const changing = names.map(map => [...map.values()].some(changes))
 
   async function readTensors(index: number, wanted: (stored: string) => boolean): Promise<Record<string, Resident>> {
     const own = model.blockTensors(index)
-    const stored = await model.readBlock(index)
+    // Adapters beside frozen tensors that are here already: nothing of the checkpoint has to be read again.
+    const needed = [...names[index]!].some(([name, full]) => own.has(name) && wanted(full))
+    const stored = needed ? await model.readBlock(index) : new Map<string, TensorF32>()
     const residents: Record<string, Resident> = {}
     for (const [name, full] of names[index]!) {
       if (!wanted(full)) continue
@@ -84,9 +100,9 @@ export function createBlockPass(options: BlockPassOptions): BlockPass {
       const all = await readTensors(index, () => true)
       return { all, own: all }
     }
-    const kept = frozen.get(index) ?? (await readTensors(index, name => !trains(name)))
+    const kept = frozen.get(index) ?? (await readTensors(index, name => !changes(name)))
     frozen.set(index, kept)
-    const own = trained[index]!.length > 0 ? await readTensors(index, trains) : {}
+    const own = changing[index] ? await readTensors(index, changes) : {}
     return { all: { ...kept, ...own }, own }
   }
 
@@ -106,18 +122,27 @@ export function createBlockPass(options: BlockPassOptions): BlockPass {
 
   return {
     trainsBlock: index => trained[index]!.length > 0,
-    async forward(index, x, batch) {
+    async forward(index, x, batch, withAttention = false) {
       const block = blocks[index]!
-      const program = await programs.get(block.key, () => graph({ y: block.output }))
-      return run(index, x, batch, async inputs => (await program.run(inputs, { keep: ['y'] })).y as Resident)
+      const outputs = outputsOf(block, withAttention ? ['q', 'k', 'v'] : [])
+      const keep = Object.keys(outputs)
+      const program = await programs.get(`${block.key} ${keep.join()}`, () => graph(outputs))
+      const results = await run(index, x, batch, inputs => program.run(inputs, { keep }))
+      const { y, ...attended } = results as Record<string, Resident>
+      return { y: y!, ...(withAttention && { attended }) }
     },
-    async backward(index, x, given, batch, wantsInput, gradients) {
+    async backward(index, x, { y, attended }, batch, wantsInput, gradients) {
       const block = blocks[index]!
       const wrt = [...(wantsInput ? ['x'] : []), ...trained[index]!]
-      const program = await programs.get(`${block.key} back ${wrt.join()}`, () => blockPullback(block, wrt))
+      const outputs = outputsOf(block, Object.keys(attended ?? {}) as AttentionPart[])
+      const key = `${block.key} ${Object.keys(outputs).join()} back ${wrt.join()}`
+      const program = await programs.get(key, () => blockPullback(outputs, wrt))
       const keep = wantsInput ? [gradientName('x')] : []
-      const results = await run(index, x, batch, inputs => program.run({ ...inputs, given }, { keep }))
-      given.release()
+      const given = Object.fromEntries(
+        Object.entries({ y, ...attended }).map(([name, value]) => [givenName(name), value]),
+      )
+      const results = await run(index, x, batch, inputs => program.run({ ...inputs, ...given }, { keep }))
+      releaseAll(given)
       for (const name of trained[index]!) {
         const tensor = results[gradientName(name)] as Tensor as TensorF32
         const stored = model.blockTensors(index).has(name) ? model.storedForm(name, tensor) : tensor
@@ -132,8 +157,17 @@ export function createBlockPass(options: BlockPassOptions): BlockPass {
   }
 }
 
-const blockPullback = (block: TracedBlock, wrt: readonly string[]): Graph =>
-  pullback(graph({ y: block.output }), { given: { y: 'given' }, wrt })
+const outputsOf = (block: TracedBlock, parts: readonly AttentionPart[]): Readonly<Record<string, Node>> => ({
+  y: block.output,
+  ...Object.fromEntries(parts.map(part => [part, block.attended[part]])),
+})
+
+const givenName = (output: string) => `given.${output}`
+
+function blockPullback(outputs: Readonly<Record<string, Node>>, wrt: readonly string[]): Graph {
+  const given = Object.fromEntries(Object.keys(outputs).map(name => [name, givenName(name)]))
+  return pullback(graph(outputs), { given, wrt })
+}
 
 /** Stored names of a block's tensors; what a rewrite brought in is called like its neighbours. */
 export function storedNames(model: Model, index: number, block: TracedBlock): ReadonlyMap<string, string> {
@@ -145,4 +179,3 @@ export function storedNames(model: Model, index: number, block: TracedBlock): Re
   const keys = [...block.shapes.keys()].filter(key => used.has(key))
   return new Map(keys.map(key => [key, own.get(key) ?? `${stem}${key}`]))
 }
-

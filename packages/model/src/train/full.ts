@@ -38,7 +38,9 @@ function trainedNames(model: Model, { trains, blocks }: FullOptions): string[] {
   const chosen = blocks ?? Array.from({ length: model.blocks }, (_, i) => i)
   const inside = chosen.flatMap(block => [...model.blockTensors(block).values()])
   const { embedding, head, positions, projectIn, headInput } = model.outside
-  const outside = [embedding, head, positions?.name, projectIn, ...headInput.values()].filter(name => name !== undefined)
+  const outside = [embedding, head, positions?.name, projectIn, ...headInput.values()].filter(
+    name => name !== undefined,
+  )
   const all = trains === 'blocks' || blocks ? inside : [...outside, ...inside]
   const names = trains === 'norms' ? all.filter(name => model.source.info(name).shape.length === 1) : all
   return [...new Set(names)]

@@ -1,7 +1,11 @@
-import type { TensorF32 } from '@sinter/tensor-core'
+import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
+import { sumSquares } from './clip.ts'
 import type { GradientMap } from './gradients.ts'
-import type { Learner, TrainTokens } from './learner.ts'
-import type { Optimizer, OptimizerState } from './optimizer.ts'
+import type { Learner } from './learner.ts'
+import type { StepHooks } from './method.ts'
+import type { Optimizer } from './optimizer.ts'
+import { memoryStates, type OptimizerStore } from './optimizer-store.ts'
+import type { TrainTokens } from './target-rows.ts'
 
 /** Parameters that are treated alike: the first group whose `match` a stored name fits. */
 export interface ParameterGroup {
@@ -33,18 +37,20 @@ export interface TrainerOptions {
   readonly patience?: number
   readonly state?: TrainerState
   readonly signal?: AbortSignal | undefined
-  /** What is done with parameters after a step: projection, averaging, pruning of ranks. */
-  afterStep?(step: number, gradients: GradientMap): void
+  /** What a method does around a step. */
+  readonly hooks?: StepHooks
 }
 
 /** Everything beside the parameters that the next step depends on. */
 export interface TrainerState {
   /** Steps that are done. */
   step: number
-  readonly optimizer: Map<string, OptimizerState>
+  readonly optimizer: OptimizerStore
   best?: { readonly step: number; readonly loss: number }
   /** Evaluations since the best one. */
   stale: number
+  /** The step after which the held-out loss was last looked at: one that was interrupted is made up for. */
+  evaluated?: number
 }
 
 export type TrainEvent =
@@ -69,26 +75,35 @@ export type TrainEvent =
     }
   | { readonly type: 'stopped'; readonly step: number; readonly reason: 'finished' | 'patience' }
 
-/** A number that is none: the step and the tensor it was met in. */
+/** Numbers that training cannot go on with: the step, and where they were met. */
 export class DivergedError extends Error {
   override readonly name = 'DivergedError'
   readonly step: number
-  /** Stored name, or `loss`. */
+  /** What was wrong with the loss, or with the gradient of a tensor by its stored name. */
   readonly where: string
-  /** What the parameters and gradients were, for a look at them. */
-  readonly gradients: GradientMap
+  // Private, so that no one who prints an error prints a model.
+  readonly #gradients: GradientMap
 
   constructor(step: number, where: string, gradients: GradientMap) {
     super(
-      `training diverged in step ${step}: ${where} is not finite; parameters are those before the step. Lower the learning rate, add warm-up steps, or clip gradients`,
+      `training diverged in step ${step}: ${where}; parameters are those before the step. Lower the learning rate, add warm-up steps, or clip gradients`,
     )
     this.step = step
     this.where = where
-    this.gradients = gradients
+    this.#gradients = gradients
+  }
+
+  /** As they came, for a look at them. */
+  get gradients(): GradientMap {
+    return this.#gradients
   }
 }
 
-export const newTrainerState = (): TrainerState => ({ step: 0, optimizer: new Map(), stale: 0 })
+export const newTrainerState = (optimizer: OptimizerStore = memoryStates()): TrainerState => ({
+  step: 0,
+  optimizer,
+  stale: 0,
+})
 
 /**
  * Trains: moves `parameters` in place, step by step. Between two events everything that the next step depends on is in
@@ -96,31 +111,40 @@ export const newTrainerState = (): TrainerState => ({ step: 0, optimizer: new Ma
  * @throws DivergedError before the parameters have taken a step that is not finite
  */
 export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent, TrainerState> {
-  const { learner, steps, state = newTrainerState(), signal, evaluateEvery = 0 } = options
-  while (state.step < steps) {
-    signal?.throwIfAborted()
-    const started = performance.now()
-    const batches = await options.batches(state.step)
-    const { terms, gradients } = await learner.gradients(batches, signal && { signal })
-    const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
-    const learningRate = options.learningRate * options.schedule(state.step)
-    const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
-    takeStep(options, state, gradients, learningRate, factor)
-    options.afterStep?.(state.step, gradients)
-    state.step++
-    const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)
-    const seconds = (performance.now() - started) / 1000
-    yield { type: 'step', step: state.step, steps, terms, gradientNorm, learningRate, tokens, seconds }
-    if (!options.heldOut) continue
-    if (state.step !== steps && (evaluateEvery === 0 || state.step % evaluateEvery !== 0)) continue
-    yield await evaluated(options, state)
+  const { learner, steps, state = newTrainerState(), signal, hooks = {} } = options
+  while (true) {
+    if (isDue(options, state)) yield await evaluated(options, state)
     if (options.patience !== undefined && state.stale >= options.patience) {
       yield { type: 'stopped', step: state.step, reason: 'patience' }
       return state
     }
+    if (state.step >= steps) break
+    signal?.throwIfAborted()
+    const started = performance.now()
+    const at = { step: state.step, steps }
+    const batches = await options.batches(state.step)
+    hooks.beforeStep?.(at)
+    const { terms: losses, gradients } = await learner.gradients(batches, signal && { signal })
+    const terms = { ...losses, ...hooks.penalty?.(gradients) }
+    const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
+    const learningRate = options.learningRate * options.schedule(state.step)
+    const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
+    await takeStep(options, state, gradients, learningRate, factor)
+    hooks.afterStep?.(at, gradients)
+    for (const gradient of gradients.values()) freeBuffer(gradient)
+    state.step++
+    const tokens = batches.reduce((sum, { ids }) => sum + ids.data.length, 0)
+    const seconds = (performance.now() - started) / 1000
+    yield { type: 'step', step: state.step, steps, terms, gradientNorm, learningRate, tokens, seconds }
   }
   yield { type: 'stopped', step: state.step, reason: 'finished' }
   return state
+}
+
+/** Whether the held-out loss is to be looked at before the next step. */
+function isDue({ heldOut, evaluateEvery = 0, steps }: TrainerOptions, { step, evaluated = 0 }: TrainerState): boolean {
+  if (!heldOut || step <= evaluated) return false
+  return step === steps || (evaluateEvery > 0 && step % evaluateEvery === 0)
 }
 
 async function evaluated({ learner, heldOut, signal }: TrainerOptions, state: TrainerState): Promise<TrainEvent> {
@@ -128,29 +152,46 @@ async function evaluated({ learner, heldOut, signal }: TrainerOptions, state: Tr
   const best = state.best === undefined || terms.loss! < state.best.loss
   if (best) state.best = { step: state.step, loss: terms.loss! }
   state.stale = best ? 0 : state.stale + 1
+  state.evaluated = state.step
   return { type: 'evaluated', step: state.step, terms, best }
 }
 
+/** A loss so small may have gradients that round to nothing: everything is learnt. */
+const LEARNT = 1e-3
+
 /** √Σ g² over all tensors, in f64. @throws DivergedError naming the first that is not finite */
-function checkedNorm(step: number, terms: Readonly<Record<string, number>>, gradients: GradientMap): number {
-  if (!Number.isFinite(terms.loss)) throw new DivergedError(step, 'loss', gradients)
+function checkedNorm(step: number, { loss }: Readonly<Record<string, number>>, gradients: GradientMap): number {
   let total = 0
+  let bad: string | undefined
   for (const [name, gradient] of gradients) {
-    let sum = 0
-    for (let i = 0; i < gradient.length; i++) sum += gradient[i]! * gradient[i]!
-    if (!Number.isFinite(sum)) throw new DivergedError(step, `the gradient of ${name}`, gradients)
+    const sum = sumSquares(gradient)
+    if (!Number.isFinite(sum)) bad ??= name
     total += sum
   }
+  if (!Number.isFinite(loss))
+    throw new DivergedError(
+      step,
+      `the loss is ${loss}${bad ? `, and the gradient of ${bad} not finite` : ''}`,
+      gradients,
+    )
+  if (bad) throw new DivergedError(step, `the gradient of ${bad} is not finite`, gradients)
+  // What norms make of an overflow is often zero: the model says the same whatever it reads, and no step changes that.
+  if (total === 0 && loss! > LEARNT)
+    throw new DivergedError(
+      step,
+      `all gradients are zero at a loss of ${loss!.toPrecision(4)}, as after an overflow`,
+      gradients,
+    )
   return Math.sqrt(total)
 }
 
-function takeStep(
+async function takeStep(
   { parameters, optimizer, optimizerOptions, groups = [] }: TrainerOptions,
   state: TrainerState,
   gradients: GradientMap,
   learningRate: number,
   factor: number,
-): void {
+): Promise<void> {
   for (const [name, parameter] of parameters) {
     const gradient = gradients.get(name)
     // Nothing reached it in this step: a layer that was dropped, say.
@@ -158,8 +199,7 @@ function takeStep(
     const group = groups.find(candidate => candidate.match(name, parameter.shape))
     if (factor !== 1) for (let i = 0; i < gradient.length; i++) gradient[i]! *= factor
     const options = { ...optimizerOptions, ...group?.options }
-    const own = state.optimizer.get(name) ?? optimizer.state(parameter.shape, options)
-    state.optimizer.set(name, own)
+    const own = (await state.optimizer.get(name)) ?? optimizer.state(parameter.shape, options)
     optimizer.step({
       parameter: parameter.data,
       gradient,
@@ -169,6 +209,7 @@ function takeStep(
       learningRate: learningRate * (group?.rate ?? 1),
       options,
     })
+    await state.optimizer.put(name, own)
   }
 }
 

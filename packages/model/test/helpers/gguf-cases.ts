@@ -3,19 +3,6 @@ import type { Config } from '../../src/formats/config-fields.ts'
 import type { GgufCheckpoint } from '../../src/formats/gguf-convert.ts'
 import type { Checkpoint } from '../../src/formats/hf-directory.ts'
 
-/** llama.cpp wants a tokenizer; the recorded checkpoints have none. One printable character a token will do. */
-export const toyTokenizer: Config = {
-  model: {
-    type: 'BPE',
-    vocab: Object.fromEntries(
-      Array.from({ length: 96 }, (_, i) => [i < 94 ? String.fromCharCode(33 + i) : '!'.repeat(i - 92), i]),
-    ),
-    merges: [['!', '!']],
-  },
-  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false },
-  added_tokens: [],
-}
-
 /** A checkpoint whose tensors are changed as they are read. */
 function changed(
   checkpoint: Checkpoint,

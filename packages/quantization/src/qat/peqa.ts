@@ -2,7 +2,7 @@ import { type LinearRewrite, layerMatches, ownCopy, SinterError, storedLayers, t
 import { linear, mul, type QuantizedWeight, quantizedWeight, reshape, type TensorF32, toF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { rtn } from '../rtn.ts'
-import { grouped, groupsOf, scaleName } from './qat.ts'
+import { grouped, groupsOf, refuseTransposed, scaleName } from './qat.ts'
 
 export interface PeqaOptions {
   readonly bits: number
@@ -23,7 +23,10 @@ export const peqa: TrainMethod<PeqaOptions> = {
   options: z.strictObject({
     bits: z.int().min(2).max(8).default(4).describe('Bits a weight.'),
     groupSize: z.int().min(0).default(0).describe('Columns that share a scale; 0: a row.'),
-    targets: z.array(z.string().min(1)).default([]).describe('Layers, by the end of their names. Default: every linear.'),
+    targets: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Layers, by the end of their names. Default: every linear.'),
   }),
   needs: () => [],
   async setUp(model, { bits, groupSize, targets }) {
@@ -33,10 +36,16 @@ export const peqa: TrainMethod<PeqaOptions> = {
     const constants = new Map<string, TensorF32>()
     const backbone = new Map<string, QuantizedWeight>()
     for (const { stored, shape } of layers) {
+      refuseTransposed(model, stored)
       const [out, width] = shape
       const size = groupSize === 0 ? width : groupSize
       groupsOf(width, groupSize, stored)
-      const weight = rtn(await ownCopy(model, `${stored}.weight`), { bits, groupSize: size, symmetric: false, scaleDType: 'f32' })
+      const weight = rtn(await ownCopy(model, `${stored}.weight`), {
+        bits,
+        groupSize: size,
+        symmetric: false,
+        scaleDType: 'f32',
+      })
       const scales = toF32(weight.quantized.scales)
       const zeros = weight.quantized.zeroPoints!
       const { codes } = weight.quantized

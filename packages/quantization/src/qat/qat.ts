@@ -35,7 +35,12 @@ const layerFields = {
 const fields = {
   ...layerFields,
   activationBits: z.int().min(4).max(32).default(32).describe('Bits of what enters the layers; 32: not rounded.'),
-  kvBits: z.int().min(2).max(32).default(32).describe('Bits of keys and values as a cache holds them; 32: not rounded.'),
+  kvBits: z
+    .int()
+    .min(2)
+    .max(32)
+    .default(32)
+    .describe('Bits of keys and values as a cache holds them; 32: not rounded.'),
 }
 
 export const scaleName = (layer: string): string => `${layer}.weight_scale`
@@ -57,7 +62,10 @@ export function groupsOf(width: number, groupSize: number, name: string): number
 const roundTokens = (x: Node, bits: number): Node =>
   bits >= 32 ? x : fakeQuantize(x, absmaxScale(x, symmetricRange(bits)), symmetricRange(bits))
 
-function rewriteWith(options: QatOptions, roundWeight: (weight: Node, scale: () => Node, name: string) => Node): LinearRewrite {
+function rewriteWith(
+  options: QatOptions,
+  roundWeight: (weight: Node, scale: () => Node, name: string) => Node,
+): LinearRewrite {
   return (t, x, { name, weight, bias }) => {
     if (!layerMatches(name, options.targets)) return linear(x, weight, bias)
     const [out, width] = weight.shape as readonly [number, number]
@@ -73,19 +81,28 @@ function chosenLayers(model: Model, { targets, kvBits }: QatOptions): readonly S
   const layers = storedLayers(model)
   const chosen = layers.filter(({ stored }) => layerMatches(stored, targets))
   const known = [...new Set(layers.map(({ name }) => name))].join(', ')
-  if (chosen.length === 0) throw new SinterError('recipe', `targets ${targets.join(', ')} match no layer; there are ${known}`)
+  if (chosen.length === 0)
+    throw new SinterError('recipe', `targets ${targets.join(', ')} match no layer; there are ${known}`)
   if (kvBits < 32 && !chosen.some(({ name }) => name.endsWith('k_proj')))
-    throw new SinterError('recipe', `kvBits: this family has no layer k_proj of its own (it has ${known}); leave kvBits out`)
+    throw new SinterError(
+      'recipe',
+      `kvBits: this family has no layer k_proj of its own (it has ${known}); leave kvBits out`,
+    )
   return chosen
+}
+
+/** @throws SinterError for a matrix that the checkpoint keeps the other way round */
+export function refuseTransposed(model: Model, stored: string): void {
+  const name = `${stored}.weight`
+  if (model.family.transposed?.some(canonical => name.endsWith(canonical)))
+    throw new SinterError('recipe', `${name}: training with rounding does not know matrices stored as [in, out] yet`)
 }
 
 async function weightsOf(model: Model, layers: readonly StoredLayer[]): Promise<Map<string, TensorF32>> {
   const parameters = new Map<string, TensorF32>()
   for (const { stored } of layers) {
-    const name = `${stored}.weight`
-    if (model.family.transposed?.some(canonical => name.endsWith(canonical)))
-      throw new SinterError('recipe', `${name}: training with rounding does not know matrices stored as [in, out] yet`)
-    parameters.set(name, await ownCopy(model, name))
+    refuseTransposed(model, stored)
+    parameters.set(`${stored}.weight`, await ownCopy(model, `${stored}.weight`))
   }
   return parameters
 }
@@ -167,7 +184,11 @@ function perGroup({ shape, data }: TensorF32, groupSize: number, of: (values: Fl
 }
 
 /** The weight that the forward pass computed with: codes round(w / s), clipped. */
-export function rounded(weight: TensorF32, scales: TensorF32, { bits, groupSize }: Pick<QatOptions, 'bits' | 'groupSize'>): QuantizedWeight {
+export function rounded(
+  weight: TensorF32,
+  scales: TensorF32,
+  { bits, groupSize }: Pick<QatOptions, 'bits' | 'groupSize'>,
+): QuantizedWeight {
   const [out, width] = weight.shape as readonly [number, number]
   const size = groupSize === 0 ? width : groupSize
   const { low, high } = symmetricRange(bits)
@@ -177,7 +198,13 @@ export function rounded(weight: TensorF32, scales: TensorF32, { bits, groupSize 
     const code = roundHalfEven(Math.fround(weight.data[i]! / scales.data[Math.floor(i / size)]!))
     codes[i] = Math.min(Math.max(code, low), high) + middle
   }
-  return quantizedWeight({ shape: [out, width], bits, groupSize: size, scales: { ...scales, data: scales.data.slice() }, codes })
+  return quantizedWeight({
+    shape: [out, width],
+    bits,
+    groupSize: size,
+    scales: { ...scales, data: scales.data.slice() },
+    codes,
+  })
 }
 
 function roundHalfEven(x: number): number {

@@ -7,13 +7,13 @@ import type { WorkerOptions, WorkerReply, WorkerRequest } from './ort-node.ts'
 // run() blocks the thread that calls it; this thread exists to be blocked.
 process.env.ORT_DISABLE_TELEMETRY = '1'
 const ort = (await import('onnxruntime-node')) as unknown as OrtModule & { default?: OrtModule }
-const { threads, device } = workerData as WorkerOptions
+const { threads, device, arena } = workerData as WorkerOptions
 const options = {
   executionProviders: [device],
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
-  // An arena would keep the largest activations of every session for good; freed blocks serve all sessions.
-  enableCpuMemArena: true,
+  // Blocks that sessions free serve all of them, but none goes back to the system before the end.
+  enableCpuMemArena: arena,
   enableMemPattern: false,
   // Waiting threads sleep: the machine's other core has work of ours to do.
   extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },

@@ -9,6 +9,8 @@ import type { HostArgument, HostRun } from './ort-host.ts'
 export interface WorkerOptions {
   readonly threads: number
   readonly device: 'cpu' | 'webgpu'
+  /** Memory that ONNX Runtime frees is kept for its next use. Saves page faults; costs the largest moments of all graphs together. */
+  readonly arena: boolean
 }
 
 export type WorkerRequest = { readonly call: number } & (
@@ -113,8 +115,8 @@ class OrtWorker {
  * @param threads of the intra-operator pool
  * @param device `webgpu` needs a Vulkan, Metal or D3D12 driver
  */
-export function ortNodeBackend({ threads = 1, device = 'cpu' }: Partial<WorkerOptions> = {}): Backend {
-  const worker = new OrtWorker({ threads, device })
+export function ortNodeBackend({ threads = 1, device = 'cpu', arena = true }: Partial<WorkerOptions> = {}): Backend {
+  const worker = new OrtWorker({ threads, device, arena })
   return {
     name: `onnxruntime-node (${device}, ${threads} thread${threads === 1 ? '' : 's'})`,
     compile: graph => compile(worker, graph),

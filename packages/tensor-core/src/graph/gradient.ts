@@ -43,7 +43,8 @@ export function pullback(
 function gradientsOf(g: Graph, seeds: ReadonlyMap<Node, Node>, wrt: readonly string[]): Record<string, Node> {
   const inputs = wrt.map(name => {
     const node = g.inputs.get(name)
-    if (!node) throw new TypeError(`gradient: the graph has no input "${name}"; it has ${[...g.inputs.keys()].join(', ')}`)
+    if (!node)
+      throw new TypeError(`gradient: the graph has no input "${name}"; it has ${[...g.inputs.keys()].join(', ')}`)
     return node
   })
   const found = gradients(seeds, inputs)
@@ -54,7 +55,8 @@ function gradientsOf(g: Graph, seeds: ReadonlyMap<Node, Node>, wrt: readonly str
 
 function outputOf(g: Graph, name: string): Node {
   const node = g.outputs.get(name)
-  if (!node) throw new TypeError(`gradient: the graph has no output "${name}"; it has ${[...g.outputs.keys()].join(', ')}`)
+  if (!node)
+    throw new TypeError(`gradient: the graph has no output "${name}"; it has ${[...g.outputs.keys()].join(', ')}`)
   return node
 }
 

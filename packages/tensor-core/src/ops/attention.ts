@@ -39,7 +39,9 @@ const op = defineOp({
         `attention: q ${showShape(q!.shape)}, k ${showShape(k!.shape)}, v ${showShape(v!.shape)} do not fit ${heads} heads, ${kvHeads} kv heads of ${headDim}`,
       )
     if (documents && (String(documents.shape) !== String(q!.shape.slice(0, 2)) || q!.shape[1] !== k!.shape[1]))
-      throw new TypeError(`attention: documents ${showShape(documents.shape)} are not ${showShape(q!.shape.slice(0, 2))}`)
+      throw new TypeError(
+        `attention: documents ${showShape(documents.shape)} are not ${showShape(q!.shape.slice(0, 2))}`,
+      )
     return { dtype: q!.dtype, shape: q!.shape }
   },
   reference: ([q, k, v, documents], attributes, shape) =>
@@ -90,8 +92,7 @@ function attend(
         const last = t + keys - queries
         let first = a.window > 0 ? Math.max(0, last - a.window + 1) : 0
         // A document is in one piece, so what is not ours lies before it.
-        if (documents)
-          while (documents.data[b * keys + first] !== documents.data[b * queries + t]) first++
+        if (documents) while (documents.data[b * keys + first] !== documents.data[b * queries + t]) first++
         const qAt = (b * queries + t) * a.heads * a.headDim + h * a.headDim
         const kvAt = (key: number) =>
           (b * keys + key) * a.kvHeads * a.headDim + Math.floor((h * a.kvHeads) / a.heads) * a.headDim
@@ -164,7 +165,7 @@ const mask = defineOp({
 })
 
 /** What is added to scores `[..., queries, keys]` of q `[batch, queries, ...]` and k `[batch, keys, ...]`: 0, or about −∞ where a query must not look. */
-const causalMask = (q: Node, k: Node, documents: Node | undefined, window: number): Node =>
+export const causalMask = (q: Node, k: Node, documents: Node | undefined, window: number): Node =>
   apply(mask, documents ? [q, k, documents] : [q, k], { window })
 
 /** ONNX Runtime's fused kernel: it never does the masked half of the softmax. */

@@ -2,6 +2,7 @@ import type { Node } from '../graph/node.ts'
 import { apply, broadcast, defineOp, type NdArray, type Op } from '../graph/op.ts'
 import { onnxTypes } from '../onnx/types.ts'
 import { constant } from './constant.ts'
+import { expandLike } from './like.ts'
 import { strides } from './strides.ts'
 import { sumTo } from './sum-to.ts'
 
@@ -117,7 +118,7 @@ const unaryOps = Object.fromEntries(
       name,
       infer: ([x]) => ({ dtype: x!.dtype, shape: x!.shape }),
       reference: ([x], _, shape) => ({ shape, data: Float64Array.from(x!.data, row.f) }),
-      gradient: row.slope ? (y, given) => [mul(given, row.slope!(y.inputs[0]!, y))] : 'none',
+      gradient: row.slope ? (y, given) => [times(given, row.slope!(y.inputs[0]!, y))] : 'none',
       lower: (emit, [x]) => emit.node(row.onnx, [x!], row.attributes, row.domain),
     }),
   ]),
@@ -155,13 +156,24 @@ interface BinaryRow {
   readonly compares?: true
 }
 
+/**
+ * A gradient times a factor. One that only repeats a smaller tensor, as that of a sum does, is multiplied while it is small, or
+ * broadcast by the product itself.
+ */
+function times(given: Node, factor: Node): Node {
+  const [small, like] = given.op === 'expandLike' ? given.inputs : []
+  if (!small) return mul(given, factor)
+  const product = mul(small, factor)
+  return String(product.shape) === String(given.shape) ? product : expandLike(product, like!)
+}
+
 /** 1 where a wins, ½ where the two are equal. */
 const wins = (a: Node, b: Node) => add(greater(a, b), mul(c(0.5), equal(a, b)))
 
 const binaryTable = {
   add: { f: (a, b) => a + b, onnx: 'Add', gradient: [g => g, g => g] },
   sub: { f: (a, b) => a - b, onnx: 'Sub', gradient: [g => g, neg] },
-  mul: { f: (a, b) => a * b, onnx: 'Mul', gradient: [(g, _, b) => mul(g, b), (g, a) => mul(g, a)] },
+  mul: { f: (a, b) => a * b, onnx: 'Mul', gradient: [(g, _, b) => times(g, b), (g, a) => times(g, a)] },
   div: {
     f: (a, b) => a / b,
     onnx: 'Div',

@@ -4,8 +4,8 @@ import { product, strides } from './strides.ts'
 import { sumTo } from './sum-to.ts'
 
 interface MatmulAttributes {
-  readonly transA?: boolean
-  readonly transB?: boolean
+  readonly transA?: boolean | undefined
+  readonly transB?: boolean | undefined
 }
 
 const op = defineOp({
@@ -58,7 +58,13 @@ function lastTwo(node: Node, transpose: boolean) {
   return transpose ? ([cols!, rows!] as const) : ([rows!, cols!] as const)
 }
 
-function multiply(a: NdArray, b: NdArray, { transA, transB }: MatmulAttributes, shape: readonly number[]): NdArray {
+/** The product in plain loops. */
+export function multiply(
+  a: NdArray,
+  b: NdArray,
+  { transA, transB }: MatmulAttributes,
+  shape: readonly number[],
+): NdArray {
   const [m, n] = shape.slice(-2) as [number, number]
   const k = a.shape.at(transA ? -2 : -1)!
   const batch = shape.slice(0, -2)

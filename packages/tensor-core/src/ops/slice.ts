@@ -22,7 +22,9 @@ const op = defineOp({
     }
     return { shape, data }
   },
-  gradient: ({ inputs: [x], attributes }, given) => [unslice(given, x!, attributes.axis as number, attributes.start as number)],
+  gradient: ({ inputs: [x], attributes }, given) => [
+    unslice(given, x!, attributes.axis as number, attributes.start as number),
+  ],
   lower: (emit, [x], node) => {
     const { axis, start, end } = node.attributes as { axis: number; start: number; end: number }
     const one = (value: number) => emit.constant('i64', [1], [value])

@@ -1,6 +1,6 @@
 import type { Node } from '../graph/node.ts'
 import { apply, defineOp } from '../graph/op.ts'
-import { mul, sub } from './elementwise.ts'
+import { exp, mul, sub } from './elementwise.ts'
 import { reduceSum } from './reduce.ts'
 
 const op = defineOp({
@@ -46,7 +46,7 @@ const logarithm = defineOp({
     }
     return { shape, data }
   },
-  gradient: ({ inputs: [x] }, given) => [sub(given, mul(softmax(x!), reduceSum(given, [-1])))],
+  gradient: (y, given) => [sub(given, mul(exp(y), reduceSum(given, [-1])))],
   lower: (emit, [x]) => emit.node('LogSoftmax', [x!], { axis: -1n }),
 })
 
