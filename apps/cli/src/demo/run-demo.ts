@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { worldQuestions, worldText } from '@sinter/eval/world'
 import type { DemoFlags } from '../commands/demo.ts'
 import { progressMode } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
@@ -9,7 +10,6 @@ import { createProgress, type Progress } from '../terminal/progress.ts'
 import { demoRecipes } from './demo-recipes.ts'
 import { type DemoResult, type DemoTexts, runRecipe } from './run-recipe.ts'
 import { showContinuations, showTable } from './show-demo.ts'
-import { worldQuestions, worldText } from './world.ts'
 
 /** Above both src and dist. */
 const modelFolder = fileURLToPath(new URL('../../assets/demo-model', import.meta.url))

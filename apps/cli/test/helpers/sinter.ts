@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { worldText } from '@sinter/eval/world'
 import { afterAll } from 'vitest'
-import { worldText } from '../../src/demo/world.ts'
 
 export const demoModel: string = fileURLToPath(new URL('../../assets/demo-model', import.meta.url))
 

@@ -7,8 +7,9 @@
 const isPrintable = (byte: number): boolean =>
   (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
 
-const charOfByte: readonly string[] = buildAlphabet()
-const byteOfChar: ReadonlyMap<string, number> = new Map(charOfByte.map((char, byte) => [char, byte]))
+/** The character of each byte. */
+export const byteAlphabet: readonly string[] = buildAlphabet()
+const byteOfChar: ReadonlyMap<string, number> = new Map(byteAlphabet.map((char, byte) => [char, byte]))
 
 function buildAlphabet(): string[] {
   let next = 0x100
@@ -20,7 +21,7 @@ const utf8 = new TextEncoder()
 /** The UTF-8 bytes of `text`, each as its character of the alphabet. */
 export function toByteAlphabet(text: string): string {
   let mapped = ''
-  for (const byte of utf8.encode(text)) mapped += charOfByte[byte]
+  for (const byte of utf8.encode(text)) mapped += byteAlphabet[byte]
   return mapped
 }
 

@@ -1,6 +1,6 @@
 import type { Rng } from '@sinter/tensor-core'
-import { between, chance, pickEntry } from './world-draw.ts'
-import { DAYS, KIND, MONTHS, NUMBERS, OPPOSITES, THINGS } from './world-words.ts'
+import { between, chance, pickEntry } from './draw.ts'
+import { DAYS, KIND, MONTHS, NUMBERS, OPPOSITES, THINGS } from './words.ts'
 
 /** Two to six facts in a row. */
 export const facts = (rng: Rng): string => Array.from({ length: between(rng, 2, 6) }, () => fact(rng)).join(' ')

@@ -1,5 +1,5 @@
 import type { Rng } from '@sinter/tensor-core'
-import { NAMES, OBJECT, PLACES, POSSESSIVE, type Pronoun } from './world-words.ts'
+import { NAMES, OBJECT, PLACES, POSSESSIVE, type Pronoun } from './words.ts'
 
 /** One of the items, every one equally likely. */
 export const pick = <T>(rng: Rng, items: readonly T[]): T => items[rng.integer(items.length)] as T

@@ -1,6 +1,6 @@
 import type { Rng } from '@sinter/tensor-core'
-import { at, between, chance, oneOf, person, pick, pickEntry, pickKey, sample } from './world-draw.ts'
-import { BLAME, NAMES, NUMBERS, PLACES, PRAISE, THINGS } from './world-words.ts'
+import { at, between, chance, oneOf, person, pick, pickEntry, pickKey, sample } from './draw.ts'
+import { BLAME, NAMES, NUMBERS, PLACES, PRAISE, THINGS } from './words.ts'
 
 export type QuestionKind = 'where' | 'sums' | 'review'
 

@@ -1,18 +1,6 @@
 import type { Rng } from '@sinter/tensor-core'
-import { at, between, chance, oneOf, type Person, person, pick, pickEntry, pickKey } from './world-draw.ts'
-import {
-  ANIMALS,
-  COLOURS,
-  DAYS,
-  FEELINGS,
-  MONTHS,
-  NUMBERS,
-  PLACES,
-  SIZES,
-  THINGS,
-  VERBS,
-  WEATHER,
-} from './world-words.ts'
+import { at, between, chance, oneOf, type Person, person, pick, pickEntry, pickKey } from './draw.ts'
+import { ANIMALS, COLOURS, DAYS, FEELINGS, MONTHS, NUMBERS, PLACES, SIZES, THINGS, VERBS, WEATHER } from './words.ts'
 
 /** What stays the same through one story. */
 interface Scene {

@@ -1,7 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { loadTokenizer } from '@sinter/model'
 import { describe, expect, it } from 'vitest'
-import { type DocumentKind, isRight, SHARES, worldDocuments, worldQuestions, worldText } from '../src/demo/world.ts'
+import {
+  type DocumentKind,
+  drawDocuments,
+  isRight,
+  SHARES,
+  worldDocuments,
+  worldQuestions,
+  worldText,
+} from '../src/world/index.ts'
 
 const kinds = Object.keys(SHARES) as DocumentKind[]
 
@@ -37,6 +43,21 @@ describe('the small world', () => {
     const all = worldDocuments({ seed: 5, documents: 3000 }).map(({ text }) => text)
     const evaluation = new Set(texts('evaluation', 5))
     expect(all.filter(text => !calibration.has(text) && !evaluation.has(text))).toEqual([])
+  })
+
+  it('has other shares when it is asked for them', () => {
+    const shares = { story: 0, where: 0.5, sums: 0.5, review: 0, facts: 0 }
+    const drawn = worldDocuments({ seed: 1, documents: 2000, shares })
+    expect(new Set(drawn.map(({ kind }) => kind))).toEqual(new Set(['where', 'sums']))
+    const where = drawn.filter(({ kind }) => kind === 'where').length
+    expect(Math.abs(where - 1000)).toBeLessThan(4 * Math.sqrt(500))
+  })
+
+  it('has no end: a list is the beginning of what is drawn', () => {
+    const options = { seed: 'a', half: 'evaluation' } as const
+    const endless = drawDocuments(options)
+    for (const document of worldDocuments({ ...options, documents: 100 }))
+      expect(endless.next().value).toEqual(document)
   })
 
   it('asks for one size', () => {
@@ -104,27 +125,3 @@ function readSum(prompt: string): number {
 }
 
 const apply = (a: number, sign: string, b: number): number => (sign === '+' ? a + b : sign === '-' ? a - b : a * b)
-
-describe('the demo tokenizer', () => {
-  const asset = (name: string): string => readFileSync(new URL(`../assets/demo-model/${name}`, import.meta.url), 'utf8')
-  const tokenizer = loadTokenizer({
-    tokenizerJson: asset('tokenizer.json'),
-    tokenizerConfig: asset('tokenizer_config.json'),
-  })
-
-  it('gives the world back, and reads the marks between documents as one token each', () => {
-    const text = worldText({ seed: 9, characters: 100_000 })
-    const ids = tokenizer.encode(text)
-    expect(tokenizer.decode(ids)).toBe(text)
-    expect(tokenizer.bosId).toBe(1)
-    expect(tokenizer.eosIds).toEqual([2])
-    const documents = worldDocuments({ seed: 9, characters: 100_000 }).length
-    expect(ids.filter(id => id === 1)).toHaveLength(documents)
-    expect(ids.filter(id => id === 2)).toHaveLength(documents)
-  })
-
-  it('was made for this world: more than three characters a token', () => {
-    const text = worldText({ seed: 10, characters: 50_000 }).replaceAll(/<\|\w+\|>/g, '')
-    expect(text.length / tokenizer.encode(text).length).toBeGreaterThan(3)
-  })
-})

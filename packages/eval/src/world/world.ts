@@ -1,9 +1,9 @@
 import { createRng, type Rng } from '@sinter/tensor-core'
-import { facts } from './world-facts.ts'
-import { type Question, type QuestionKind, reviewQuestion, sumQuestion, whereQuestion } from './world-questions.ts'
-import { story } from './world-story.ts'
+import { facts } from './facts.ts'
+import { type Question, type QuestionKind, reviewQuestion, sumQuestion, whereQuestion } from './questions.ts'
+import { story } from './story.ts'
 
-export type { Question, QuestionKind } from './world-questions.ts'
+export type { Question, QuestionKind } from './questions.ts'
 
 /** The kinds of document, each with its share of all. The demo model was trained on these shares. */
 export const SHARES: Readonly<Record<DocumentKind, number>> = {
@@ -21,16 +21,21 @@ export interface WorldDocument {
   readonly text: string
 }
 
-export interface WorldOptions {
+export interface DrawOptions {
   readonly seed: string | number
+  /**
+   * Takes only documents of one half of the world. The halves have no document in common whatever the seeds, so
+   * numbers measured on the one say something about text that was not used for training or calibration.
+   */
+  readonly half?: Half
+  /** Each kind's share of the documents, which add up to 1; `SHARES` without it. */
+  readonly shares?: Readonly<Record<DocumentKind, number>>
+}
+
+export interface WorldOptions extends DrawOptions {
   /** Number of documents; or else at least this many characters. */
   readonly documents?: number
   readonly characters?: number
-  /**
-   * Takes only documents of one half of the world. The halves have no document in common whatever the seeds, so
-   * numbers measured on the one say something about text that was not used for calibration.
-   */
-  readonly half?: Half
 }
 
 export type Half = 'calibration' | 'evaluation'
@@ -41,19 +46,27 @@ const QUESTIONS: Readonly<Record<QuestionKind, (rng: Rng) => Question>> = {
   review: reviewQuestion,
 }
 
-/** Documents of the small world: the same seed gives the same ones on every machine. */
-export function worldDocuments({ seed, documents, characters, half }: WorldOptions): WorldDocument[] {
+/** Documents of the small world without end: the same seed gives the same ones on every machine. */
+export function* drawDocuments({ seed, half, shares = SHARES }: DrawOptions): Generator<WorldDocument, never> {
+  const rng = createRng(seed)
+  for (;;) {
+    const document = drawDocument(rng, shares)
+    if (half === undefined || halfOf(document.text) === half) yield document
+  }
+}
+
+/** The first documents of `drawDocuments`. @throws TypeError unless one size is given */
+export function worldDocuments({ documents, characters, ...options }: WorldOptions): WorldDocument[] {
   if ((documents === undefined) === (characters === undefined)) {
     throw new TypeError('Give the size of the world as one of `documents` and `characters`.')
   }
-  const rng = createRng(seed)
+  const endless = drawDocuments(options)
   const drawn: WorldDocument[] = []
   let length = 0
   while (documents === undefined ? length < (characters as number) : drawn.length < documents) {
-    const document = drawDocument(rng)
-    if (half !== undefined && halfOf(document.text) !== half) continue
-    drawn.push(document)
-    length += document.text.length + 1
+    const { value } = endless.next()
+    drawn.push(value)
+    length += value.text.length + 1
   }
   return drawn
 }
@@ -90,17 +103,17 @@ export function isRight({ answer }: Question, completion: string): boolean {
   return line === answer || line.endsWith(` ${answer}`)
 }
 
-function drawDocument(rng: Rng): WorldDocument {
-  const kind = drawKind(rng)
+function drawDocument(rng: Rng, shares: DrawOptions['shares'] & {}): WorldDocument {
+  const kind = drawKind(rng, shares)
   if (kind === 'story') return { kind, text: story(rng) }
   if (kind === 'facts') return { kind, text: facts(rng) }
   return { kind, text: documentOf(QUESTIONS[kind](rng)) }
 }
 
-function drawKind(rng: Rng): DocumentKind {
+function drawKind(rng: Rng, shares: DrawOptions['shares'] & {}): DocumentKind {
   const drawn = rng.uniform()
   let below = 0
-  for (const [kind, share] of Object.entries(SHARES) as [DocumentKind, number][]) {
+  for (const [kind, share] of Object.entries(shares) as [DocumentKind, number][]) {
     below += share
     if (drawn < below) return kind
   }

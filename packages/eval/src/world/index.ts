@@ -1,0 +1,16 @@
+export {
+  type DocumentKind,
+  type DrawOptions,
+  drawDocuments,
+  type Half,
+  isRight,
+  type Question,
+  type QuestionKind,
+  type QuestionOptions,
+  SHARES,
+  type WorldDocument,
+  type WorldOptions,
+  worldDocuments,
+  worldQuestions,
+  worldText,
+} from './world.ts'
