@@ -33,6 +33,7 @@ describe('what is written is what was trained', () => {
     { name: 'qat', method: { name: 'qat', bits: 4, groupSize: 64 } },
     { name: 'lsq', method: { name: 'lsq', bits: 4, groupSize: 64 } },
     { name: 'peqa', method: { name: 'peqa', bits: 4, groupSize: 64 } },
+    { name: 'average', method: { name: 'lora', rank: 4 }, average: { kind: 'last' as const, count: 4 } },
   ]
 
   test.each(methods)(

@@ -230,3 +230,12 @@ describe('graphs', () => {
     expect(() => sub(x, cast(x, 'i32'))).toThrow('operands are f32 and i32')
   })
 })
+
+test('a backend that is closed at once ends, and one that was never used too', async () => {
+  for (let i = 0; i < 4; i++) await ortNodeBackend({ threads: 1 }).close()
+  const backend = ortNodeBackend({ threads: 1 })
+  const running = backend.compile(graph({ y: relu(input('x', 'f32', ['n'])) }))
+  await backend.close()
+  // Settled before the end, one way or the other.
+  await Promise.allSettled([running])
+})

@@ -129,8 +129,14 @@ async function trainIn(job: Job): Promise<TrainResult> {
       emit(event)
     }
     await takeSteps({ folder, learner, setup, data, steps, state, history, recipe, options, emit })
+    subject.finish()
+    if (!recipe.average || !heldOut) return
+    // What is written is the average: so is what the run says it reached.
+    const terms = await learner.evaluate(heldOut, options.signal && { signal: options.signal })
+    const event = { type: 'evaluated', step: state.step, terms, best: false } as const
+    history.add(event)
+    emit(event)
   })
-  subject.finish()
   const write = recipe.output.adapterOnly ? writeAdapter : writeTrained
   const path = await write(original, setup, subject.frozen, recipe, {
     out: options.out,

@@ -35,6 +35,8 @@ async function answer(request: WorkerRequest): Promise<Record<string, Tensor> | 
       return host.take(request.id)
     case 'release':
       return host.release(request.id) as undefined
+    case 'settle':
+      return undefined
     case 'closeProgram':
       return void (await host.closeProgram(request.program))
   }

@@ -16,6 +16,7 @@ export type WorkerRequest = { readonly call: number } & (
   | { readonly kind: 'run'; readonly run: HostRun }
   | { readonly kind: 'upload'; readonly id: number; readonly tensor: Tensor }
   | { readonly kind: 'read' | 'take' | 'release'; readonly id: number }
+  | { readonly kind: 'settle' }
   | { readonly kind: 'closeProgram'; readonly program: number }
 )
 
@@ -90,6 +91,8 @@ class OrtWorker {
     // waits for (releases) may still come, and must not undo it.
     this.#closing = true
     this.#worker.ref()
+    // A thread that is stopped while ONNX Runtime is being loaded, or is at work, takes the process with it.
+    await this.call({ kind: 'settle' }).catch(() => {})
     await this.#worker.terminate()
   }
 
