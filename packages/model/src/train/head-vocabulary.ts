@@ -22,6 +22,7 @@ import {
   type TensorF32,
   takeAlong,
 } from '@sinter/tensor-core'
+import { structureKey } from '../block-graph.ts'
 import { type HeadSlice, headSlices } from '../head.ts'
 import type { Model } from '../model.ts'
 import type { Programs } from '../programs.ts'
@@ -86,7 +87,8 @@ export async function headByVocabulary(
 /** Rows as the output embedding meets them. */
 async function enterHead({ backend, programs }: VocabularyPassOptions, model: Model, x: TensorF32) {
   const parameters = await uploadAll(backend, await model.readHeadInput())
-  const program = await programs.get(`head input of ${model.path}`, () => model.headInputGraph())
+  const entrance = model.headInputGraph()
+  const program = await programs.get(structureKey(entrance), () => entrance)
   const { head_input: h } = await program.run({ x, ...parameters }, { keep: ['head_input'] })
   return { x, parameters, h: h as Resident }
 }
@@ -121,9 +123,8 @@ async function normalisers(
   const rows = labels.length
   const { programs } = options
   const { temperature } = options.loss
-  const program = await programs.get(`logit sums of ${model.path} at ${temperature}`, () =>
-    sumsGraph(model, temperature),
-  )
+  const sumsOf = sumsGraph(model, temperature)
+  const program = await programs.get(structureKey(sumsOf), () => sumsOf)
   const top = new Float64Array(rows).fill(-Infinity)
   const [plain, tempered, label] = [0, 1, 2].map(() => new Float64Array(rows)) as [
     Float64Array,

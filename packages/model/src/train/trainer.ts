@@ -1,5 +1,5 @@
 import { freeBuffer, type TensorF32 } from '@sinter/tensor-core'
-import { sumSquares } from './clip.ts'
+import { clipFactor, sumSquares } from './clip.ts'
 import type { GradientMap } from './gradients.ts'
 import type { Learner } from './learner.ts'
 import type { StepHooks } from './method.ts'
@@ -128,7 +128,7 @@ export async function* train(options: TrainerOptions): AsyncGenerator<TrainEvent
     const terms = { ...losses, ...hooks.penalty?.(gradients) }
     const gradientNorm = checkedNorm(state.step + 1, terms, gradients)
     const learningRate = options.learningRate * options.schedule(state.step)
-    const factor = options.clip > 0 && gradientNorm > options.clip ? options.clip / (gradientNorm + 1e-6) : 1
+    const factor = options.clip > 0 ? clipFactor(gradientNorm, options.clip) : 1
     await takeStep(options, state, gradients, learningRate, factor)
     hooks.afterStep?.(at, gradients)
     for (const gradient of gradients.values()) freeBuffer(gradient)
