@@ -118,7 +118,7 @@ interface SliceResults {
   readonly peak: TensorF32
 }
 
-/** ln Σ exp within the slice is largest logit − ln peak: ONNX Runtime's softmax is much faster than its log-sum-exp. */
+/** ln Σ exp within the slice is largest logit − ln peak, which needs no operation of its own. */
 function sliceGraph(model: Model, most: number): Graph {
   const headInput = model.headInputGraph().outputs.get('head_input')!
   const all = model.finishLogits(linear(headInput, input('rows', 'f32', ['rows', model.config.embeddingSize])))

@@ -71,8 +71,14 @@ export async function openHistory(folder: string, last: number | undefined): Pro
   }
 }
 
-const linesOf = async (path: string): Promise<string[]> =>
-  (await readFile(path, 'utf8').catch(() => '')).split('\n').filter(line => line !== '')
+async function linesOf(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    // A run that has just begun has none; whatever else is wrong is not hidden.
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  return text.split('\n').filter(line => line !== '')
+}
 
 /** undefined for a line that a kill cut short. */
 function stepOf(line: string): number | undefined {

@@ -13,7 +13,7 @@ const options = {
   intraOpNumThreads: threads,
   interOpNumThreads: 1,
   // Blocks that sessions free serve all of them. None goes back to the system before the end, but without it every large array
-  // would be page faults again: training is twice as slow.
+  // would be page faults again: training then has two thirds of its rate.
   enableCpuMemArena: true,
   enableMemPattern: false,
   // Waiting threads sleep: the machine's other core has work of ours to do.
