@@ -32,8 +32,14 @@ export interface Encoding {
   /** Whole blocks to f32. */
   readonly decode: (bytes: Uint8Array, out: Float32Array) => void
   /** f32 to whole blocks; the same bytes as ggml's own encoder. Absent where there is only a reader. */
-  readonly encode?: (values: Float32Array, out: Uint8Array) => void
+  readonly encode?: EncodeRows
 }
+
+/**
+ * Whole rows of `width` values to their blocks in `out`.
+ * @param importance of every column, `[width]`: the mean square of what it is multiplied with. An encoding that weighs nothing ignores it.
+ */
+export type EncodeRows = (values: Float32Array, out: Uint8Array, width: number, importance?: Float32Array) => void
 
 function blocks(
   name: string,
@@ -48,7 +54,7 @@ function blocks(
     for (let b = 0; b < count; b++) decodeBlock(bytes, b * blockBytes, out, b * blockSize)
   }
   if (!encodeBlock) return { name, ggmlType, blockSize, blockBytes, decode }
-  const encode = (values: Float32Array, out: Uint8Array): void => {
+  const encode: EncodeRows = (values, out) => {
     const count = values.length / blockSize
     for (let b = 0; b < count; b++) encodeBlock(values, b * blockSize, out, b * blockBytes)
   }
@@ -156,11 +162,21 @@ export function encodedBytes(encoding: Encoding, values: number): number {
   return (values / encoding.blockSize) * encoding.blockBytes
 }
 
-/** f32 values to bytes. @throws FormatError `unsupported` when the encoding is read-only, `size` on a part of a block */
-export function encodeValues(encoding: Encoding, values: Float32Array): Uint8Array {
+/**
+ * f32 values to bytes, whole rows of `width`.
+ * @param importance `[width]`, see `EncodeRows`
+ * @throws FormatError `unsupported` when the encoding is read-only, `size` on a part of a block
+ */
+export function encodeValues(
+  encoding: Encoding,
+  values: Float32Array,
+  width: number = values.length,
+  importance?: Float32Array,
+): Uint8Array {
   if (!encoding.encode) throw new FormatError('unsupported', `${encoding.name} can be read but not written`)
-  const out = new Uint8Array(encodedBytes(encoding, values.length))
-  encoding.encode(values, out)
+  const rows = width === 0 ? 0 : values.length / width
+  const out = new Uint8Array(rows * encodedBytes(encoding, width))
+  encoding.encode(values, out, width, importance)
   return out
 }
 

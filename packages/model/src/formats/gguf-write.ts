@@ -112,15 +112,21 @@ function* pieces(place: Place, value: Tensor | Uint8Array): Generator<{ at: numb
     yield { at: 0, bytes: value }
   } else if (value.shape.join() !== shape.join()) throw wrong(`${value.dtype} [${value.shape}]`)
   else if (value.dtype === encoding.dtype) yield { at: 0, bytes: bytesOf(value) }
-  else if (value.dtype === 'f32') yield* encodedPieces(encoding, value.data as Float32Array)
+  else if (value.dtype === 'f32') yield* encodedPieces(encoding, value.data as Float32Array, shape.at(-1) ?? 1)
   else throw wrong(`${value.dtype} [${value.shape}]`)
 }
 
-function* encodedPieces(encoding: Encoding, values: Float32Array): Generator<{ at: number; bytes: Uint8Array }> {
-  for (let done = 0; done < values.length; done += ENCODE_PIECE)
+function* encodedPieces(
+  encoding: Encoding,
+  values: Float32Array,
+  width: number,
+): Generator<{ at: number; bytes: Uint8Array }> {
+  const piece = width * Math.max(1, Math.floor(ENCODE_PIECE / width))
+  const rowBytes = encodedBytes(encoding, width)
+  for (let done = 0; done < values.length; done += piece)
     yield {
-      at: encodedBytes(encoding, done),
-      bytes: encodeValues(encoding, values.subarray(done, Math.min(done + ENCODE_PIECE, values.length))),
+      at: (done / width) * rowBytes,
+      bytes: encodeValues(encoding, values.subarray(done, Math.min(done + piece, values.length)), width),
     }
 }
 
