@@ -1,4 +1,4 @@
-import { type DType, dtypes, sizeOf, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { type DType, dtypes, sizeOf, type Tensor, type TensorF32, toF32, type Weight } from '@sinter/tensor-core'
 
 /** What is known of a stored tensor without reading it. */
 export interface TensorInfo {
@@ -27,6 +27,8 @@ export interface TensorSource {
   read(name: string, into?: Uint8Array<ArrayBuffer>): Promise<Tensor>
   /** Rows `start … start + count` of the first axis. @throws RangeError when they are not all there */
   readRows(name: string, start: number, count: number, into?: Uint8Array<ArrayBuffer>): Promise<Tensor>
+  /** The matrix `[out, in]` in the compressed form in which it is stored; undefined when that is plain numbers. */
+  weight?(name: string): Promise<Weight | undefined>
   close(): Promise<void>
 }
 
