@@ -8,6 +8,7 @@ import {
   type MixPlace,
   mixAliases,
 } from './gguf-mix-table.ts'
+import { type GgufMetadata, numberOf, numbersOf, stringOf } from './gguf-value.ts'
 
 export interface MixTensor {
   /** As GGUF has it: `blk.0.attn_q.weight` */
@@ -223,4 +224,21 @@ export function isQuantized({ name, shape }: MixTensor): boolean {
   const isMatrix = shape.slice(0, -1).some(dim => dim > 1)
   if (!isMatrix || !name.endsWith('weight')) return false
   return !keptNames.includes(name) && !keptParts.some(part => name.includes(part))
+}
+
+/** What a mix looks at of a GGUF file's keys. Where layers differ, the first speaks for all, as in llama.cpp. */
+export function mixFactsOf(metadata: GgufMetadata): MixFacts {
+  const arch = stringOf(metadata.get('general.architecture')) ?? ''
+  const number = (key: string): number | undefined => {
+    const value = metadata.get(`${arch}.${key}`)
+    return numberOf(value) ?? numbersOf(value)?.[0]
+  }
+  const heads = number('attention.head_count') ?? 0
+  return {
+    arch,
+    layers: number('block_count') ?? 0,
+    heads,
+    kvHeads: number('attention.head_count_kv') ?? heads,
+    experts: number('expert_count') ?? 0,
+  }
 }
