@@ -3,7 +3,6 @@ import {
   type DecodeBlock,
   decodeIQ4_NL,
   decodeIQ4_XS,
-  decodeMXFP4,
   decodeQ4_0,
   decodeQ4_1,
   decodeQ5_0,
@@ -17,6 +16,17 @@ import {
   encodeQ8_0,
 } from './blocks/block-32.ts'
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import {
+  decodeQ1_0,
+  decodeQ2_0,
+  decodeTQ1_0,
+  decodeTQ2_0,
+  encodeQ1_0,
+  encodeQ2_0,
+  encodeTQ1_0,
+  encodeTQ2_0,
+} from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
 import { f16At, putBf16, putF16 } from './half.ts'
 
@@ -131,7 +141,12 @@ export const encodings: readonly Encoding[] = [
   blocks('Q6_K', 14, 256, 210, decodeQ6_K),
   blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
   blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
-  blocks('MXFP4', 39, 32, 17, decodeMXFP4),
+  blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
+  blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
+  blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
+  blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
+  blocks('Q1_0', 41, 128, 18, decodeQ1_0, encodeQ1_0),
+  blocks('Q2_0', 42, 64, 18, decodeQ2_0, encodeQ2_0),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),

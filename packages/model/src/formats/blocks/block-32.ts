@@ -168,15 +168,3 @@ export const decodeIQ4_XS: DecodeBlock = (bytes, at, out, to) => {
     }
   }
 }
-
-/** Twice the values of E2M1: the scale carries the missing half. */
-const e2m1Levels = [0, 1, 2, 3, 4, 6, 8, 12, -0, -1, -2, -3, -4, -6, -8, -12]
-
-export const decodeMXFP4: DecodeBlock = (bytes, at, out, to) => {
-  const scale = 2 ** (bytes[at]! - 128)
-  for (let j = 0; j < 16; j++) {
-    const q = bytes[at + 1 + j]!
-    out[to + j] = scale * e2m1Levels[q & 15]!
-    out[to + j + 16] = scale * e2m1Levels[q >> 4]!
-  }
-}
