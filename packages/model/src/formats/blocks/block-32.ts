@@ -142,29 +142,3 @@ export const encodeQ8_0: EncodeBlock = (values, from, out, at) => {
 
 /** C's `roundf`: halves go away from zero. */
 const roundAway = (x: number): number => (x < 0 ? -Math.floor(-x + 0.5) : Math.floor(x + 0.5))
-
-/** The 16 levels of IQ4_NL and IQ4_XS. */
-const iq4Levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
-
-export const decodeIQ4_NL: DecodeBlock = (bytes, at, out, to) => {
-  const d = f16At(bytes, at)
-  for (let j = 0; j < 16; j++) {
-    const q = bytes[at + 2 + j]!
-    out[to + j] = d * iq4Levels[q & 15]!
-    out[to + j + 16] = d * iq4Levels[q >> 4]!
-  }
-}
-
-export const decodeIQ4_XS: DecodeBlock = (bytes, at, out, to) => {
-  const d = f16At(bytes, at)
-  const high = bytes[at + 2]! | (bytes[at + 3]! << 8)
-  for (let block = 0; block < 8; block++) {
-    const low = (bytes[at + 4 + (block >> 1)]! >> (4 * (block & 1))) & 15
-    const scale = d * ((low | (((high >> (2 * block)) & 3) << 4)) - 32)
-    for (let j = 0; j < 16; j++) {
-      const q = bytes[at + 8 + 16 * block + j]!
-      out[to + 32 * block + j] = scale * iq4Levels[q & 15]!
-      out[to + 32 * block + j + 16] = scale * iq4Levels[q >> 4]!
-    }
-  }
-}
