@@ -65,7 +65,13 @@ function fileRoute(file: GgufSource, mixName: string, importance: Importance | u
       fileType: choice.fileType,
       keys: importanceKeys(importance),
     })
-  return route({ choice, source: file, notes: [], prepare: () => ({ job: job(), notes: [] }), close: () => file.close() })
+  return route({
+    choice,
+    source: file,
+    notes: [],
+    prepare: () => ({ job: job(), notes: [] }),
+    close: () => file.close(),
+  })
 }
 
 function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Importance | undefined): Route {
@@ -113,7 +119,15 @@ function choose(
     const bytes = encodedBytes(encodingNamed(type), shape.at(-1) ?? 1) * sizeOf(shape.slice(0, -1))
     const note = insteadOf && `${shape.at(-1)} inputs do not divide into blocks of ${insteadOf}`
     // What is copied is not weighed.
-    return { tensor: name, shape, from, to: type, bytes, weighed: from !== type && weights.has(name), ...(note && { note }) }
+    return {
+      tensor: name,
+      shape,
+      from,
+      to: type,
+      bytes,
+      weighed: from !== type && weights.has(name),
+      ...(note && { note }),
+    }
   })
   checkNeeded(
     ofMix,

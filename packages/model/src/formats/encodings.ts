@@ -206,7 +206,10 @@ export function encodeValues(
       `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
     )
   if (importance && importance.length !== width)
-    throw new FormatError('size', `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`)
+    throw new FormatError(
+      'size',
+      `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
+    )
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)
