@@ -1,4 +1,5 @@
 import { FormatError } from './format-error.ts'
+import { withStoredItems } from './gguf-stored.ts'
 import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufScalars } from './gguf-value.ts'
 
 /** A chat template of 16 MiB is beyond anything published; ggml itself allows a gigabyte. */
@@ -54,10 +55,15 @@ export class GgufCursor {
 
   /** An unsigned 64-bit number that must be exact in JavaScript. */
   whole(what: string): number {
-    const value = this.#view.getBigUint64(this.#take(8, 'a number'), true)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new FormatError('overflow', `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${value}`)
-    return Number(value)
+    const at = this.#take(8, 'a number')
+    // A vocabulary has a quarter of a million of these: no BigInt for each.
+    const value = this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true)
+    if (value > Number.MAX_SAFE_INTEGER)
+      throw new FormatError(
+        'overflow',
+        `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${this.#view.getBigUint64(at, true)}`,
+      )
+    return value
   }
 
   /** A count of things that take at least `minBytes` each. */
@@ -110,9 +116,34 @@ export class GgufCursor {
     this.#items += count
     if (this.#items > MAX_ARRAY_ITEMS)
       throw new FormatError('limit', `${this.#where}: the arrays have more than ${MAX_ARRAY_ITEMS} items together`)
-    const value: (GgufScalar | GgufValue)[] = []
-    for (let i = 0; i < count; i++) value.push(of === 'array' ? this.#array(key, depth + 1) : this.#scalar(of))
-    return { type: 'array', of, value }
+    if (of === 'array')
+      return { type: 'array', of, value: Array.from({ length: count }, () => this.#array(key, depth + 1)) }
+    const from = this.at
+    if (of !== 'string') this.#take(count * minBytes, `the items of ${JSON.stringify(key)}`)
+    else
+      for (let i = 0; i < count; i++) this.#take(this.count('the length of a string', MAX_STRING_BYTES, 1), 'a string')
+    return this.#later(of, count, this.#bytes.subarray(from, this.at))
+  }
+
+  /** Items are decoded when somebody asks for them: a vocabulary that is only copied never is. */
+  #later(of: GgufScalarType, count: number, bytes: Uint8Array): GgufValue {
+    const where = this.#where
+    let decoded: readonly GgufScalar[] | undefined
+    const decode = (): readonly GgufScalar[] => {
+      const cursor = new GgufCursor(bytes, bytes.length, where)
+      return Array.from({ length: count }, () => cursor.#scalar(of))
+    }
+    return withStoredItems(
+      {
+        type: 'array',
+        of,
+        get value() {
+          decoded ??= decode()
+          return decoded
+        },
+      },
+      { count, bytes },
+    )
   }
 
   #scalar(type: GgufScalarType): GgufScalar {
