@@ -24,6 +24,7 @@ import {
   decodeIQ3_S,
   decodeIQ3_XXS,
 } from './blocks/iq-decode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {
   decodeQ1_0,
@@ -162,13 +163,13 @@ export const encodings: readonly Encoding[] = [
   blocks('Q4_K', 12, 256, 144, decodeQ4_K),
   blocks('Q5_K', 13, 256, 176, decodeQ5_K),
   blocks('Q6_K', 14, 256, 210, decodeQ6_K),
-  blocks('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS),
-  blocks('IQ2_XS', 17, 256, 74, decodeIQ2_XS),
-  blocks('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS),
+  rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
+  rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
+  rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS, 'weighed'),
   blocks('IQ1_S', 19, 256, 50, decodeIQ1_S),
   rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL, 'weighed'),
-  blocks('IQ3_S', 21, 256, 110, decodeIQ3_S),
-  blocks('IQ2_S', 22, 256, 82, decodeIQ2_S),
+  rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S, 'weighed'),
+  rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S, 'weighed'),
   rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS, 'weighed'),
   blocks('IQ1_M', 29, 256, 56, decodeIQ1_M),
   blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
