@@ -11,9 +11,11 @@ import {
 } from './block-32.ts'
 import { weightedScale, weightedScaleMin } from './fit-plan.ts'
 import type { Fitter } from './fitter.ts'
+import { hasSimd } from './has-simd.ts'
 import { encodeSuperBlocks } from './k-encode.ts'
 import * as k from './k-quants.ts'
 import { plainFitter } from './plain-fitter.ts'
+import { simdFitter } from './simd-fitter.ts'
 import { encodeWeighted, type WeightedBlock } from './weighted-rows.ts'
 
 /** Encoders of whole rows, by the names of their encodings. */
@@ -87,4 +89,4 @@ const weighted = {
   },
 } as const satisfies Record<string, WeightedBlock>
 
-export const encoders: Encoders = createEncoders(() => plainFitter)
+export const encoders: Encoders = createEncoders(() => (hasSimd() ? simdFitter : plainFitter))
