@@ -18,13 +18,15 @@ const shift =
 type One = (a: Code) => Code
 type Two = (a: Code, b: Code) => Code
 type Shift = (a: Code, bits: number) => Code
+type Instructions<Ones extends string, Twos extends string, Shifts extends string = never> = Readonly<
+  Record<Ones, One> & Record<Twos, Two> & Record<Shifts, Shift>
+>
 
 /** Lanes as f32. Comparisons give lanes of ones or zeros. */
-export const f32: {
-  readonly [name in 'abs' | 'negate' | 'sqrt' | 'trunc' | 'nearest' | 'fromInt']: One
-} & {
-  readonly [name in 'add' | 'subtract' | 'multiply' | 'divide' | 'equal' | 'unequal' | 'less' | 'atMost']: Two
-} & { readonly least: Two; readonly most: Two } = {
+export const f32: Instructions<
+  'abs' | 'negate' | 'sqrt' | 'trunc' | 'nearest' | 'fromInt',
+  'add' | 'subtract' | 'multiply' | 'divide' | 'equal' | 'unequal' | 'less' | 'atMost' | 'least' | 'most'
+> = {
   abs: one(0xe0),
   negate: one(0xe1),
   sqrt: one(0xe3),
@@ -47,9 +49,13 @@ export const f32: {
 }
 
 /** Lanes as i32. */
-export const i32: {
-  readonly [name in 'add' | 'subtract' | 'least' | 'most' | 'leastUnsigned' | 'mostUnsigned' | 'equal' | 'more']: Two
-} & { readonly [name in 'left' | 'right' | 'rightSigned']: Shift } & { readonly fromFloat: One } = {
+export const i32: Instructions<
+  'fromFloat',
+  'add' | 'subtract' | 'least' | 'most' | 'leastUnsigned' | 'mostUnsigned' | 'equal' | 'more',
+  'left' | 'right' | 'rightSigned'
+> = {
+  /** Towards zero, saturated; NaN gives 0. */
+  fromFloat: one(0xf8),
   add: two(0xae),
   subtract: two(0xb1),
   least: two(0xb6),
@@ -61,41 +67,24 @@ export const i32: {
   left: shift(0xab),
   right: shift(0xad),
   rightSigned: shift(0xac),
-  /** Towards zero, saturated; NaN gives 0. */
-  fromFloat: one(0xf8),
 }
 
-/** Sixteen bytes, as bits or as bytes. */
-export const bits: {
-  readonly [name in
-    | 'and'
-    | 'or'
-    | 'xor'
-    | 'andNot'
-    | 'shorts'
-    | 'signedBytes'
-    | 'bytes'
-    | 'addBytes'
-    | 'subtractBytes']: Two
-} & { readonly [name in 'leftBytes' | 'rightBytes']: Shift } & {
-  readonly [name in 'not' | 'lowShorts' | 'highShorts' | 'lowInts' | 'highInts']: One
-} & { readonly [name in 'lowSignedShorts' | 'highSignedShorts' | 'lowSignedInts' | 'highSignedInts']: One } = {
+/** Sixteen bytes as bits. */
+export const bits: Instructions<'not', 'and' | 'or' | 'xor' | 'andNot'> = {
   not: one(0x4d),
   and: two(0x4e),
   /** a and not b */
   andNot: two(0x4f),
   or: two(0x50),
   xor: two(0x51),
-  /** Two vectors of i32 to one of i16, saturated. */
-  shorts: two(0x85),
-  /** Two vectors of i16 to one of i8, saturated … */
-  signedBytes: two(0x65),
-  /** … or to u8. */
-  bytes: two(0x66),
-  addBytes: two(0x6e),
-  subtractBytes: two(0x71),
-  leftBytes: shift(0x6b),
-  rightBytes: shift(0x6d),
+}
+
+/** Sixteen bytes, and the way between bytes, shorts and ints. Narrowing saturates; `low` and `high` widen one half. */
+export const bytes: Instructions<
+  'lowShorts' | 'highShorts' | 'lowInts' | 'highInts' | `${'low' | 'high'}Signed${'Shorts' | 'Ints'}` | 'signs',
+  'shortsOfInts' | 'signedOfShorts' | 'ofShorts' | 'add' | 'subtract' | 'least',
+  'left' | 'right' | 'leftShorts' | 'rightShorts'
+> = {
   lowShorts: one(0x89),
   highShorts: one(0x8a),
   lowInts: one(0xa9),
@@ -104,6 +93,18 @@ export const bits: {
   highSignedShorts: one(0x88),
   lowSignedInts: one(0xa7),
   highSignedInts: one(0xa8),
+  /** An i32, not a vector: the highest bit of each byte. */
+  signs: one(0x64),
+  shortsOfInts: two(0x85),
+  signedOfShorts: two(0x65),
+  ofShorts: two(0x66),
+  add: two(0x6e),
+  subtract: two(0x71),
+  least: two(0x77),
+  left: shift(0x6b),
+  right: shift(0x6d),
+  leftShorts: shift(0x8b),
+  rightShorts: shift(0x8d),
 }
 
 /** Bits of `a` where `mask` has ones, else of `b`. */
@@ -124,6 +125,10 @@ export const loadEach = (offset: number): Code => [0xfd, 0x09, 2, address(offset
 export const loadFirst = (offset: number): Code => [0xfd, 0x5c, 2, address(offset)]
 /** Stores one lane; address and vector are on the stack. */
 export const storeLane = (offset: number, lane: number): Code => [0xfd, 0x5a, 2, address(offset), lane]
+/** Stores the lower half of a lane. */
+export const storeHalf = (offset: number, lane: number): Code => [0xfd, 0x59, 1, address(offset), 2 * lane]
+/** Stores an i32; address and value are on the stack. */
+export const storeInteger = (offset: number): Code => [0x36, 2, address(offset)]
 /** Bytes `pick` of the 32 of two vectors. */
 export const shuffle = (a: Code, b: Code, pick: readonly number[]): Code => [a, b, 0xfd, 0x0d, ...pick]
 /** Lanes `pick` of the eight of two vectors. */

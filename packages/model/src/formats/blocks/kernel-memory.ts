@@ -14,7 +14,8 @@ type Places = Readonly<
 export const places: Places = regions({
   values: 4 * KERNEL_VALUES,
   importance: 4 * KERNEL_VALUES,
-  codes: KERNEL_VALUES,
+  /** Codes, or whole blocks. */
+  codes: 2 * KERNEL_VALUES,
   /** Arrays with an entry a sub-block, see `sub`. */
   subs: 8 * SUB,
   /** Four sub-blocks side by side in lanes: a vector for each position in them. */

@@ -1,5 +1,6 @@
 import {
   bits,
+  bytes,
   type Code,
   f32,
   floats,
@@ -21,8 +22,8 @@ import { nearestIntLanes } from './nearest-int-simd.ts'
 /** Sixteen values at `values` to as many code bytes at `codes`. */
 const sixteen = (codes: number, level: (vector: number) => Code, least: number, most: number): Code => {
   const code = (vector: number): Code => nearestIntLanes(level(vector), least, most)
-  const pair = (vector: number): Code => bits.shorts(code(vector), code(vector + 1))
-  return [get(codes), bits.bytes(pair(0), pair(2))]
+  const pair = (vector: number): Code => bytes.shortsOfInts(code(vector), code(vector + 1))
+  return [get(codes), bytes.ofShorts(pair(0), pair(2))]
 }
 
 /**
