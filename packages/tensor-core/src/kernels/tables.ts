@@ -25,8 +25,6 @@ export const loadHalf = (offset: number): Code => [0xfd, 0x5d, 3, leb(offset)]
 export const loadBytes = (offset: number): Code => [0xfd, 0x02, 3, leb(offset)]
 /** The unsigned 16 bits at the address. */
 export const loadShort = (offset: number): Code => [0x2f, 1, leb(offset)]
-/** Stores an i32; address and value are on the stack. */
-export const storeInteger = (offset: number): Code => [0x36, 2, leb(offset)]
 
 /** a · 2^bits of an i32. */
 export const shiftInteger = (a: Code, bits: number): Code => [a, 0x41, bits, 0x74]
