@@ -11,6 +11,16 @@ import {
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
 import { encoders } from './blocks/encoders.ts'
 import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import {
+  decodeIQ1_M,
+  decodeIQ1_S,
+  decodeIQ2_S,
+  decodeIQ2_XS,
+  decodeIQ2_XXS,
+  decodeIQ3_S,
+  decodeIQ3_XXS,
+} from './blocks/iq-decode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {
   decodeQ1_0,
@@ -69,7 +79,7 @@ function blocks(
   return { ...encoding, encode }
 }
 
-/** Blocks whose encoder is given whole rows, and the importance of their columns. */
+/** An encoding whose encoder takes whole rows: it works on many blocks at once, or asks what the columns weigh. */
 const rows = (
   name: string,
   ggmlType: number,
@@ -77,7 +87,7 @@ const rows = (
   blockBytes: number,
   decodeBlock: DecodeBlock,
   encode: EncodeRows,
-  importance: Encoding['importance'],
+  importance: Encoding['importance'] = 'weighed',
 ): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
 
 function plain(
@@ -139,18 +149,25 @@ export const encodings: readonly Encoding[] = [
   f32,
   { ...f16, dtype: 'f16' },
   { ...bf16, dtype: 'bf16' },
-  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0, 'weighed'),
-  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1, 'weighed'),
-  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0, 'weighed'),
-  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1, 'weighed'),
+  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0),
+  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1),
+  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0),
+  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1),
   rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0, 'ignored'),
-  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K, 'weighed'),
-  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K, 'weighed'),
-  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K, 'weighed'),
-  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K, 'weighed'),
-  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K, 'weighed'),
-  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL, 'weighed'),
-  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS, 'weighed'),
+  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K),
+  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K),
+  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K),
+  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K),
+  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K),
+  rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
+  rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
+  rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
+  blocks('IQ1_S', 19, 256, 50, decodeIQ1_S),
+  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
+  rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
+  rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
+  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
+  blocks('IQ1_M', 29, 256, 56, decodeIQ1_M),
   blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
   blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
   blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
@@ -206,10 +223,7 @@ export function encodeValues(
       `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
     )
   if (importance && importance.length !== width)
-    throw new FormatError(
-      'size',
-      `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
-    )
+    throw new FormatError('size', `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`)
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)
