@@ -29,7 +29,15 @@ export {
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf } from './formats/gguf.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
-export { checkpointJob, type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
+export {
+  checkpointJob,
+  type GgufCheckpoint,
+  type GgufWriteOptions,
+  type TokenizerKeys,
+  tokenizerKeys,
+  vocabSizeOf,
+  writeGguf,
+} from './formats/gguf-convert.ts'
 export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
 export {
@@ -49,6 +57,7 @@ export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-pla
 export { type RequantizeOptions, requantizeJob } from './formats/gguf-requantize.ts'
 export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
 export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
+export { tokenizerKeysApart } from './formats/gguf-tokenizer-thread.ts'
 export * from './formats/gguf-value.ts'
 export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
 export { type Checkpoint, openCheckpoint } from './formats/hf-directory.ts'
