@@ -59,6 +59,14 @@ export type { SafetensorsSpec } from './formats/safetensors-layout.ts'
 export { openSafetensorsIndex } from './formats/safetensors-shards.ts'
 export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safetensors-write.ts'
 export type { TensorInfo, TensorSource } from './formats/source.ts'
+export { bitmaskConfig, isSparseConfig, sparseConfig } from './formats/sparse/config.ts'
+export { expandSparse } from './formats/sparse/source.ts'
+export {
+  type SparseInput,
+  type SparseStored,
+  type SparseWriteOptions,
+  writeSparseWeights,
+} from './formats/sparse/write.ts'
 export { forward } from './forward.ts'
 export { createGenerator, type GenerateOptions, type Generator, generate } from './generate.ts'
 export { type HeadSlice, headInputs, headSlices, logits, logitsGraph, logitsKey } from './head.ts'

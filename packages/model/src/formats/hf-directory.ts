@@ -8,6 +8,8 @@ import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
 import { openSafetensors } from './safetensors.ts'
 import { openSafetensorsIndex } from './safetensors-shards.ts'
 import type { TensorSource } from './source.ts'
+import { SPARSE_STEM } from './sparse/config.ts'
+import { expandSparse } from './sparse/source.ts'
 
 /** An opened model folder, .safetensors or .gguf, whatever it was. */
 export interface Checkpoint {
@@ -35,6 +37,7 @@ const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20
 
 const INDEX = 'model.safetensors.index.json'
 const SINGLE = 'model.safetensors'
+const SPARSE_INDEX = `${SPARSE_STEM}.safetensors.index.json`
 
 /** Small files that travel with a model. Everything else in the folder is left alone. */
 const sideFiles = new Set([
@@ -78,7 +81,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** The weights of a folder: one file, an index, or the only safetensors file there is. */
 async function weightsOf(folder: string): Promise<string> {
   const names = await readdir(folder)
-  for (const name of [SINGLE, INDEX]) if (names.includes(name)) return name
+  for (const name of [SINGLE, INDEX, SPARSE_INDEX]) if (names.includes(name)) return name
   const found = names.filter(name => name.endsWith('.safetensors'))
   if (found.length === 1) return found[0]!
   const gguf = names.filter(name => name.endsWith('.gguf'))
@@ -93,8 +96,8 @@ async function weightsOf(folder: string): Promise<string> {
 }
 
 async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
-  const config = await readJson(join(folder, 'config.json'))
-  if (!config) throw new FormatError('missing', `${folder}: has no config.json`)
+  const configFile = await readJson(join(folder, 'config.json'))
+  if (!configFile) throw new FormatError('missing', `${folder}: has no config.json`)
   const tokenizerPath = join(folder, 'tokenizer.json')
   const tokenizerBytes = await readBytes(tokenizerPath)
   let tokenizerJson: Config | undefined
@@ -102,7 +105,7 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
   const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
   const weightsPath = join(folder, weights)
-  const source = await (weights.endsWith('.json') ? openSafetensorsIndex(weightsPath) : openSafetensors(weightsPath))
+  const { config, source } = await openWeights(configFile, weightsPath)
   return {
     path,
     folder,
@@ -118,6 +121,17 @@ async function openFolder(path: string, folder: string, weights: string): Promis
     ...(chatTemplate !== undefined && { chatTemplate }),
     files: (await readdir(folder)).filter(name => sideFiles.has(name)).sort(),
     close: () => source.close(),
+  }
+}
+
+/** Weights that config.json says are stored otherwise are handed out as what they stand for. */
+async function openWeights(config: Config, path: string): Promise<Pick<Checkpoint, 'config' | 'source'>> {
+  const stored = await (path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path))
+  try {
+    return await expandSparse(config, stored)
+  } catch (error) {
+    await stored.close()
+    throw error
   }
 }
 
