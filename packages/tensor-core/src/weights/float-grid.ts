@@ -44,8 +44,7 @@ export const elementLevels = (element: GridElement): Float32Array =>
 
 /** Scales as numbers, those of E8M0 too, divided by the global one. */
 export function gridScales({ scales, globalScale }: Pick<FloatGrid, 'scales' | 'globalScale'>): Float32Array {
-  const values =
-    scales.dtype === 'u8' ? Float32Array.from(scales.data as Uint8Array, powerOfTwo) : toF32(scales).data
+  const values = scales.dtype === 'u8' ? Float32Array.from(scales.data as Uint8Array, powerOfTwo) : toF32(scales).data
   return globalScale === undefined ? values : values.map(scale => scale / globalScale)
 }
 
@@ -97,7 +96,10 @@ function check({ shape: [rows, cols], element, block, codes, scales, globalScale
   if (scales.shape.join() !== grid.join()) fail(`expected scales [${grid}], got [${scales.shape}]`)
   if (scales.dtype !== 'u8' && !/^b?f/.test(scales.dtype))
     fail(`expected scales in floats, or in u8 as powers of two, got ${scales.dtype}`)
-  if (globalScale !== undefined && !(Number.isFinite(globalScale) && Math.fround(globalScale) === globalScale && globalScale !== 0))
+  if (
+    globalScale !== undefined &&
+    !(Number.isFinite(globalScale) && Math.fround(globalScale) === globalScale && globalScale !== 0)
+  )
     fail(`expected a global scale that f32 holds, not 0, got ${globalScale}`)
 }
 
@@ -126,7 +128,10 @@ function rowCodes(codes: Uint8Array, element: GridElement, row: number, cols: nu
   else for (let k = 0; k < cols; k++) out[k] = (codes[(from + k) >> 1]! >>> (4 * ((from + k) & 1))) & 15
 }
 
-export function decodeFloatGrid(attributes: WeightAttributes, parts: Readonly<Record<string, Tensor>>): FloatGridWeight {
+export function decodeFloatGrid(
+  attributes: WeightAttributes,
+  parts: Readonly<Record<string, Tensor>>,
+): FloatGridWeight {
   const { element } = attributes
   if (element !== 'e2m1' && element !== 'e4m3' && element !== 'e5m2')
     throw new TypeError(`weight attribute "element": expected e2m1, e4m3 or e5m2, got ${JSON.stringify(element)}`)

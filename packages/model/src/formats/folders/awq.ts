@@ -4,8 +4,8 @@ import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
 import type { FolderFormat, FoundMatrix, Scheme } from './folder-format.ts'
 import { type Layer, layerError, layersWith, partNames, partOf, readPart } from './found.ts'
-import { groupSizeIn, perRow, turnedScales } from './gptq.ts'
-import { gridProblem, gridWeight, groupSizeOf, onGrid } from './on-grid.ts'
+import { groupSizeIn, turned } from './gptq.ts'
+import { gridProblem, gridWeight, groupSizeOf, onGrid, perRow } from './on-grid.ts'
 import { oneScheme } from './schemes.ts'
 import { packAwq, transposed, unpackAwq } from './words.ts'
 
@@ -27,6 +27,7 @@ export const awqFolder: FolderFormat = {
   },
   tensorsOf,
   schemeOf: weight => ({ bits: 4, group_size: groupSizeOf(onGrid(weight)!.q) }),
+  modelDType: () => 'f16',
   config: configOf,
   matches: config => config.quant_method === 'awq',
   find: (config, source) => Promise.resolve(find(config, source)),
@@ -35,23 +36,25 @@ export const awqFolder: FolderFormat = {
 function tensorsOf(weight: Weight): Record<string, Tensor> {
   const { q } = onGrid(weight)!
   const [out, width] = q.shape
-  const { zeros, scales } = perRow(q)
-  const groups = scales.length / out
+  const { zeroPoints, scales } = perRow(q)
+  const groups = scales.shape[1]!
   return {
     qweight: packAwq(transposed(q.codes, [out, width]), [width, out]),
-    qzeros: packAwq(transposed(zeros, [out, groups]), [groups, out]),
-    scales: { dtype: 'f16', shape: [groups, out], data: transposed(scales, [out, groups]) },
+    qzeros: packAwq(transposed(zeroPoints, [out, groups]), [groups, out]),
+    scales: turned(scales),
   }
 }
 
 /** Zero points are always written: a symmetric matrix has 8 everywhere. */
-const configOf = (held: ReadonlyMap<string, Scheme>, plain: readonly string[]): Config => ({
-  quant_method: 'awq',
-  ...oneScheme('awq', held),
-  zero_point: true,
-  version: 'gemm',
-  modules_to_not_convert: plain.length > 0 ? [...plain] : null,
-})
+function configOf(held: ReadonlyMap<string, Scheme>, plain: readonly string[]): Config {
+  return {
+    quant_method: 'awq',
+    ...oneScheme('awq', held),
+    zero_point: true,
+    version: 'gemm',
+    modules_to_not_convert: plain.length > 0 ? [...plain] : null,
+  }
+}
 
 function find(config: Config, source: TensorSource): FoundMatrix[] {
   const version = String(config.version ?? config.format ?? 'gemm').toLowerCase()
@@ -80,7 +83,7 @@ function foundIn(layer: Layer, config: Config, source: TensorSource): FoundMatri
       const ints = async (suffix: string) => (await readPart(source, layer, suffix)).data as Int32Array
       const codes = transposed(unpackAwq(await ints('qweight'), [width, out]), [width, out])
       const zeros = transposed(unpackAwq(await ints('qzeros'), [groups, out]), [groups, out])
-      const scales = turnedScales(await readPart(source, layer, 'scales'), groups, out)
+      const scales = turned(await readPart(source, layer, 'scales'))
       return gridWeight({ shape: [out, width], bits: 4, groupSize, codes, scales }, zeros)
     },
   }

@@ -1,4 +1,4 @@
-import type { Tensor, Weight } from '@sinter/tensor-core'
+import type { DType, Tensor, Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import type { TensorSource } from '../source.ts'
 
@@ -14,6 +14,8 @@ export interface FolderFormat {
   tensorsOf(weight: Weight, stored: StoredAs): Record<string, Tensor>
   /** What the config says of a matrix; those that are equal share an entry. */
   schemeOf(weight: Weight): Scheme
+  /** The type into which readers bring all floats of such a model, scales too; undefined when they leave scales alone. */
+  modelDType?(weight: Weight): DType | undefined
   /** `quantization_config`. @throws FormatError `unsupported` when schemes differ and the format knows only one */
   config(held: ReadonlyMap<string, Scheme>, plain: readonly string[]): Config
   /** Whether a folder with this `quantization_config` is one of these. */
@@ -34,7 +36,8 @@ export interface StoredAs {
 export interface FoundMatrix {
   /** `model.layers.0.self_attn.q_proj.weight` */
   readonly name: string
-  readonly shape: readonly [out: number, in: number]
+  /** `[out, in]` */
+  readonly shape: readonly [number, number]
   /** For people: `GPTQ 4-bit`. */
   readonly encoding: string
   /** Names of the tensors that make it, and of those that belong to it and are not needed. */

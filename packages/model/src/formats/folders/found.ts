@@ -31,12 +31,7 @@ export function layersWith(source: TensorSource, key: string, suffixes: readonly
 export const partNames = ({ stem, parts }: Layer): string[] => [...parts.keys()].map(suffix => `${stem}.${suffix}`)
 
 /** A part that must be there, of one of these types and, where given, this shape (−1: any). */
-export function partOf(
-  layer: Layer,
-  suffix: string,
-  dtypes: readonly DType[],
-  shape?: readonly number[],
-): TensorInfo {
+export function partOf(layer: Layer, suffix: string, dtypes: readonly DType[], shape?: readonly number[]): TensorInfo {
   const info = layer.parts.get(suffix)
   if (!info) throw layerError(layer, `there is no ${suffix}; found ${[...layer.parts.keys()].join(', ')}`, 'missing')
   if (!dtypes.includes(info.dtype))

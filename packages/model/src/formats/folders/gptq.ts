@@ -1,4 +1,4 @@
-import { castTo, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
+import type { Tensor, Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
@@ -14,8 +14,7 @@ import {
   groupSizeOf,
   onGrid,
   orderOfGroups,
-  perMatrix,
-  zerosOf,
+  perRow,
 } from './on-grid.ts'
 import { packAlongColumns, transposed, unpackAlongColumns, unpackAlongRows } from './words.ts'
 
@@ -38,6 +37,7 @@ export function gptqFolder(version: GptqVersion): FolderFormat {
     cannotHold: weight => cannotHold(weight, version),
     tensorsOf: weight => tensorsOf(weight, version),
     schemeOf,
+    modelDType: () => 'f16',
     config: (held, plain) => configOf(held, plain, version),
     matches: config => config.quant_method === 'gptq',
     find: (config, source) => Promise.resolve(find(config, source)),
@@ -59,26 +59,17 @@ function tensorsOf(weight: Weight, version: GptqVersion): Record<string, Tensor>
   const found = onGrid(weight)!
   const { q } = found
   const [out, width] = q.shape
-  const { zeros, scales } = perRow(q)
-  const groups = scales.length / out
-  const stored = version === 1 ? zeros.map(zero => zero - 1) : zeros
+  const { zeroPoints, scales } = perRow(q)
+  const groups = scales.shape[1]!
+  const stored = version === 1 ? zeroPoints.map(zero => zero - 1) : zeroPoints
   const words = packAlongColumns(codesInPlace(found), [out, width], q.bits)
   const per = words.shape[1]!
   return {
     qweight: { dtype: 'i32', shape: [per, out], data: transposed(words.data as Int32Array, [out, per]) },
     qzeros: packAlongColumns(transposed(stored, [out, groups]), [groups, out], q.bits),
-    scales: { dtype: 'f16', shape: [groups, out], data: transposed(scales, [out, groups]) },
+    scales: turned(scales),
     g_idx: groupIndex(q, found.order),
   }
-}
-
-/** Scales (f16 bits) and zero points of every row, also where one serves the matrix. */
-export function perRow(q: Quantized): { readonly zeros: Uint8Array; readonly scales: Uint16Array } {
-  const scales = castTo(q.scales, 'f16').data as Uint16Array
-  const zeros = zerosOf(q)
-  if (!perMatrix(q)) return { zeros, scales }
-  const count = q.shape[0] * Math.ceil(q.shape[1] / q.groupSize)
-  return { zeros: new Uint8Array(count).fill(zeros[0]!), scales: new Uint16Array(count).fill(scales[0]!) }
 }
 
 function schemeOf(weight: Weight): Scheme {
@@ -155,9 +146,14 @@ function factsOf(layer: Layer, config: Config): Facts {
 export function groupSizeIn(layer: Layer, config: Config, width: number, groups: number): number {
   const named = config.group_size
   if (groups === 1) return width
-  if (typeof named === 'number' && Number.isInteger(named) && named > 0 && Math.ceil(width / named) === groups) return named
+  if (typeof named === 'number' && Number.isInteger(named) && named > 0 && Math.ceil(width / named) === groups)
+    return named
   if (width % groups !== 0)
-    throw layerError(layer, `${groups} groups do not divide its ${width} inputs, and group_size is ${String(named)}`, 'size')
+    throw layerError(
+      layer,
+      `${groups} groups do not divide its ${width} inputs, and group_size is ${String(named)}`,
+      'size',
+    )
   return width / groups
 }
 
@@ -170,13 +166,14 @@ async function read(layer: Layer, facts: Facts, version: GptqVersion, source: Te
   const stored = transposed(unpackAlongColumns(await ints('qzeros'), [groups, out], bits), [groups, out])
   // Readers take the sum modulo the largest code too.
   const zeros = version === 1 ? stored.map(zero => (zero + 1) & (2 ** bits - 1)) : stored
-  const scales = turnedScales(await readPart(source, layer, 'scales'), groups, out)
+  const scales = turned(await readPart(source, layer, 'scales'))
   return gridWeight({ shape, bits, groupSize, codes: codesInOrder(codes, order), scales }, zeros, order)
 }
 
-/** Scales `[groups, out]` as `[out, groups]`. */
-export function turnedScales({ dtype, data }: Tensor, groups: number, out: number): Tensor {
-  return { dtype, shape: [out, groups], data: transposed(data as Uint16Array | Float32Array, [groups, out]) }
+/** A matrix of scales with rows and columns changed. */
+export function turned({ dtype, shape, data }: Tensor): Tensor {
+  const [rows, cols] = shape as [number, number]
+  return { dtype, shape: [cols, rows], data: transposed(data as Uint16Array | Float32Array, [rows, cols]) }
 }
 
 /** @throws FormatError `schema` when the groups have other numbers of columns than the shapes say */
@@ -187,4 +184,3 @@ export function orderIn(layer: Layer, groupIndex: Tensor, groupSize: number): In
     throw layerError(layer, `its column groups do not have ${groupSize} columns each`)
   return order
 }
-

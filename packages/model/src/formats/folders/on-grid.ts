@@ -49,8 +49,21 @@ export const zerosOf = (q: Quantized): Uint8Array =>
 /** Columns that share a scale; −1 for whole rows, as the configs of these folders spell it. */
 export const groupSizeOf = ({ shape: [, cols], groupSize }: Quantized): number => (groupSize >= cols ? -1 : groupSize)
 
-/** Whether one scale serves the whole matrix of more than one row. */
-export const perMatrix = ({ shape: [rows], scales }: Quantized): boolean => scales.data.length === 1 && rows > 1
+/** The same with scales and zero points for every row, also where one of each serves the matrix. */
+export function perRow(q: Quantized): Quantized & { readonly scales: Tensor; readonly zeroPoints: Uint8Array } {
+  const [rows, cols] = q.shape
+  const shape = [rows, groupCount(cols, q.groupSize)]
+  const zeroPoints = zerosOf(q)
+  const count = shape[0]! * shape[1]!
+  if (q.scales.data.length === count) return { ...q, zeroPoints }
+  const data = q.scales.data.slice(0, 0)
+  const repeated = new (data.constructor as Float32ArrayConstructor)(count).fill(q.scales.data[0] as number)
+  return {
+    ...q,
+    scales: { ...q.scales, shape, data: repeated },
+    zeroPoints: new Uint8Array(count).fill(zeroPoints[0]!),
+  }
+}
 
 /** What a format holds. */
 export interface GridLimits {
@@ -58,6 +71,8 @@ export interface GridLimits {
   /** Types that scales may have. */
   readonly scales: readonly string[]
   readonly order: boolean
+  /** Whether zero points may be any floats. */
+  readonly floatZeros?: boolean
 }
 
 /** Why a format with these limits cannot hold the matrix; undefined when it can. */
@@ -66,7 +81,9 @@ export function gridProblem(weight: Weight, limits: GridLimits): string | undefi
   if (!found) return `it is ${weight.kind}, and the format holds whole numbers with scales`
   const { q, order } = found
   if (q.mins) return 'its groups have a float minimum, and the format holds whole zero points (zero: integer)'
-  if (!limits.bits.includes(q.bits)) return `its codes have ${q.bits} bits, and the format holds ${limits.bits.join(', ')}`
+  if (q.zeros && !limits.floatZeros) return 'its zero points are floats, and the format holds whole ones'
+  if (!limits.bits.includes(q.bits))
+    return `its codes have ${q.bits} bits, and the format holds ${limits.bits.join(', ')}`
   if (order && !limits.order) return 'its groups are not neighbouring columns (use groups: static)'
   if (!limits.scales.includes(q.scales.dtype))
     return `its scales are ${q.scales.dtype}, and the format holds ${limits.scales.join(', ')} (scaleDType)`
@@ -77,13 +94,13 @@ export function gridProblem(weight: Weight, limits: GridLimits): string | undefi
 
 /** A matrix from what was read: zero points that are all in the middle make it symmetric. */
 export function gridWeight(
-  q: Omit<Quantized, 'zeroPoints' | 'mins'>,
+  q: Omit<Quantized, 'zeroPoints' | 'mins' | 'zeros'>,
   zeroPoints: Uint8Array | undefined,
   order?: Int32Array,
 ): QuantizedWeight | PermutedWeight {
   const middle = 2 ** (q.bits - 1)
   const asymmetric = zeroPoints?.some(zero => zero !== middle)
-  const weight = quantizedWeight({ ...q, ...(asymmetric && { zeroPoints }) })
+  const weight = quantizedWeight(zeroPoints && asymmetric ? { ...q, zeroPoints } : q)
   return order ? permutedWeight(weight, order) : weight
 }
 

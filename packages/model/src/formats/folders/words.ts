@@ -13,8 +13,7 @@ export function packAlongColumns(codes: Uint8Array, [rows, cols]: Matrix, bits: 
   const per = wordsFor(cols, bits)
   const bytes = new Uint8Array(rows * per * 4)
   if ((cols * bits) % 32 === 0) packBits(codes, bits, bytes)
-  else
-    for (let r = 0; r < rows; r++) bytes.set(packBits(codes.subarray(r * cols, (r + 1) * cols), bits), r * per * 4)
+  else for (let r = 0; r < rows; r++) bytes.set(packBits(codes.subarray(r * cols, (r + 1) * cols), bits), r * per * 4)
   return { dtype: 'i32', shape: [rows, per], data: new Int32Array(bytes.buffer) }
 }
 
