@@ -29,6 +29,7 @@ export {
 export type { IntForm } from './formats/folders/compressed-tensors.ts'
 export type { FolderFormat, FoundMatrix } from './formats/folders/folder-format.ts'
 export { folderFormatNamed, folderFormatOf, folderFormats } from './formats/folders/folder-formats.ts'
+export { type FourBitType, fourBitTables } from './formats/folders/four-bit-tables.ts'
 export { int8Rows } from './formats/folders/int8-rows.ts'
 export { quantizedSource } from './formats/folders/quantized-source.ts'
 export {
