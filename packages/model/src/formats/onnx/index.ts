@@ -1,0 +1,1 @@
+export { type OnnxCheckpoint, type OnnxResult, type OnnxWriteOptions, writeOnnx } from './write.ts'
