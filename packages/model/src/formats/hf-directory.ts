@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { openFile } from '../io/file.ts'
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { openGgufModel } from './gguf-model.ts'
 import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
+import { openOnnx } from './onnx/open.ts'
 import { openSafetensors } from './safetensors.ts'
 import { openSafetensorsIndex } from './safetensors-shards.ts'
 import type { TensorSource } from './source.ts'
@@ -58,7 +59,8 @@ const sideFiles = new Set([
 ])
 
 /**
- * Opens a model: a Hugging Face folder, a .safetensors file (or its index) with config.json beside it, or a .gguf file.
+ * Opens a model: a Hugging Face folder, a .safetensors file (or its index) with config.json beside it, a .gguf file, or the
+ * .onnx file of an export of ours.
  * Weights are not read.
  * @throws FormatError that says what is missing or malformed
  */
@@ -67,11 +69,12 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (!info) throw new FormatError('missing', `${path}: no such file or folder`)
   if (info.isDirectory()) return openFolder(path, path, await weightsOf(path))
   if (path.endsWith('.gguf')) return openGgufCheckpoint(path)
+  if (path.endsWith('.onnx')) return openFolder(path, dirname(dirname(path)), relative(dirname(dirname(path)), path))
   if (path.endsWith('.safetensors') || path.endsWith('.safetensors.index.json'))
     return openFolder(path, dirname(path), basename(path))
   throw new FormatError(
     'unsupported',
-    `${path}: expected a folder with config.json and model.safetensors, a .safetensors file or a .gguf file`,
+    `${path}: expected a folder with config.json and model.safetensors, a .safetensors, .gguf or .onnx file`,
   )
 }
 
@@ -81,20 +84,27 @@ async function weightsOf(folder: string): Promise<string> {
   for (const name of [SINGLE, INDEX]) if (names.includes(name)) return name
   const found = names.filter(name => name.endsWith('.safetensors'))
   if (found.length === 1) return found[0]!
+  const onnx = await onnxIn(join(folder, 'onnx'))
+  if (onnx.length === 1) return join('onnx', onnx[0]!)
   const gguf = names.filter(name => name.endsWith('.gguf'))
   const pickle = names.some(name => /\.(bin|pt|pth)$/.test(name))
   const hint =
-    gguf.length > 0
-      ? `; give the file: ${join(folder, gguf[0]!)}`
+    gguf.length > 0 || onnx.length > 0
+      ? `; give the file: ${join(folder, gguf[0] ?? join('onnx', onnx[0]!))}`
       : pickle
         ? '; .bin and .pt files can run code when opened and are not read: convert them to safetensors'
         : ''
   throw new FormatError('missing', `${folder}: has neither ${SINGLE} nor ${INDEX}${hint}`)
 }
 
+const onnxIn = async (folder: string): Promise<string[]> =>
+  (await readdir(folder).catch(() => [])).filter(name => name.endsWith('.onnx'))
+
 async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
-  const config = await readJson(join(folder, 'config.json'))
-  if (!config) throw new FormatError('missing', `${folder}: has no config.json`)
+  const file = await readJson(join(folder, 'config.json'))
+  if (!file) throw new FormatError('missing', `${folder}: has no config.json`)
+  // Of an ONNX export: it says how that one is loaded, nothing of the model.
+  const { 'transformers.js_config': _, ...config } = file
   const tokenizerPath = join(folder, 'tokenizer.json')
   const tokenizerBytes = await readBytes(tokenizerPath)
   let tokenizerJson: Config | undefined
@@ -102,7 +112,7 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
   const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
   const weightsPath = join(folder, weights)
-  const source = await (weights.endsWith('.json') ? openSafetensorsIndex(weightsPath) : openSafetensors(weightsPath))
+  const source = await openWeights(weightsPath)
   return {
     path,
     folder,
@@ -119,6 +129,11 @@ async function openFolder(path: string, folder: string, weights: string): Promis
     files: (await readdir(folder)).filter(name => sideFiles.has(name)).sort(),
     close: () => source.close(),
   }
+}
+
+function openWeights(path: string): Promise<TensorSource> {
+  if (path.endsWith('.onnx')) return openOnnx(path)
+  return path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path)
 }
 
 async function openGgufCheckpoint(path: string): Promise<Checkpoint> {

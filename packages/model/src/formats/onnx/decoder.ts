@@ -15,7 +15,7 @@ import type { Model } from '../../model.ts'
 import { attentionLowering, declareCache } from './attention.ts'
 import { storeHead, storePositions, storeTable, type TableType } from './embedding.ts'
 import { emitForm } from './forms.ts'
-import type { TensorRecords } from './metadata.ts'
+import type { TensorRecord, TensorRecords } from './metadata.ts'
 import { createRotation, type Rotation } from './rotary.ts'
 import { roundToNBits } from './round.ts'
 import { ATTENTION_MASK, createSequence, INPUT_IDS, LOGITS_TO_KEEP, POSITION_IDS, type Sequence } from './sequence.ts'
@@ -73,6 +73,16 @@ const storedNames = (model: Model): Set<string> =>
     ),
   ])
 
+function keepRecord(
+  records: TensorRecords,
+  source: OnnxSource,
+  stored: string,
+  form: TensorRecord['form'],
+  flipped = false,
+): void {
+  records.set(stored, { shape: source.info(stored).shape, form, ...(flipped && { flipped }) })
+}
+
 /** Inputs and outputs in the order of the exports that people know. */
 function declareInputs({ builder }: FormContext, { model, genai }: DecoderJob): void {
   builder.input(INPUT_IDS, 'i64', ['batch_size', 'sequence_length'])
@@ -92,19 +102,19 @@ async function embed(
   const { builder, store } = context
   const { outside, config } = model
   const table = await storeTable(context, source, outside.embedding, embeddings, blockSize)
-  records.set(outside.embedding, { form: table.record })
+  keepRecord(records, source, outside.embedding, table.record)
   tick()
   let x = table.lookUp(INPUT_IDS)
   if (config.embeddingScale !== 1) x = builder.node('Mul', [x, floatScalar(builder, config.embeddingScale)])
   if (outside.projectIn) {
     const { y, record } = emitForm(context, denseWeight(toF32(await source.read(outside.projectIn))), x, outside.projectIn)
-    records.set(outside.projectIn, { form: record })
+    keepRecord(records, source, outside.projectIn, record)
     tick()
     x = y
   }
   if (outside.positions) {
     const { y, record } = await storePositions(context, source, outside.positions, POSITION_IDS)
-    records.set(outside.positions.name, { form: record })
+    keepRecord(records, source, outside.positions.name, record)
     tick()
     x = builder.node('Add', [x, y])
   }
@@ -130,8 +140,7 @@ async function addBlock(context: FormContext, job: DecoderJob, parts: Parts, blo
     const canonical = (node.inputs[1] as InputNode).attributes.name
     const stored = names.get(canonical)!
     const { y, record } = emitForm(context, weights.get(canonical)!, entering!, stored)
-    const flipped = model.family.transposed?.includes(canonical) === true
-    parts.records.set(stored, { form: record, ...(flipped && { flipped }) })
+    keepRecord(parts.records, source, stored, record, model.family.transposed?.includes(canonical))
     return bias === undefined ? y : emit.node('Add', [y, bias])
   }
   const lowerings = {
@@ -169,7 +178,7 @@ function bindWith(
     // A matrix: its linear stores it.
     if (!vector) return name
     const stored = names.get(name)!
-    records.set(stored, { form: { kind: 'plain', values: stored, dtype: 'f32' } })
+    records.set(stored, { shape: vector.shape, form: { kind: 'plain', values: stored, dtype: 'f32' } })
     return asF32(builder, store.put(stored, vector), 'f32' satisfies DType)
   }
 }
@@ -197,7 +206,7 @@ async function addHead(
     const canonical = (node.inputs[1] as InputNode).attributes.name
     const stored = outside.headInput.get(canonical)!
     const { y, record } = emitForm(context, denseWeight(matrices.get(canonical)!), entering!, stored)
-    parts.records.set(stored, { form: record })
+    keepRecord(parts.records, source, stored, record)
     return y
   }
   const entering = lowerGraph(builder, model.headInputGraph(), bind, { linear }).get('head_input')!
@@ -205,7 +214,7 @@ async function addHead(
   if (outside.head === outside.embedding) scores = multiply(entering)
   else {
     const head = await storeHead(context, source, outside.head, embeddings, blockSize, entering)
-    parts.records.set(outside.head, { form: head.record })
+    keepRecord(parts.records, source, outside.head, head.record)
     parts.tick()
     scores = head.y
   }

@@ -88,7 +88,7 @@ function joined(
  * Dynamic rope has no table: its base grows with the call, by a factor r ^ (d / (d − 2)). Angles are worked out in f32, as the
  * original does.
  */
-function grown(b: OnnxBuilder, sequence: Sequence, rope: Rope & { readonly type: 'dynamic' }): { cos: string; sin: string } {
+function grown(b: OnnxBuilder, sequence: Sequence, rope: Extract<Rope, { readonly type: 'linear' | 'dynamic' }>): { cos: string; sin: string } {
   const { factor, maxPositions, rotated } = rope
   const half = rotated / 2
   const row = (values: ArrayLike<number>) => b.constant('f32', [1, half], Float32Array.from(values))
