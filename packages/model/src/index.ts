@@ -63,6 +63,7 @@ export {
   writeTokenizerFiles,
 } from './formats/hf-write.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
+export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
