@@ -1,4 +1,4 @@
-import { type Config, headsOf, numberField, optionalNumber, textConfig } from './config-fields.ts'
+import { type Config, headsOf, isUneven, numberField, optionalNumber, ownSizes, textConfig } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { type GgufRope, localRopeTheta, ropeParameters, ropeToGguf } from './gguf-rope.ts'
@@ -18,12 +18,11 @@ export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRo
   put('block_count', ggufU32(numberField(config, 'num_hidden_layers', optionalNumber(config, 'n_layer'))))
   put('context_length', ggufU32(numberField(config, 'max_position_embeddings', optionalNumber(config, 'n_positions'))))
   put('embedding_length', ggufU32(hidden))
-  put(
-    'feed_forward_length',
-    ggufU32(numberField(config, 'intermediate_size', optionalNumber(config, 'n_inner') ?? 4 * hidden)),
-  )
+  const width = numberField(config, 'intermediate_size', optionalNumber(config, 'n_inner') ?? 4 * hidden)
+  put('feed_forward_length', ggufU32(width))
   put('attention.head_count', ggufU32(heads))
   put('attention.head_count_kv', ggufU32(kvHeads))
+  if (isUneven(config)) for (const [name, value] of unevenKeys(config, width)) put(name, value)
   put('attention.key_length', ggufU32(headDim))
   put('attention.value_length', ggufU32(headDim))
   put('vocab_size', ggufU32(numberField(config, 'vocab_size')))
@@ -33,6 +32,24 @@ export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRo
   const notes = [...rope.notes]
   for (const [name, value] of familyKeys(family, config, notes)) put(name, value)
   return { keys, tensors: rope.tensors, notes }
+}
+
+/** One number a block, in place of one for all. */
+function unevenKeys(config: Config, width: number): [string, GgufValue][] {
+  const blocks = Array.from({ length: numberField(config, 'num_hidden_layers') }, (_, block) => {
+    const { heads, kvHeads } = headsOf(config, block)
+    return { heads, kvHeads, width: numberField(ownSizes(config, block), 'intermediate_size', width) }
+  })
+  const list = (name: 'heads' | 'kvHeads' | 'width'): GgufValue =>
+    ggufArray(
+      'i32',
+      blocks.map(block => block[name]),
+    )
+  return [
+    ['feed_forward_length', list('width')],
+    ['attention.head_count', list('heads')],
+    ['attention.head_count_kv', list('kvHeads')],
+  ]
 }
 
 const noRope: GgufRope = { keys: new Map(), tensors: new Map(), notes: [] }

@@ -5,7 +5,7 @@ import { type GgufSource, openGguf } from './gguf.ts'
 import { configFromMetadata } from './gguf-config.ts'
 import { ggufFamilyOfArch } from './gguf-families.ts'
 import { fromGgufLayout, type GgufLayout, ggufLayout, isPlainLayout } from './gguf-layout.ts'
-import { hfName } from './gguf-names.ts'
+import { blockOf, hfName } from './gguf-names.ts'
 import { type GgufTokenizer, tokenizerFromGguf } from './gguf-tokenizer-read.ts'
 import { stringOf } from './gguf-value.ts'
 import { checkRows, type TensorSource } from './source.ts'
@@ -38,7 +38,8 @@ export async function openGgufModel(path: string): Promise<GgufModel> {
     const parts = new Map<string, Part>()
     for (const name of file.names()) {
       const hf = hfName(family, name)
-      if (hf !== undefined) parts.set(hf, { name, layout: ggufLayout(family, hf, headsOf(config)) })
+      if (hf !== undefined)
+        parts.set(hf, { name, layout: ggufLayout(family, hf, headsOf(config, blockOf(family, hf))) })
       else if (!tables.has(name))
         throw new FormatError('unsupported', `${path}: the tensor ${JSON.stringify(name)} is not one of ${family.arch}`)
     }
