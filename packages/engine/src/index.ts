@@ -1,5 +1,6 @@
 export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.ts'
 export { exitCodeOf } from './exit-code.ts'
+export type { Fit, Format, OutputJob, Stored } from './formats/format.ts'
 export { assumedRates, type MachineRates } from './plan/estimate.ts'
 export { averageBits, formatPlan } from './plan/format-plan.ts'
 export { checkOutput, outputPath } from './plan/output-place.ts'
@@ -18,7 +19,7 @@ export type {
   RecipeStep,
 } from './recipe/recipe.ts'
 export { stepsOf } from './recipe/short-form.ts'
-export { type Format, formats, parseFormat } from './registry/formats.ts'
+export { formatNamed, formats, parseFormat } from './registry/formats.ts'
 export { findMethod, methods } from './registry/methods.ts'
 export { type Metric, metrics } from './registry/metrics.ts'
 export { findAnyMethod, findTrainMethod, trainMethods } from './registry/train-methods.ts'

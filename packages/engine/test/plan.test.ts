@@ -203,7 +203,7 @@ describe('a GGUF encoding fixes the grid', () => {
 
   test('a type of dense tensors is for Hugging Face folders', async () => {
     const error = await refusal(plan([rtn], { output: { format: 'gguf:Q4_0', dtype: 'f16' } }))
-    expect(error.message).toMatch(/a GGUF takes gguf:F16/)
+    expect(error.message).toMatch(/dtype f16 is for the format hf; gguf has F16, F32/)
     expect((await plan([rtn], { output: { dtype: 'f16' } })).output).toEqual({ container: 'hf', encoding: 'f16' })
   })
 })

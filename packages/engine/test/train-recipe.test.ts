@@ -176,7 +176,7 @@ describe('what is wrong is said with its line, what was expected, and what came'
       'steps: 20',
       'steps: 20\noutput: {format: "gguf:Q8_0", adapterOnly: true}',
       10,
-      /output\.format: an adapter alone is written as hf, gguf:F32, gguf:F16, gguf:BF16, not as gguf:Q8_0/,
+      /output\.format: an adapter alone is written as hf:keep, hf:f32, gguf:F32, gguf:F16, gguf:BF16, not as gguf:Q8_0/,
     ],
     ['no data', 'path: train.jsonl', 'skipEmpty: true', 6, /data\.path: expected a string, but it is missing/],
     ['held out as a count', 'length: 128', 'heldOut: 32', 8, /data\.heldOut: expected at most 1 \(exclusive\), got 32/],

@@ -1,11 +1,13 @@
 import { access, constants, realpath, stat, statfs } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { checkOutputFolder, SinterError } from '@sinter/model'
+import { formatNamed } from '../registry/formats.ts'
 import type { OutputPlan } from './plan.ts'
 
-/** Where the result goes: a GGUF is one file, put into the folder that `out` names unless it names a file itself. */
-export function outputPath(out: string, output: OutputPlan): string {
-  return output.container === 'gguf' && !out.endsWith('.gguf') ? join(out, 'model.gguf') : out
+/** Where the result goes: one that is a file is put into the folder that `out` names unless it names a file itself. */
+export function outputPath(out: string, { container }: OutputPlan): string {
+  const { file } = formatNamed(container)
+  return file !== undefined && !out.endsWith(extname(file)) ? join(out, file) : out
 }
 
 /**
@@ -15,7 +17,7 @@ export function outputPath(out: string, output: OutputPlan): string {
  */
 export async function checkOutput(out: string, output: OutputPlan, input: string): Promise<void> {
   const path = outputPath(out, output)
-  if (output.container === 'hf') return checkOutputFolder(path, input)
+  if (formatNamed(output.container).file === undefined) return checkOutputFolder(path, input)
   if (await stat(path).catch(() => undefined))
     throw new SinterError('output', `${path}: exists; choose another name or remove it`)
   await checkOutside(path, input)

@@ -33,8 +33,9 @@ export interface CalibrationPlan {
 }
 
 export interface OutputPlan {
-  readonly container: 'hf' | 'gguf'
-  /** GGUF encoding of the compressed matrices (`Q4_0`), or the dtype of dense tensors (`bf16`); `keep` = as stored. */
+  /** Name of a row of `registry/formats.ts`. */
+  readonly container: string
+  /** Type of the compressed matrices (`Q4_0`), or of dense tensors (`bf16`); `keep` = as stored. */
   readonly encoding: string
 }
 

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { type Model, SinterError } from '@sinter/model'
 import { sizeOf } from '@sinter/tensor-core'
 import type { CalibrationRecipe, Recipe } from '../recipe/recipe.ts'
-import { parseFormat } from '../registry/formats.ts'
+import { formatNamed, parseFormat } from '../registry/formats.ts'
 import { checkCalibration } from './calibration-text.ts'
 import { estimate, type MachineRates } from './estimate.ts'
 import { checkOutput, checkSpace } from './output-place.ts'
@@ -74,17 +74,15 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
 const weightsNeedData = (rows: readonly PlanRow[]): boolean =>
   rows.some(row => row.steps.some(({ method, options }) => method.needs(options).length > 0))
 
-/** @throws SinterError `option` when a type of dense tensors is asked of a GGUF */
+/** @throws SinterError `option` when a type of dense tensors is asked of a container that has none */
 function outputOf({ output }: Recipe): OutputPlan {
   const plan = parseFormat(output?.format ?? 'hf')
   const dtype = output?.dtype
   if (dtype === undefined || dtype === plan.encoding) return plan
-  if (plan.container === 'gguf')
-    throw new SinterError(
-      'option',
-      `output: dtype ${dtype} is for the format hf; a GGUF takes gguf:${dtype.toUpperCase()}`,
-    )
-  return { ...plan, encoding: dtype }
+  const { withDtype, name, types } = formatNamed(plan.container)
+  if (!withDtype)
+    throw new SinterError('option', `output: dtype ${dtype} is for the format hf; ${name} has ${types.join(', ')}`)
+  return { ...plan, encoding: withDtype(dtype) }
 }
 
 const defaultCalibration: CalibrationRecipe = { samples: 128, length: 512 }
@@ -144,11 +142,8 @@ function warnings(
       `the run needs about ${Math.round(memoryBytes / 2 ** 20)} MiB even with its cache on disk, more than the ` +
         `${Math.round(budget / 2 ** 20)} MiB allowed; fewer threads or shorter samples need less`,
     )
-  if (output.container === 'hf' && rows.some(row => row.action === 'compress'))
-    found.push(
-      'a Hugging Face folder holds the compressed matrices as plain numbers: the file does not become smaller; ' +
-        'a GGUF (gguf:Q4_0, gguf:Q4_1, gguf:Q8_0) does. Bits a weight are those of the compressed form',
-    )
+  const { warning } = formatNamed(output.container)
+  if (warning !== undefined && rows.some(row => row.action === 'compress')) found.push(warning)
   for (const row of rows)
     if (row.steps.length > 1) {
       found.push(

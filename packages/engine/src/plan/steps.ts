@@ -3,7 +3,7 @@ import { SinterError } from '@sinter/model'
 import { optionsOf } from '../recipe/parse.ts'
 import type { Recipe } from '../recipe/recipe.ts'
 import { findMethod, optionFields } from '../registry/methods.ts'
-import { fitToEncoding } from './encoding-fit.ts'
+import { fitToFormat } from './format-fit.ts'
 import type { OutputPlan, Step } from './plan.ts'
 
 /** A step of the recipe with its method and all of its options. */
@@ -29,7 +29,7 @@ export function resolveSteps(recipe: Recipe, output: OutputPlan): ResolvedStep[]
   const methods = recipe.steps.map(step => findMethod(step.method))
   const given = recipe.steps.map((step, i) => {
     const where = `steps[${i}] (${step.method})`
-    return fitToEncoding(methods[i]!, optionsOf(step), output, where)
+    return fitToFormat(methods[i]!, optionsOf(step), output, where)
   })
   const resolved = methods.map((method, i) => method.options.parse(given[i]) as Options)
   return methods.map((method, index) => {

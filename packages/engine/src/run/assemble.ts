@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { type Model, openCheckpoint } from '@sinter/model'
 import type { Plan } from '../plan/plan.ts'
+import { formatNamed } from '../registry/formats.ts'
 import { compressedSource } from './compressed-source.ts'
 import type { RunResult } from './events.ts'
 import { type BlockHead, folderBytes, type Journal } from './journal.ts'
-import { writeOutput } from './write-output.ts'
 
 export interface AssembleJob {
   readonly plan: Plan
@@ -22,8 +22,9 @@ export async function assemble(job: AssembleJob): Promise<Omit<RunResult, 'path'
   try {
     const { plan, out, signal, onProgress } = job
     const compressed = new Set(plan.rows.filter(row => row.action === 'compress').map(row => row.tensor))
-    const place = { input: plan.model.path, output: plan.output, compressed, out, signal, onProgress }
-    const notes = await writeOutput(place, source, checkpoint)
+    const { container, encoding } = plan.output
+    const place = { input: plan.model.path, type: encoding, compressed, out, signal, onProgress }
+    const notes = await formatNamed(container).write(place, source, checkpoint)
     const total = await tally(job)
     return { ...total, notes: [...total.notes, ...notes], outputBytes: await bytesAt(job.out) }
   } finally {

@@ -1,9 +1,9 @@
 import { type Model, openCheckpoint, type StoredLayer, storedLayers, type TrainSetup } from '@sinter/model'
 import { type Tensor, type TensorF32, toF32, type Weight } from '@sinter/tensor-core'
+import type { OutputJob } from '../formats/format.ts'
 import { outputPath } from '../plan/output-place.ts'
-import { parseFormat } from '../registry/formats.ts'
+import { formatNamed, parseFormat } from '../registry/formats.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
-import { type OutputJob, writeOutput } from '../run/write-output.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 
 /**
@@ -23,7 +23,8 @@ export async function writeTrained(
   try {
     const source = trainedSource(model, setup, frozen)
     const compressed = new Set(storedLayers(model).map(({ stored }) => `${stored}.weight`))
-    await writeOutput({ input: model.path, output, compressed, out: path, signal, onProgress }, source, checkpoint)
+    const job = { input: model.path, type: output.encoding, compressed, out: path, signal, onProgress }
+    await formatNamed(output.container).write(job, source, checkpoint)
     return path
   } finally {
     await checkpoint.close()

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { writePeft } from '@sinter/lowrank'
 import {
   type Checkpoint,
   copySideFiles,
@@ -6,37 +6,33 @@ import {
   createWeightsWriter,
   type WeightsWriter,
   writeConfig,
-  writeGguf,
   writeTokenizerFiles,
 } from '@sinter/model'
-import { castTo, type DType } from '@sinter/tensor-core'
-import type { OutputPlan } from '../plan/plan.ts'
-import type { CompressedSource } from './compressed-source.ts'
-import type { RunResult } from './events.ts'
-import { exactBytes } from './exact-bytes.ts'
+import { castTo, type DType, dtypes, sizeOf } from '@sinter/tensor-core'
+import type { CompressedSource } from '../run/compressed-source.ts'
+import type { Format, Notes, OutputJob } from './format.ts'
 
-export interface OutputJob {
-  /** Where the original lies. */
-  readonly input: string
-  readonly output: OutputPlan
-  /** Stored names of the matrices that a block encoding is for. */
-  readonly compressed: ReadonlySet<string>
-  readonly out: string
-  readonly signal?: AbortSignal | undefined
-  readonly onProgress: (done: number, total: number) => void
-}
-
-type Notes = RunResult['notes']
-
-/** Writes a model in the container that was asked for, one tensor at a time; it appears under its name when it is complete. */
-export function writeOutput(job: OutputJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
-  return (job.output.container === 'gguf' ? writeGgufFile : writeFolder)(job, source, checkpoint)
+/** The layout of transformers: plain numbers in safetensors, config and tokenizer beside them. */
+export const hf: Format = {
+  name: 'hf',
+  title: 'Hugging Face folder, dense',
+  types: ['keep', 'f32', 'f16', 'bf16'],
+  withDtype: dtype => dtype,
+  stored: (type, { dtype, shape }) => {
+    const own = type === 'keep' ? dtype : (type as DType)
+    return { type: own, bytes: sizeOf(shape) * dtypes[own].bytes }
+  },
+  warning:
+    'a Hugging Face folder holds the compressed matrices as plain numbers: the file does not become smaller; ' +
+    'a GGUF (gguf:Q4_0, gguf:Q4_1, gguf:Q8_0) does. Bits a weight are those of the compressed form',
+  write: writeFolder,
+  adapter: { types: ['keep', 'f32'], write: (path, model, adapter) => writePeft(path, model, adapter) },
 }
 
 async function writeFolder(job: OutputJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
   const output = await createOutputFolder(job.out, { input: job.input })
   try {
-    const dtypeOf = outputDtype(job.output, source)
+    const dtypeOf = outputDtype(job.type, source)
     const names = source.inBlockOrder()
     const specs = names.map(name => ({ name, dtype: dtypeOf(name), shape: source.info(name).shape }))
     const writer = createWeightsWriter(output.staging, specs)
@@ -54,7 +50,7 @@ async function writeFolder(job: OutputJob, source: CompressedSource, checkpoint:
     }
     await copySideFiles(checkpoint.folder, checkpoint.files, output.staging, ['config.json'])
     if (checkpoint.files.length === 0) await writeTokenizerFiles(output.staging, checkpoint)
-    await writeConfig(output.staging, withDtype(checkpoint.config, job.output.encoding))
+    await writeConfig(output.staging, withDtype(checkpoint.config, job.type))
     await output.commit()
     return []
   } catch (error) {
@@ -64,8 +60,8 @@ async function writeFolder(job: OutputJob, source: CompressedSource, checkpoint:
 }
 
 /** `keep`: every tensor in the type it had. Block-encoded originals have no dense type; they are widened to f32. */
-function outputDtype({ encoding }: OutputPlan, source: CompressedSource): (name: string) => DType {
-  return name => (encoding === 'keep' ? source.info(name).dtype : floatNamed(encoding))
+function outputDtype(type: string, source: CompressedSource): (name: string) => DType {
+  return name => (type === 'keep' ? source.info(name).dtype : floatNamed(type))
 }
 
 function floatNamed(encoding: string): DType {
@@ -111,30 +107,4 @@ function withDtype(config: Checkpoint['config'], encoding: string): Checkpoint['
   if (!name) return config
   const key = 'torch_dtype' in config && !('dtype' in config) ? 'torch_dtype' : 'dtype'
   return { ...config, [key]: name }
-}
-
-async function writeGgufFile(job: OutputJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
-  const { encoding } = job.output
-  const kept = keptEncoding(job.output)
-  const plan = await writeGguf(
-    job.out,
-    { ...checkpoint, source },
-    {
-      encoding,
-      name: basename(job.input),
-      encodingOf: tensor => (job.compressed.has(tensor.from) ? encoding : kept),
-      bytesOf: async tensor => {
-        job.signal?.throwIfAborted()
-        const weight = await source.weight(tensor.from)
-        return weight && exactBytes(weight, encoding, tensor.layout.rowOrder)
-      },
-      onTensor: job.onProgress,
-    },
-  )
-  return plan.notes.map(message => ({ layer: 'gguf', note: { code: 'gguf', message } }))
-}
-
-/** Matrices that the plan keeps (embedding, head) stay as exact as llama.cpp can hold them at 16 bits. */
-function keptEncoding({ encoding }: OutputPlan): string {
-  return encoding === 'F32' ? 'F32' : 'F16'
 }

@@ -1,0 +1,62 @@
+import type { Checkpoint, LowRankFactors, Model, TensorInfo } from '@sinter/model'
+import type { CompressedSource } from '../run/compressed-source.ts'
+import type { RunResult } from '../run/events.ts'
+
+/** A container that a result can be written into: one file, and one row of the table in `registry/formats.ts`. */
+export interface Format {
+  readonly name: string
+  readonly title: string
+  /** What may stand after the colon, the first by default: types of the compressed matrices, or of dense tensors. */
+  readonly types: readonly string[]
+  /** The result is one file with this name unless another is given, `model.gguf`; a folder when absent. */
+  readonly file?: string
+  /** Why a type that is not among `types` is not: said in place of the list. */
+  readonly whyNot?: (type: string) => string | undefined
+  /** The type for `output.dtype` of a recipe. @throws SinterError `option` where the container has none */
+  readonly withDtype?: (dtype: string) => string
+  /** Options of a method that the type fixes, for it holds codes of no other grid; undefined when codes are not held. */
+  readonly fit?: (type: string) => Fit | undefined
+  /** What is stored in place of what a method makes of rows of `inputs`, for people; undefined when it is held as it is. */
+  readonly recoding?: (type: string, method: string, inputs: number, fits: boolean) => string | undefined
+  /** How a tensor will lie in the output. */
+  readonly stored: (type: string, info: TensorInfo, compressed: boolean) => Stored
+  /** What one must know before a run that compresses into it. */
+  readonly warning?: string
+  /** Writes it, one tensor at a time; it appears under its name when it is complete. */
+  readonly write: (job: OutputJob, source: CompressedSource, checkpoint: Checkpoint) => Promise<Notes>
+  /** For adapters alone, where there is such a form. */
+  readonly adapter?: {
+    readonly types: readonly string[]
+    readonly write: (
+      path: string,
+      model: Model,
+      adapter: ReadonlyMap<string, LowRankFactors>,
+      type: string,
+    ) => Promise<void>
+  }
+}
+
+/** Options of a weight method by name. */
+export type Options = Readonly<Record<string, unknown>>
+
+export interface Fit {
+  readonly fixed: Options
+}
+
+export interface Stored {
+  readonly type: string
+  readonly bytes: number
+}
+
+export interface OutputJob {
+  /** Where the original lies. */
+  readonly input: string
+  readonly type: string
+  /** Stored names of the matrices that were compressed. */
+  readonly compressed: ReadonlySet<string>
+  readonly out: string
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress: (done: number, total: number) => void
+}
+
+export type Notes = RunResult['notes']
