@@ -174,7 +174,7 @@ const schema: z.ZodType<RawConfig> = z.looseObject({
 })
 
 /** Other spellings: of earlier releases, and of families that name the same things in their own way. */
-const spellings: Readonly<Record<string, string>> = {
+export const spellings: Readonly<Record<string, string>> = {
   n_embd: 'hidden_size',
   n_inner: 'intermediate_size',
   ffn_dim: 'intermediate_size',
@@ -192,7 +192,11 @@ const spellings: Readonly<Record<string, string>> = {
 }
 
 /** Keys whose null means "none"; elsewhere null stands for "the default". */
-const nullable = new Set(['sliding_window', 'attn_logit_softcapping', 'final_logit_softcapping'])
+export const nullable: ReadonlySet<string> = new Set([
+  'sliding_window',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+])
 
 /**
  * Brings a parsed config.json into one spelling and checks it.

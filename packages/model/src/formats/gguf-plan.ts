@@ -1,4 +1,5 @@
 import type { TensorF32 } from '@sinter/tensor-core'
+import { withDefaults } from './config-defaults.ts'
 import { type Config, headsOf, isUneven, textConfig } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufFamily, ggufFamilyOf } from './gguf-families.ts'
@@ -37,8 +38,9 @@ export interface GgufPlan {
  * @throws FormatError `unsupported` when llama.cpp does not have the family or an option of it
  */
 export function planGguf(fullConfig: Config, source: Pick<TensorSource, 'names' | 'info'>): GgufPlan {
-  const config = textConfig(fullConfig)
-  const family = ggufFamilyOf(config.model_type ?? fullConfig.model_type, isUneven(config))
+  const given = textConfig(fullConfig)
+  const family = ggufFamilyOf(given.model_type ?? fullConfig.model_type, isUneven(given))
+  const config = withDefaults(fullConfig)
   const { keys, tensors: extra, notes } = configToMetadata(family, config)
   const tied = tiedOutput(family, config, source.names())
   const tensors: GgufPlanTensor[] = []
