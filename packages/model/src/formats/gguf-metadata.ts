@@ -1,3 +1,5 @@
+import { readConfig } from '../config.ts'
+import { familyOf } from '../families/index.ts'
 import { withDefaults } from './config-defaults.ts'
 import { type Config, headsOf, isUneven, numberField, optionalNumber, ownSizes } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
@@ -85,7 +87,6 @@ const activations: { readonly [arch: string]: readonly string[] } = {
 
 function familyKeys(family: GgufFamily, config: Config, notes: string[]): [string, GgufValue][] {
   checkActivation(family, config, notes)
-  const window = optionalNumber(config, 'sliding_window')
   switch (family.arch) {
     case 'gemma2':
     case 'gemma3':
@@ -97,13 +98,14 @@ function familyKeys(family: GgufFamily, config: Config, notes: string[]): [strin
       return graniteKeys(family, config)
     case 'smollm3':
       checkNopeLayers(family, config)
+      noteWindow(family, config, notes)
       return []
     case 'gptneox':
       return [['use_parallel_residual', ggufBool(config.use_parallel_residual !== false)]]
     case 'phi3':
-      if (window !== undefined) notes.push(windowNote(family, window))
+      noteWindow(family, config, notes)
       return [
-        ['attention.sliding_window', ggufU32(window ?? 0)],
+        ['attention.sliding_window', ggufU32(optionalNumber(config, 'sliding_window') ?? 0)],
         ...(optionalNumber(config, 'original_max_position_embeddings') === undefined
           ? []
           : ([
@@ -114,13 +116,20 @@ function familyKeys(family: GgufFamily, config: Config, notes: string[]): [strin
             ] as [string, GgufValue][])),
       ]
     default:
-      if (window !== undefined && config.use_sliding_window !== false) notes.push(windowNote(family, window))
+      noteWindow(family, config, notes)
       return []
   }
 }
 
-const windowNote = (family: GgufFamily, window: number): string =>
-  `llama.cpp's ${family.arch} attends to everything: beyond ${window} tokens (sliding_window) its results differ`
+/** Of a window that some layer has: a config may name one that its family, or another key of it, leaves unused. */
+function noteWindow(family: GgufFamily, config: Config, notes: string[]): void {
+  const { layers, maxPositions } = readConfig(config, familyOf(config.model_type))
+  const window = Math.min(...layers.flatMap(layer => layer.window ?? []))
+  if (window < maxPositions)
+    notes.push(
+      `llama.cpp's ${family.arch} attends to everything: beyond ${window} tokens (sliding_window) its results differ`,
+    )
+}
 
 function checkActivation(family: GgufFamily, config: Config, notes: string[]): void {
   const name = String(config.hidden_activation ?? config.hidden_act ?? config.activation_function ?? 'silu')
