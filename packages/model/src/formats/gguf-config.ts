@@ -3,6 +3,7 @@ import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { ropeFromGguf } from './gguf-rope-read.ts'
+import { stopIds } from './gguf-stops.ts'
 import { type UnevenSizes, unevenSizes } from './gguf-uneven.ts'
 import { boolOf, type GgufMetadata, type GgufValue, numberOf, numbersOf, stringsOf } from './gguf-value.ts'
 
@@ -41,7 +42,12 @@ export function configFromMetadata(
 
 function specialIds(metadata: GgufMetadata): Config {
   const id = (name: string): number | null => numberOf(metadata.get(`tokenizer.ggml.${name}_token_id`)) ?? null
-  return { bos_token_id: id('bos'), eos_token_id: id('eos'), pad_token_id: id('padding') }
+  const stops = stopIds(metadata)
+  return {
+    bos_token_id: id('bos'),
+    eos_token_id: stops?.length === 1 ? stops[0] : (stops ?? null),
+    pad_token_id: id('padding'),
+  }
 }
 
 type Get = (name: string) => GgufValue | undefined

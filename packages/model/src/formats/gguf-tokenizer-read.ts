@@ -1,6 +1,6 @@
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import { tokenType } from './gguf-tokenizer.ts'
+import { tokenType } from './gguf-token-types.ts'
 import { boolOf, type GgufMetadata, numberOf, numbersOf, stringOf, stringsOf } from './gguf-value.ts'
 import type { Json } from './json-strict.ts'
 import { preTokenizerJson } from './pre-tokenizers.ts'
