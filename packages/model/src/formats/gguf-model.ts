@@ -1,4 +1,5 @@
 import { f32, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { type OpenFile, openFile } from '../io/file.ts'
 import { type Config, headsOf } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufSource, openGguf } from './gguf.ts'
@@ -28,8 +29,12 @@ const ropeTables = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_facto
  * Opens a GGUF file as a model.
  * @throws FormatError as `openGguf` does; `unsupported` for an architecture that is not known
  */
-export async function openGgufModel(path: string): Promise<GgufModel> {
-  const file = await openGguf(path)
+export async function openGgufModel(path: string, open: OpenFile = openFile): Promise<GgufModel> {
+  return ggufModel(await openGguf(path, open), path)
+}
+
+/** An open file as a model. It is closed when it is not one. @throws as `openGgufModel` does */
+export async function ggufModel(file: GgufSource, path: string): Promise<GgufModel> {
   try {
     const family = ggufFamilyOfArch(stringOf(file.metadata.get('general.architecture')))
     const tables = new Map<string, TensorF32>()

@@ -1,5 +1,5 @@
 import { sizeOf, type Tensor, tensor } from '@sinter/tensor-core'
-import { openFile, type RandomAccessFile } from '../io/file.ts'
+import { type OpenFile, openFile, type RandomAccessFile } from '../io/file.ts'
 import { decodeValues, encodedBytes } from './encodings.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufEntry, type GgufHeader, MAX_GGUF_HEADER_BYTES, parseGgufHeader } from './gguf-header.ts'
@@ -26,8 +26,8 @@ const DECODE_PIECE = 4 * 2 ** 20
  * read.
  * @throws FormatError for every file that ggml refuses, and for types that are not read here
  */
-export async function openGguf(path: string): Promise<GgufSource> {
-  const openOne = async (name: string): Promise<GgufSource> => openGgufFile(await openFile(name))
+export async function openGguf(path: string, open: OpenFile = openFile): Promise<GgufSource> {
+  const openOne = async (name: string): Promise<GgufSource> => openGgufFile(await open(name))
   return withShards(await openOne(path), path, openOne)
 }
 
