@@ -45,8 +45,10 @@ export function planGguf(fullConfig: Config, source: Pick<TensorSource, 'names' 
   const tied = tiedOutput(family, config, source.names())
   const tensors: GgufPlanTensor[] = []
   const add = (name: string, from: string): void => {
-    const layout = ggufLayout(family, from, headsOf(config, blockOf(family, from)))
-    const shape = ggufShape(layout, source.info(from).shape)
+    const stored = source.info(from).shape
+    // A transposed tensor's rows are its last axis; none of those has heads.
+    const layout = ggufLayout(family, from, headsOf(config, blockOf(family, from)), stored[0] ?? 0)
+    const shape = ggufShape(layout, stored)
     tensors.push({ name, from, shape, layout, keepF32: shape.length === 1 || name.endsWith('_norm.weight') })
   }
   for (const from of source.names()) {
