@@ -1,10 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { openFile } from '../io/file.ts'
+import { isUrl } from '../io/http.ts'
 import type { Config } from './config-fields.ts'
 import { quantizedSource } from './folders/quantized-source.ts'
 import { FormatError } from './format-error.ts'
-import { openGgufModel } from './gguf-model.ts'
+import { type GgufModel, openGgufModel } from './gguf-model.ts'
 import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
 import { openOnnx } from './onnx/open.ts'
 import { openSafetensors } from './safetensors.ts'
@@ -69,10 +70,12 @@ const sideFiles = new Set([
  * @throws FormatError that says what is missing or malformed
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if (isUrl(path))
+    throw new FormatError('unsupported', `${path}: only \`inspect\` reads over the network: download the model first`)
   const info = await stat(path).catch(() => undefined)
   if (!info) throw new FormatError('missing', `${path}: no such file or folder`)
   if (info.isDirectory()) return openFolder(path, path, await weightsOf(path))
-  if (path.endsWith('.gguf')) return openGgufCheckpoint(path)
+  if (path.endsWith('.gguf')) return ggufCheckpoint(path, await openGgufModel(path))
   if (path.endsWith('.onnx')) return openFolder(path, dirname(dirname(path)), relative(dirname(dirname(path)), path))
   if (path.endsWith('.safetensors') || path.endsWith('.safetensors.index.json'))
     return openFolder(path, dirname(path), basename(path))
@@ -170,8 +173,9 @@ function openWeights(path: string): Promise<TensorSource> {
   return path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path)
 }
 
-async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
-  const { config, source, tokenizer, tokenizerProblem } = await openGgufModel(path)
+/** A GGUF file, on the disk or behind an address, as a checkpoint. */
+export function ggufCheckpoint(path: string, model: GgufModel): Checkpoint {
+  const { config, source, tokenizer, tokenizerProblem } = model
   return {
     path,
     folder: dirname(path),
