@@ -40,7 +40,7 @@ export interface GgufWriteOptions extends GgufJobOptions {
 }
 
 /**
- * Writes a checkpoint as one GGUF file, tensors in llama.cpp's own order; pieces of a tensor are held at a time, and whole
+ * Writes a checkpoint as GGUF, tensors in llama.cpp's own order; pieces of a tensor are held at a time, and whole
  * only those whose layout differs.
  * @returns the plan, whose notes say where llama.cpp will compute something else
  * @throws FormatError `unsupported` when llama.cpp lacks the family or an option, `disk-full`
