@@ -38,7 +38,7 @@ export function tokenizerToGguf(input: TokenizerInput): {
     )
   const added = addedTokens(input.tokenizerJson)
   const tokens = tokensById(model.vocab as Readonly<Record<string, number>>, added, input.vocabSize)
-  const merges = model.merges.map(merge => (Array.isArray(merge) ? merge.map(String) : String(merge).split(' ')))
+  const merges = model.merges as readonly unknown[]
   const spm = model.byte_fallback === true
   const keys = new Map<string, GgufValue>([
     ['tokenizer.ggml.model', ggufString(spm ? 'llama' : 'gpt2')],
@@ -59,7 +59,7 @@ export function tokenizerToGguf(input: TokenizerInput): {
       'tokenizer.ggml.merges',
       ggufArray(
         'string',
-        merges.map(pair => pair.join(' ')),
+        merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : String(merge))),
       ),
     )
   }
@@ -92,7 +92,8 @@ function tokensById(
       )
     tokens[id] = token
   }
-  for (const [token, id] of Object.entries(vocab)) put(id, token)
+  // Pairs of a quarter of a million tokens would take 25 MB for a moment.
+  for (const token in vocab) put(vocab[token]!, token)
   for (const { id, content } of added.values()) put(id, content)
   return tokens
 }
@@ -119,10 +120,11 @@ function types(
  * SentencePiece joins the pair whose result scores highest; BPE joins the pair that was merged first. Minus the rank of
  * the first merge that makes a token turns one into the other.
  */
-function scores(tokens: readonly (string | undefined)[], merges: readonly (readonly string[])[]): number[] {
+function scores(tokens: readonly (string | undefined)[], merges: readonly unknown[]): number[] {
   const rank = new Map<string, number>()
-  for (const [i, pair] of merges.entries()) {
-    const made = pair.join('')
+  for (let i = 0; i < merges.length; i++) {
+    const merge = merges[i]
+    const made = Array.isArray(merge) ? merge.join('') : String(merge).replaceAll(' ', '')
     if (!rank.has(made)) rank.set(made, i)
   }
   // What no merge makes must never win against what one does.
