@@ -1,20 +1,9 @@
-import type { DType } from '@sinter/tensor-core'
-import {
-  type DecodeBlock,
-  decodeIQ4_NL,
-  decodeIQ4_XS,
-  decodeMXFP4,
-  decodeQ4_0,
-  decodeQ4_1,
-  decodeQ5_0,
-  decodeQ5_1,
-  decodeQ8_0,
-  type EncodeBlock,
-} from './blocks/block-32.ts'
-import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { bf16ToF32, type DType, f16ToF32, f32ToBf16, f32ToF16 } from '@sinter/tensor-core'
+import { type DecodeBlock, decodeIQ4_NL, decodeIQ4_XS, decodeMXFP4, type EncodeBlock } from './blocks/block-32.ts'
+import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
+import type { Decoded } from './blocks/expand-simd.ts'
 import { FormatError } from './format-error.ts'
-import { f16At, putBf16, putF16 } from './half.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
 export interface Encoding {
@@ -57,15 +46,15 @@ function blocks(
   return { name, ggmlType, blockSize, blockBytes, decode, encode }
 }
 
-/** An encoding whose encoder takes whole rows: it works on many blocks at once, or asks what the columns weigh. */
-const rows = (
-  name: string,
-  ggmlType: number,
-  blockSize: number,
-  blockBytes: number,
-  decodeBlock: DecodeBlock,
-  encode: EncodeRows,
-): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode })
+/** An encoding whose codecs take whole rows: they work on many blocks at once, or ask what the columns weigh. */
+const rows = (name: Decoded, ggmlType: number, blockSize: number, blockBytes: number): Encoding => ({
+  name,
+  ggmlType,
+  blockSize,
+  blockBytes,
+  decode: decoders[name],
+  encode: encoders[name],
+})
 
 function plain(
   name: string,
@@ -94,47 +83,43 @@ const f32: Encoding = {
   encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
 }
 
-const f16 = blocks(
-  'F16',
-  1,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    out[to] = f16At(bytes, at)
+/** Halves of two bytes, which need not lie at even addresses. */
+const halves = (
+  name: 'F16' | 'BF16',
+  ggmlType: number,
+  widen: (bits: Uint16Array, out: Float32Array) => unknown,
+  narrow: (values: Float32Array, out?: Uint16Array) => Uint16Array,
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize: 1,
+  blockBytes: 2,
+  dtype: name === 'F16' ? 'f16' : 'bf16',
+  decode(bytes, out) {
+    const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+    widen(new Uint16Array(buffer, byteOffset, out.length), out)
   },
-  (values, from, out, at) => putF16(out, at, values[from]!),
-)
-
-const bf16 = blocks(
-  'BF16',
-  30,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    bits[0] = (bytes[at]! << 16) | (bytes[at + 1]! << 24)
-    out[to] = float[0]!
+  encode(values, out) {
+    if (out.byteOffset % 2 === 0) narrow(values, new Uint16Array(out.buffer, out.byteOffset, values.length))
+    else out.set(new Uint8Array(narrow(values).buffer))
   },
-  (values, from, out, at) => putBf16(out, at, values[from]!),
-)
-
-const float = new Float32Array(1)
-const bits = new Uint32Array(float.buffer)
+})
 
 /** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
 export const encodings: readonly Encoding[] = [
   f32,
-  { ...f16, dtype: 'f16' },
-  { ...bf16, dtype: 'bf16' },
-  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0),
-  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1),
-  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0),
-  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1),
-  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0),
-  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K),
-  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K),
-  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K),
-  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K),
-  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K),
+  halves('F16', 1, f16ToF32, f32ToF16),
+  halves('BF16', 30, bf16ToF32, f32ToBf16),
+  rows('Q4_0', 2, 32, 18),
+  rows('Q4_1', 3, 32, 20),
+  rows('Q5_0', 6, 32, 22),
+  rows('Q5_1', 7, 32, 24),
+  rows('Q8_0', 8, 32, 34),
+  rows('Q2_K', 10, 256, 84),
+  rows('Q3_K', 11, 256, 110),
+  rows('Q4_K', 12, 256, 144),
+  rows('Q5_K', 13, 256, 176),
+  rows('Q6_K', 14, 256, 210),
   blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
   blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
   blocks('MXFP4', 39, 32, 17, decodeMXFP4),
