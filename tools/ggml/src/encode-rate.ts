@@ -33,8 +33,8 @@ const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numb
 /** Rates of both, and the median of what ours is times theirs. */
 function compare(theirs: () => void, ours: () => void): string {
   for (let i = 0; i < 3; i++) ours()
-  // The clock of the processor is coarse: quick work is done until it takes 20 ms.
-  const times = Math.max(1, Math.ceil(0.02 / Math.max(1e-4, seconds(theirs, 1))))
+  // The processor's clock may tick in steps of 4 ms: quick work is done until it takes a fifth of a second.
+  const times = Math.ceil(0.2 / (seconds(theirs, 20) + 1e-4))
   const pairs = Array.from({ length: rounds }, (_, i) => {
     if (i % 2) return [seconds(theirs, times), seconds(ours, times)] as const
     const own = seconds(ours, times)

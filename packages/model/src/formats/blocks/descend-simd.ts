@@ -24,7 +24,7 @@ export function descendKernel(): Kernel {
   const [pass, passes] = [4, 5] as const
   const own = 6 + scratchVectors
   const [zero, moved] = [own, own + 1] as const
-  const groups = [0, 1].map(g => group(g, own + 2 + 11 * g, zero, moved))
+  const groups = Array.from({ length: FOURS }, (_, g) => group(g, own + 2 + 11 * g, zero, moved))
   const body: Code = [
     [put(zero, floats(0)), put(passes, constant(5))],
     eachFour(
@@ -40,11 +40,14 @@ export function descendKernel(): Kernel {
         ]),
         groups.map(({ results }) => results),
       ],
-      2,
+      FOURS,
     ),
   ]
-  return { parameters: 4, integers: 2, vectors: scratchVectors + 24, body }
+  return { parameters: 4, integers: 2, vectors: scratchVectors + 2 + 11 * FOURS, body }
 }
+
+/** Fours at once. */
+const FOURS = 2
 
 /** The steps of one four, whose eleven locals begin at `first`. */
 function group(g: number, first: number, zero: number, moved: number) {
