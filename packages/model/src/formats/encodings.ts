@@ -21,6 +21,7 @@ import {
   decodeIQ3_XXS,
 } from './blocks/iq-decode.ts'
 import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
+import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {
   decodeQ1_0,
@@ -162,12 +163,12 @@ export const encodings: readonly Encoding[] = [
   rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
   rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
   rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
-  blocks('IQ1_S', 19, 256, 50, decodeIQ1_S),
+  rows('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
   rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
   rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
   rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
   rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
-  blocks('IQ1_M', 29, 256, 56, decodeIQ1_M),
+  rows('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
   blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
   blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
   blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),

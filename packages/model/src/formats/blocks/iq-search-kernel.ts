@@ -158,14 +158,17 @@ function roundGroup(places: SearchPlaces, lane: number): Code {
   ]
 }
 
-/** The first at the least distance of the list at `entry`, four neighbours at a time. */
-function nearestPoint(places: SearchPlaces, lane: number): Code {
+/**
+ * The first at the least distance of the list at `entry`, four neighbours at a time.
+ * @param leveled what a byte of the list stands for
+ */
+function nearestPoint(places: SearchPlaces, lane: number, leveled: (byte: Code) => Code = byte => byte): Code {
   const { dim, roots, magnitudes } = places
   const x = (i: number): Code => [get(at), loadEach(16 * i + 4 * lane)]
   const w = (i: number): Code => [get(at), loadEach(16 * i + 4 * lane + roots - magnitudes)]
   const term = (i: number): Code => [
     i % 2 === 0 ? put(pair, [get(quad), loadBytes(4 * i)]) : [],
-    put(level, f32.fromInt(i % 2 === 0 ? bytes.lowInts(get(pair)) : bytes.highInts(get(pair)))),
+    put(level, leveled(f32.fromInt(i % 2 === 0 ? bytes.lowInts(get(pair)) : bytes.highInts(get(pair))))),
     put(error, f32.subtract(f32.multiply(get(scale), get(level)), x(i))),
     put(error, f32.multiply(f32.multiply(w(i), get(error)), get(error))),
     put(distance, i === 0 ? get(error) : f32.add(get(distance), get(error))),
@@ -193,6 +196,24 @@ function nearestPoint(places: SearchPlaces, lane: number): Code {
     put(where, firstOf(where, [2, 3, 0, 1])),
     put(entry, [intOf(get(where), 0), loadShort(4 * dim)]),
   ]
+}
+
+/**
+ * From lists to points where `kept` has lists: IQ1's levels are moved by a shift of each group (in `tried`), values have signs, and
+ * squares are weighed as they are (in `roots`).
+ */
+export function pointsKernel(places: SearchPlaces): Kernel {
+  const shift = one
+  const point = (lane: number): Code => [
+    put(entry, [get(slot), loadInteger(4 * lane)]),
+    when(integerAtLeast(get(entry), constant(places.lists)), [
+      put(shift, [get(slot), loadEach(4 * lane + places.tried - places.kept)]),
+      nearestPoint(places, lane, byte => f32.add(byte, get(shift))),
+    ]),
+    [get(slot), get(entry), storeInteger(4 * lane)],
+  ]
+  const body = eachGroup(places, places.kept, repeat(4, point))
+  return { parameters: 0, integers: 8, vectors: vectors.length, body }
 }
 
 /** Each neighbour's address is two bytes behind that of the one before. */

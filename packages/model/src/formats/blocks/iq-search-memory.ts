@@ -47,7 +47,7 @@ export interface Search {
 }
 
 /** Addresses in lists have 16 bits: points lie at the beginning. */
-const pointBytes = 8
+export const pointBytes = 8
 
 export function createSearch(
   grid: Grid,
@@ -60,7 +60,7 @@ export function createSearch(
   const open: (bytes: number) => Simd<{ search(): void }> = simdKernels(() => ({ search: searchKernel(places, refines) }))
   const { kernels, memory } = open(places.bytes)
   const view = new DataView(memory.buffer)
-  putTables(grid, neighbours, places, view)
+  putTables(grid, neighbours, places, view, level => 2 * level + 1)
   const floats = (at: number, count: number): Float32Array => new Float32Array(memory.buffer, at, count)
   floats(places.numerators, numerators.length).set(numerators)
   const results = new Int32Array(memory.buffer, places.kept, (8 * size) / grid.dim)
@@ -81,7 +81,7 @@ export function createSearch(
 
 const quads = (count: number): number => Math.ceil(count / 4)
 
-function searchPlaces(grid: Grid, neighbours: Neighbours, size: number, trials: number): SearchPlaces {
+export function searchPlaces(grid: Grid, neighbours: Neighbours, size: number, trials: number): SearchPlaces {
   const { dim, base, cells } = grid
   const quadBytes = 4 * dim + 8
   let top = 0
@@ -106,10 +106,16 @@ function searchPlaces(grid: Grid, neighbours: Neighbours, size: number, trials: 
 }
 
 /** Levels of the points, and for each cell its point or its neighbours. */
-function putTables(grid: Grid, { point, start, list }: Neighbours, places: SearchPlaces, view: DataView): void {
+export function putTables(
+  grid: Grid,
+  { point, start, list }: Neighbours,
+  places: SearchPlaces,
+  view: DataView,
+  byteOf: (level: number) => number,
+): void {
   const { dim, cells, levels } = grid
   levels.forEach((level, i) => {
-    view.setUint8(Math.floor(i / dim) * pointBytes + (i % dim), 2 * level + 1)
+    view.setUint8(Math.floor(i / dim) * pointBytes + (i % dim), byteOf(level))
   })
   for (let n = 0; n < 4; n++) view.setUint16(places.nowhere + 4 * dim + 2 * n, cells.length * pointBytes, true)
   let top = places.lists
@@ -127,7 +133,7 @@ function putTables(grid: Grid, { point, start, list }: Neighbours, places: Searc
   function putQuad(at: number, mine: Uint16Array, first: number): void {
     for (let n = 0; n < 4; n++) {
       const neighbour = mine[Math.min(first + n, mine.length - 1)]!
-      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, 2 * levels[neighbour * dim + i]! + 1)
+      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, byteOf(levels[neighbour * dim + i]!))
       view.setUint16(at + 4 * dim + 2 * n, neighbour * pointBytes, true)
     }
   }
