@@ -10,6 +10,7 @@ export {
   get,
   type Kernel,
   load,
+  loadInteger,
   loopBelow,
   plus,
   put,

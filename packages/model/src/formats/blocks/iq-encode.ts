@@ -3,20 +3,12 @@ import { putF16 } from '../half.ts'
 import { type Grid, gridIQ2_S, gridIQ2_XS, gridIQ2_XXS, gridIQ3_S, gridIQ3_XXS } from './iq-grids.ts'
 import { findNeighbours } from './iq-neighbours.ts'
 import { fitScale } from './iq-scale-fit.ts'
-import {
-  type Block,
-  type Codebook,
-  energy,
-  newBlock,
-  notFinite,
-  refine,
-  takeSigns,
-  tryScales,
-  weightOf,
-} from './iq-search.ts'
+import type { Refines } from './iq-search-kernel.ts'
+import { createSearch, type Search } from './iq-search-memory.ts'
+import { energyOf, takeSigns } from './iq-signs.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
 
-const { fround, sqrt } = Math
+const { abs, fround, sqrt } = Math
 
 /** What the encodings differ in. */
 interface Variant {
@@ -36,9 +28,9 @@ interface Variant {
   /** Times the mean square: what is added to v² under the root of a weight. */
   readonly energy: 1 | 2
   /** Weight of a value where there is no importance; absent where there must be one. */
-  readonly weight?: (energy: number, v: number) => number
+  readonly weight?: (energy: number, square: number) => number
   /** Starts from a fit of its own, and rounds at the best scale once more; else only groups that were off the grid, or all if one was. */
-  readonly refines: 'always' | 'off-grid' | 'all'
+  readonly refines: Refines
   /** What the stored scale is larger by. */
   readonly fudge: number
   /** Whether indices and signs are stored where all scales are zero. */
@@ -61,117 +53,134 @@ interface Found {
 type Encode = (values: Float32Array, out: Uint8Array, width: number, importance?: Float32Array) => void
 
 function encoder(variant: Variant): Encode {
-  let codebook: Codebook | undefined
+  let work: Work | undefined
   return (values, out, width, importance) => {
-    codebook ??= { grid: variant.grid(), neighbours: findNeighbours(variant.grid(), variant.distances) }
-    const search = newSearch(variant, codebook)
+    work ??= newWork(variant)
     for (let from = 0, at = 0; from < values.length; from += 256, at += variant.blockBytes)
-      encodeSuper(search, values, from, importance?.subarray(from % width, (from % width) + 256), out, at)
+      encodeSuper(work, values, from, importance?.subarray(from % width, (from % width) + 256), out, at)
   }
 }
 
-interface Search {
+interface Work {
   readonly variant: Variant
-  readonly codebook: Codebook
-  readonly numerators: Float32Array
-  readonly block: Block
-  readonly trial: Block
+  readonly grid: Grid
+  readonly search: Search
   readonly found: Found
 }
 
-function newSearch(variant: Variant, codebook: Codebook): Search {
+function newWork(variant: Variant): Work {
   const { steps, size } = variant
-  const { base, dim } = codebook.grid
+  const grid = variant.grid()
   const numerators = Float32Array.from({ length: 2 * steps + 1 }, (_, i) =>
-    fround(2 * base - 1 + fround((i - steps) * fround(variant.step))),
+    fround(2 * grid.base - 1 + fround((i - steps) * fround(variant.step))),
   )
+  const neighbours = findNeighbours(grid, variant.distances)
   const found: Found = {
-    indices: new Uint16Array(256 / dim),
+    indices: new Uint16Array(256 / grid.dim),
     signs: new Uint8Array(32),
     scales: new Float32Array(256 / size),
     empty: new Uint8Array(256 / size),
     codes: new Uint8Array(256 / size),
   }
-  return { variant, codebook, numerators, block: newBlock(size, dim), trial: newBlock(size, dim), found }
+  return { variant, grid, search: createSearch(grid, neighbours, size, numerators, variant.refines), found }
 }
 
 function encodeSuper(
-  search: Search,
+  work: Work,
   values: Float32Array,
   from: number,
   importance: Float32Array | undefined,
   out: Uint8Array,
   at: number,
 ): void {
-  const { variant, found } = search
-  const mean = fround((variant.energy / 256) * energy(values, from))
-  found.indices.fill(0)
-  found.signs.fill(0)
-  found.codes.fill(0)
-  for (let b = 0; b < found.scales.length; b++) {
-    const start = from + b * variant.size
-    weigh(search, values, start, mean, importance?.subarray(b * variant.size))
-    found.scales[b] = encodeBlock(search, values, start, b)
-  }
+  const { variant, found } = work
+  const mean = fround((variant.energy / 256) * energyOf(values, from))
+  for (let b = 0; b < found.scales.length; b += 4) encodeFour(work, values, from, importance, mean, b)
   out.fill(0, at, at + variant.blockBytes)
   const d = fround(found.scales.reduce((most, scale) => (most > scale ? most : scale), 0) / 31)
   if (d === 0 && !variant.keepsZeros) return
-  if (d !== 0) {
-    const id = fround(1 / d)
-    putF16(out, at, fround(d * fround(variant.fudge)))
-    for (let b = 0; b < found.scales.length; b++)
-      found.codes[b] = clamp(nearestInt(fround(0.5 * fround(fround(id * found.scales[b]!) - 1))), 0, 15)
-  }
+  const id = fround(1 / d)
+  for (let b = 0; b < found.scales.length; b++)
+    found.codes[b] = d && clamp(nearestInt(fround(0.5 * fround(fround(id * found.scales[b]!) - 1))), 0, 15)
+  if (d) putF16(out, at, fround(d * fround(variant.fudge)))
   variant.put(found, out, at)
 }
 
-function weigh(
-  { variant, block }: Search,
+/** Sub-blocks b … b + 3 of the 256 values at `from`. */
+function encodeFour(
+  work: Work,
   values: Float32Array,
   from: number,
-  mean: number,
   importance: Float32Array | undefined,
+  mean: number,
+  b: number,
 ): void {
-  for (let i = 0; i < variant.size; i++) {
+  const { variant, search, found, grid } = work
+  const { size } = variant
+  for (let lane = 0; lane < 4; lane++) {
+    const first = (b + lane) * size
+    weigh(work, values, from + first, importance?.subarray(first), mean, lane)
+    for (let k = 0; k < size / 8; k++)
+      found.signs[first / 8 + k] = takeSigns(search, values, from + first + 8 * k, 8 * k, lane, variant.evenSigns)
+    found.empty[b + lane] = begin(work, lane) ? 0 : 1
+  }
+  search.run(variant.refines === 'off-grid')
+  for (let lane = 0; lane < 4; lane++) take(work, b + lane, lane, size / grid.dim)
+}
+
+function weigh(
+  { variant, search }: Work,
+  values: Float32Array,
+  from: number,
+  importance: Float32Array | undefined,
+  mean: number,
+  lane: number,
+): void {
+  for (let i = 0, p = lane; i < variant.size; i++, p += 4) {
     const v = values[from + i]!
-    block.weights[i] = importance ? weightOf(importance[i]!, mean, v) : variant.weight!(mean, v)
-    block.roots[i] = sqrt(block.weights[i]!)
+    const square = fround(v * v)
+    const w = importance ? fround(importance[i]! * fround(sqrt(fround(mean + square)))) : variant.weight!(mean, square)
+    search.weights[p] = w
+    search.roots[p] = sqrt(w)
   }
 }
 
-/** Leaves indices and signs of sub-block `b`; returns its scale. */
-function encodeBlock(search: Search, values: Float32Array, from: number, b: number): number {
-  const { variant, block, found } = search
-  const { size } = variant
-  const signs = found.signs.subarray((b * size) / 8, ((b + 1) * size) / 8)
-  for (let k = 0; k < size / 8; k++) signs[k] = takeSigns(values, from + 8 * k, block, 8 * k, variant.evenSigns)
-  const largest = block.magnitudes.reduce((most, x) => (most > x ? most : x))
-  const scale = findScale(search, largest)
-  found.empty[b] = scale === undefined ? 1 : 0
-  if (scale === undefined) {
-    signs.fill(0)
-    return 0
+/** What the search of a lane starts from; false where there is nothing to search. */
+function begin({ variant, search, grid }: Work, lane: number): boolean {
+  const largest = largestOf(search, variant.size, lane)
+  const empty = largest < variant.least || !largest
+  const scale = empty ? 0 : variant.refines === 'always' ? fitScale(search, lane) : fround(largest / (2 * grid.base - 1))
+  const top = variant.refines === 'always' ? fround(scale * grid.base) : largest
+  search.largest[lane] = top > 0 ? top : 1
+  search.scale[lane] = scale
+  return !empty && !(variant.refines === 'always' && top <= 0)
+}
+
+function largestOf({ magnitudes }: Search, size: number, lane: number): number {
+  let most = magnitudes[lane]!
+  for (let i = 1; i < size; i++) {
+    const x = magnitudes[4 * i + lane]!
+    most = most > x ? most : x
   }
-  if (!(Math.abs(scale) < Number.POSITIVE_INFINITY)) throw notFinite()
+  return most
+}
+
+/** Leaves the scale of sub-block b, and its points. */
+function take({ variant, search, found, grid }: Work, b: number, lane: number, groups: number): void {
+  const signs = found.signs.subarray((b * variant.size) / 8, ((b + 1) * variant.size) / 8)
+  const scale = found.empty[b] ? 0 : search.scale[lane]!
+  found.scales[b] = abs(scale)
+  for (let k = 0; k < groups; k++) found.indices[b * groups + k] = found.empty[b] ? 0 : search.pointOf(k, lane)
+  if (!(abs(scale) < Number.POSITIVE_INFINITY) || found.indices[b * groups]! === grid.cells.length) throw notFinite()
+  if (found.empty[b]) signs.fill(0)
   // The stored scale has no sign.
   if (scale < 0) for (let k = 0; k < signs.length; k++) signs[k] = ~signs[k]!
-  found.indices.set(block.points, (b * size) / (variant.grid().dim))
-  return Math.abs(scale)
 }
 
-/** Leaves the points of the block; nothing where all is zero. */
-function findScale({ variant, codebook, numerators, block, trial }: Search, largest: number): number | undefined {
-  if (largest < variant.least || !largest) return undefined
-  block.points.fill(0)
-  block.onGrid.fill(variant.refines === 'off-grid' ? 1 : 0)
-  const { base } = codebook.grid
-  const top = variant.refines === 'always' ? fround(fitScale(block) * base) : largest
-  if (top <= 0) return undefined
-  const start = variant.refines === 'always' ? fround(top / base) : fround(largest / (2 * base - 1))
-  const scale = tryScales(codebook, block, trial, numerators, top, start)
-  const off = variant.refines === 'always' || block.onGrid.includes(0)
-  return off && scale > 0 ? refine(codebook, block, scale, variant.refines !== 'off-grid') : scale
-}
+const notFinite = (): RangeError =>
+  new RangeError(
+    'expected values, importances and their squares to be finite 32-bit floats; check the tensor for NaN and infinity',
+  )
 
 const putNibbles = (codes: Uint8Array, out: Uint8Array, at: number): void => {
   for (let i = 0; i < codes.length; i += 2) out[at + (i >> 1)] = codes[i]! | (codes[i + 1]! << 4)
@@ -228,7 +237,7 @@ function putIQ3_S({ indices, signs, empty, codes }: Found, out: Uint8Array, at: 
   putNibbles(codes, out, at + 106)
 }
 
-const squareOf = (_: number, v: number): number => fround(v * v)
+const squareOf = (_: number, square: number): number => square
 
 export const encodeIQ2_XXS: Encode = encoder({
   grid: gridIQ2_XXS,
@@ -272,7 +281,7 @@ export const encodeIQ2_S: Encode = encoder({
   step: 0.1,
   least: fround(1e-8),
   energy: 2,
-  weight: (energy, v) => fround(fround(0.25 * energy) + fround(v * v)),
+  weight: (energy, square) => fround(fround(0.25 * energy) + square),
   refines: 'off-grid',
   fudge: 0.9875,
   keepsZeros: true,

@@ -1,17 +1,23 @@
 import { nearestInt } from './nearest-int.ts'
-import { type Block } from './iq-search.ts'
+import type { Search } from './iq-search-memory.ts'
 
 const { fround, min } = Math
 
 /** The most a level is here, and ggml's bytes to keep levels in: -1 is 255. */
 const most = 4
 const levels = new Uint8Array(32)
+const magnitudes = new Float32Array(32)
+const weights = new Float32Array(32)
 
 /**
  * The scale of 32 magnitudes as multiples 0 … 4 of it: the best of nine, then each multiple by itself moved where that explains more.
  * IQ2_XXS starts from it.
  */
-export function fitScale({ magnitudes, weights }: Block): number {
+export function fitScale(search: Search, lane: number): number {
+  for (let i = 0; i < 32; i++) {
+    magnitudes[i] = search.magnitudes[4 * i + lane]!
+    weights[i] = search.weights[4 * i + lane]!
+  }
   let largest = 0
   for (const x of magnitudes) largest = largest > x ? largest : x
   if (largest < fround(1e-15)) return 0
