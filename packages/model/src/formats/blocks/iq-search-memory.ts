@@ -25,7 +25,7 @@ export interface SearchPlaces {
   readonly tried: number
   /** For each cell the address of its point, or of its list. */
   readonly cells: number
-  /** The least address of a list: its end, then quads of neighbours: their levels, [dim, 4] bytes, and addresses, [4] shorts. */
+  /** The least address of a list: its end, then quads of neighbours: their levels, [dim, 4] bytes (of three, where a table begins), and addresses, [4] shorts. */
   readonly lists: number
   readonly quadBytes: number
   /** A quad of points that are none. */
@@ -113,7 +113,8 @@ export function putTables(
   view: DataView,
   byteOf: (level: number) => number,
 ): void {
-  const { dim, cells, levels } = grid
+  const { dim, base, cells, levels } = grid
+  const listed = (level: number): number => (base === 3 ? 4 * level : byteOf(level))
   levels.forEach((level, i) => {
     view.setUint8(Math.floor(i / dim) * pointBytes + (i % dim), byteOf(level))
   })
@@ -133,7 +134,7 @@ export function putTables(
   function putQuad(at: number, mine: Uint16Array, first: number): void {
     for (let n = 0; n < 4; n++) {
       const neighbour = mine[Math.min(first + n, mine.length - 1)]!
-      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, byteOf(levels[neighbour * dim + i]!))
+      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, listed(levels[neighbour * dim + i]!))
       view.setUint16(at + 4 * dim + 2 * n, neighbour * pointBytes, true)
     }
   }
