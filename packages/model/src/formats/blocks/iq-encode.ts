@@ -2,7 +2,6 @@
 import { putF16 } from '../half.ts'
 import { type Grid, gridIQ2_S, gridIQ2_XS, gridIQ2_XXS, gridIQ3_S, gridIQ3_XXS } from './iq-grids.ts'
 import { findNeighbours } from './iq-neighbours.ts'
-import { fitScale } from './iq-scale-fit.ts'
 import type { Refines } from './iq-search-kernel.ts'
 import { createSearch, type Search } from './iq-search-memory.ts'
 import { energyOf, takeSigns } from './iq-signs.ts'
@@ -122,8 +121,9 @@ function encodeFour(
     weigh(work, values, from + first, importance?.subarray(first), mean, lane)
     for (let k = 0; k < size / 8; k++)
       found.signs[first / 8 + k] = takeSigns(search, values, from + first + 8 * k, 8 * k, lane, variant.evenSigns)
-    found.empty[b + lane] = begin(work, lane) ? 0 : 1
+    begin(work, b + lane, lane)
   }
+  if (variant.refines === 'always') beginFromFit(work, b)
   search.run(variant.refines === 'off-grid')
   for (let lane = 0; lane < 4; lane++) take(work, b + lane, lane, size / grid.dim)
 }
@@ -145,15 +145,23 @@ function weigh(
   }
 }
 
-/** What the search of a lane starts from; false where there is nothing to search. */
-function begin({ variant, search, grid }: Work, lane: number): boolean {
+/** What the search of a lane starts from. Where there is nothing to search, its result is not looked at. */
+function begin({ variant, search, found, grid }: Work, b: number, lane: number): void {
   const largest = largestOf(search, variant.size, lane)
   const empty = largest < variant.least || !largest
-  const scale = empty ? 0 : variant.refines === 'always' ? fitScale(search, lane) : fround(largest / (2 * grid.base - 1))
-  const top = variant.refines === 'always' ? fround(scale * grid.base) : largest
-  search.largest[lane] = top > 0 ? top : 1
-  search.scale[lane] = scale
-  return !empty && !(variant.refines === 'always' && top <= 0)
+  found.empty[b] = empty ? 1 : 0
+  search.largest[lane] = empty ? 1 : largest
+  search.scale[lane] = fround(largest / (2 * grid.base - 1))
+}
+
+/** The same for four lanes that start from a fit of their own. */
+function beginFromFit({ search, found, grid }: Work, b: number): void {
+  search.fit()
+  for (let lane = 0; lane < 4; lane++) {
+    const top = fround(search.scale[lane]! * grid.base)
+    if (top <= 0) found.empty[b + lane] = 1
+    search.largest[lane] = top
+  }
 }
 
 function largestOf({ magnitudes }: Search, size: number, lane: number): number {

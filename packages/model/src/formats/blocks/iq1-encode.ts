@@ -7,10 +7,10 @@ import { simdKernels } from '@sinter/tensor-core/wasm'
 import { putF16 } from '../half.ts'
 import { type Grid, gridIQ1 } from './iq-grids.ts'
 import { findNeighbours } from './iq-neighbours.ts'
-import { pointsKernel } from './iq-search-kernel.ts'
+import { pointsKernel } from './iq-nearest-kernel.ts'
 import { pointBytes, putTables, searchPlaces } from './iq-search-memory.ts'
 import { energyOf } from './iq-signs.ts'
-import { splitOf, splits16Kernel, splits32Kernel } from './iq1-kernel.ts'
+import { ranksKernel, splitOf, splits16Kernel, splits32Kernel } from './iq1-kernel.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
 
 const { abs, fround, sqrt } = Math
@@ -55,7 +55,8 @@ interface Lanes {
   /** Address of a cell's point or list; what is at least `lists` is a list. */
   readonly cells: Int32Array
   readonly lists: number
-  readonly kernels: { splits(): void; points(): void }
+  readonly ranks: Int32Array
+  readonly kernels: { ranks(): void; splits(): void; points(): void }
 }
 
 type Encode = (values: Float32Array, out: Uint8Array, width: number, importance?: Float32Array) => void
@@ -82,6 +83,7 @@ function newWork(variant: Variant): Work {
   const sumBytes = 16 * (size + 1) * arrays
   const at = { sums: places.bytes, scale: places.bytes + sumBytes, split: places.bytes + sumBytes + 16 }
   const open = simdKernels<Lanes['kernels']>(() => ({
+    ranks: ranksKernel(size, places.magnitudes, places.weights),
     splits: size === 32 ? splits32Kernel(at) : splits16Kernel(at),
     points: pointsKernel(places),
   }))
@@ -91,6 +93,7 @@ function newWork(variant: Variant): Work {
   const lanes: Lanes = {
     values: floats(places.magnitudes, 4 * size),
     weights: floats(places.roots, 4 * size),
+    ranks: new Int32Array(memory.buffer, places.weights, 4 * size),
     scale: floats(places.trialScale, 4),
     slots: new Int32Array(memory.buffer, places.kept, size / 2),
     shifts: floats(places.tried, size / 2),
@@ -131,7 +134,10 @@ function encodeFour(work: Work, values: Float32Array, from: number, b: number): 
       lanes.values[p] = values[from + first + i]!
       lanes.weights[p] = weights[first + i]!
     }
-    sortLane(lanes.values, size, lane)
+  }
+  lanes.kernels.ranks()
+  for (let lane = 0; lane < 4; lane++) {
+    sortLane(lanes.ranks, size, lane)
     addUp(variant, lanes, lane)
   }
   lanes.kernels.splits()
@@ -140,15 +146,9 @@ function encodeFour(work: Work, values: Float32Array, from: number, b: number): 
   for (let lane = 0; lane < 4; lane++) takePoints(work, b + lane, lane)
 }
 
-/** Indices by value; those of equal values stay in order, as in the merge sort that ggml has from the C library. */
-function sortLane(values: Float32Array, size: number, lane: number): void {
-  const at = lane * 32
-  for (let i = 0; i < size; i++) {
-    const x = values[4 * i + lane]!
-    let j = i
-    for (; j > 0 && values[4 * order[at + j - 1]! + lane]! > x; j--) order[at + j] = order[at + j - 1]!
-    order[at + j] = i
-  }
+/** From ranks to the indices that have them. */
+function sortLane(ranks: Int32Array, size: number, lane: number): void {
+  for (let i = 0; i < size; i++) order[32 * lane + ranks[4 * i + lane]!] = i
 }
 
 /** Sums over the first sorted values, of weight · value and of weight, of each half by itself. */
