@@ -61,7 +61,7 @@ function runErrand(
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
   })
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     let seen = NOT_BEGUN
     let since = performance.now()
     const finish = (report: FuzzReport, lost?: number): void => {
@@ -69,7 +69,11 @@ function runErrand(
       void worker.terminate()
       resolve({ report, ...(lost !== undefined && { lost }) })
     }
-    const lost = (what: string): void => finish(failed(`case ${place[0]}: ${what}`), place[0]!)
+    const lost = (what: string): void => {
+      if (place[0] !== NOT_BEGUN) return finish(failed(`case ${place[0]}: ${what}`), place[0]!)
+      clearInterval(timer)
+      reject(new Error(`the thread ended before its first case: ${what}`))
+    }
     const timer = setInterval(() => {
       if (place[0] !== seen) [seen, since] = [place[0]!, performance.now()]
       else if (seen !== NOT_BEGUN && performance.now() - since > hungMilliseconds)
