@@ -70,9 +70,11 @@ function runErrand(
       resolve({ report, ...(lost !== undefined && { lost }) })
     }
     const lost = (what: string): void => {
-      if (place[0] !== NOT_BEGUN) return finish(failed(`case ${place[0]}: ${what}`), place[0]!)
-      clearInterval(timer)
-      reject(new Error(`the thread ended before its first case: ${what}`))
+      if (place[0] !== NOT_BEGUN) finish(failed(`case ${place[0]}: ${what}`), place[0])
+      else {
+        clearInterval(timer)
+        reject(new Error(`the thread ended before its first case: ${what}`))
+      }
     }
     const timer = setInterval(() => {
       if (place[0] !== seen) [seen, since] = [place[0]!, performance.now()]
