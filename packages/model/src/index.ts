@@ -46,7 +46,7 @@ export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from '.
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
 export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout } from './formats/gguf-layout.ts'
 export { configToMetadata } from './formats/gguf-metadata.ts'
-export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
+export { type GgufModel, ggufModel, openGgufModel } from './formats/gguf-model.ts'
 export { blockOf, ggufName, hfName } from './formats/gguf-names.ts'
 export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
 export { shardPath } from './formats/gguf-shard-names.ts'
