@@ -37,8 +37,6 @@ export interface Client {
   readonly name: string
   /** Whether it is the one for such a result. */
   readonly opens: (path: string) => Promise<boolean>
-  /** Whether Sinter reads such a result too; otherwise its numbers come from the model that was exported. */
-  readonly readable: boolean
   /** @throws SinterError `client-missing`, `client-refused` */
   readonly ask: (question: Question) => Promise<Answer>
   /** @param model what Sinter computes with */

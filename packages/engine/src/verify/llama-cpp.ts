@@ -19,7 +19,6 @@ const cache = 'its KV cache is kept in F32 here; by default it is F16, which mov
 export const llamaCpp: Client = {
   name: 'llama.cpp',
   opens: async path => path.endsWith('.gguf'),
-  readable: true,
   expects: async model => {
     const found = encodingsOf(model).map(encoding => exact[encoding] ?? blocks)
     const { tolerance, causes } = found.reduce((a, b) => (b.tolerance > a.tolerance ? b : a), exact.F32!)

@@ -15,7 +15,6 @@ const client = { name: 'ONNX Runtime', install: () => 'install Sinter again with
 export const onnxRuntime: Client = {
   name: client.name,
   opens: async path => (await onnxFiles(path)).length > 0,
-  readable: false,
   expects: async (_, path) =>
     /_(q4|q4f16|q8|int8|uint8|quantized|bnb4|fp16)\.onnx$/.test((await onnxFiles(path))[0] ?? '')
       ? { tolerance: 0.2, causes: ['weights of this file are rounded, which the model that was exported need not be'] }

@@ -28,7 +28,6 @@ const decoded: Expectation = {
 export const transformers: Client = {
   name: 'transformers',
   opens: async path => (await configOf(path)) !== undefined,
-  readable: true,
   expects: async (_, path) => ((await quantMethodOf(path)) === undefined ? plain : decoded),
   ask: async ({ path, ids, prompt, greedy, text, python }) => {
     await refuseSparse(path)

@@ -1,5 +1,5 @@
 import { compareLogits, type LogitDifference } from '@sinter/eval'
-import { type Model, openModel, SinterError } from '@sinter/model'
+import { FormatError, type Model, openModel, SinterError } from '@sinter/model'
 import type { Backend } from '@sinter/tensor-core'
 import type { Answer, Client } from './client.ts'
 import { clientFor } from './clients.ts'
@@ -45,21 +45,28 @@ export interface Verification {
 /**
  * Opens a result in the client that it is for, and compares.
  * @throws SinterError `client-missing` when the client is not installed, `client-refused` when it does not open the file,
- *   `option` when there is no client for it, or our side of the comparison is not given
+ *   `option` when there is no client for it; FormatError when Sinter cannot read it and no original is given
  */
 export async function verify(path: string, options: VerifyOptions): Promise<Verification> {
   const client = await clientFor(path)
-  const reference = client.readable ? path : options.original
-  if (reference === undefined)
-    throw new SinterError(
-      'option',
-      `${path}: Sinter writes such files and does not read them; give the model that was exported with --original MODEL`,
-    )
-  const model = await openModel(reference)
+  const model = await openReference(path, options.original)
   try {
     return await compareWith(client, model, path, options)
   } finally {
     await model.close()
+  }
+}
+
+/** What our side is computed from. An ONNX file that others wrote is nothing that we read; the model it was made from is. */
+async function openReference(path: string, original: string | undefined): Promise<Model> {
+  try {
+    return await openModel(path)
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error
+    if (original !== undefined) return openModel(original)
+    throw new FormatError(error.code, `${error.message}; or give the model that it was made from with --original`, {
+      cause: error,
+    })
   }
 }
 
