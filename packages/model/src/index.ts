@@ -28,6 +28,18 @@ export {
   encodings,
   findEncoding,
 } from './formats/encodings.ts'
+export type { IntForm } from './formats/folders/compressed-tensors.ts'
+export type { FolderFormat, FoundMatrix } from './formats/folders/folder-format.ts'
+export { folderFormatNamed, folderFormatOf, folderFormats } from './formats/folders/folder-formats.ts'
+export { type FourBitType, fourBitTables } from './formats/folders/four-bit-tables.ts'
+export { int8Rows } from './formats/folders/int8-rows.ts'
+export { quantizedSource } from './formats/folders/quantized-source.ts'
+export {
+  type FolderOptions,
+  type FolderSource,
+  type WrittenFolder,
+  writeCompressedFolder,
+} from './formats/folders/write-folder.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf } from './formats/gguf.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'

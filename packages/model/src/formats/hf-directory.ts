@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { openFile } from '../io/file.ts'
 import type { Config } from './config-fields.ts'
+import { quantizedSource } from './folders/quantized-source.ts'
 import { FormatError } from './format-error.ts'
 import { openGgufModel } from './gguf-model.ts'
 import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
@@ -96,8 +97,8 @@ async function weightsOf(folder: string): Promise<string> {
 }
 
 async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
-  const configFile = await readJson(join(folder, 'config.json'))
-  if (!configFile) throw new FormatError('missing', `${folder}: has no config.json`)
+  const file = await readJson(join(folder, 'config.json'))
+  if (!file) throw new FormatError('missing', `${folder}: has no config.json`)
   const tokenizerPath = join(folder, 'tokenizer.json')
   const tokenizerBytes = await readBytes(tokenizerPath)
   let tokenizerJson: Config | undefined
@@ -105,7 +106,8 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
   const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
   const weightsPath = join(folder, weights)
-  const { config, source } = await openWeights(configFile, weightsPath)
+  const stored = await (weights.endsWith('.json') ? openSafetensorsIndex(weightsPath) : openSafetensors(weightsPath))
+  const { config, source } = await compressedFolder(folder, file, stored)
   return {
     path,
     folder,
@@ -124,15 +126,34 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   }
 }
 
-/** Weights that config.json says are stored otherwise are handed out as what they stand for. */
-async function openWeights(config: Config, path: string): Promise<Pick<Checkpoint, 'config' | 'source'>> {
-  const stored = await (path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path))
+/**
+ * A folder of compressed matrices becomes one of matrices, and its config that of a plain model.
+ * @throws FormatError as `quantizedSource` does
+ */
+async function compressedFolder(
+  folder: string,
+  file: Config,
+  stored: TensorSource,
+): Promise<Pick<Checkpoint, 'config' | 'source'>> {
+  const { quantization_config, compression_config, ...config } = file
   try {
-    return await expandSparse(config, stored)
+    const how = quantization_config ?? compression_config ?? (await earlierConfig(folder, stored))
+    if (how === undefined || how === null) return await expandSparse(file, stored)
+    if (!isObject(how)) throw new FormatError('schema', `${folder}: config.json: quantization_config is not an object`)
+    return { config, source: await quantizedSource(how, stored) }
   } catch (error) {
     await stored.close()
     throw error
   }
+}
+
+/** What AutoGPTQ and AutoAWQ once wrote into a file of its own. */
+async function earlierConfig(folder: string, stored: TensorSource): Promise<Config | undefined> {
+  if (!stored.names().some(name => name.endsWith('.qweight'))) return undefined
+  const gptq = await readJson(join(folder, 'quantize_config.json'))
+  if (gptq) return { quant_method: 'gptq', ...gptq }
+  const awq = await readJson(join(folder, 'quant_config.json'))
+  return awq && { quant_method: 'awq', ...awq }
 }
 
 async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
