@@ -21,7 +21,7 @@ export function verifyCommand(): Command {
     .argument('<result>', 'a .gguf file, an ONNX folder or .onnx file, or a Hugging Face folder')
     .option(
       '--original <model>',
-      'the model that it was made from: how far the predictions moved; for ONNX, the model that was exported',
+      'the model that it was made from: how far the predictions moved; takes the place of files that Sinter cannot read',
     )
     .option('--text <file>', 'what is predicted; default: some sentences')
     .addOption(new Option('--tokens <n>', 'predictions to compare').argParser(wholeNumber(8, 4096)).default(64))
@@ -39,7 +39,7 @@ export function verifyCommand(): Command {
 Examples:
   sinter verify small.gguf
   sinter verify small.gguf --original ./model --text test.txt
-  sinter verify ./small-onnx --original ./small
+  sinter verify ./small-onnx
   sinter verify ./small --python ~/venv/bin/python
 
 GGUF files are opened in llama.cpp (npm install node-llama-cpp), ONNX in ONNX Runtime, folders in transformers. Exit codes:

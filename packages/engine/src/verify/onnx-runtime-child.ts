@@ -42,6 +42,8 @@ async function step(session: InferenceSession, ids: readonly number[], past: num
     input_ids: whole(ids),
     attention_mask: whole(Array<number>(past + ids.length).fill(1)),
     position_ids: whole(range(past, ids.length)),
+    // 0: all of them.
+    num_logits_to_keep: new ort.Tensor('int64', BigInt64Array.of(0n), []),
     ...caches,
   }
   const feeds = Object.fromEntries(

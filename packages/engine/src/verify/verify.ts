@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises'
 import { compareLogits, type LogitDifference } from '@sinter/eval'
 import { FormatError, type Model, openModel, SinterError } from '@sinter/model'
 import type { Backend } from '@sinter/tensor-core'
@@ -62,7 +63,11 @@ async function openReference(path: string, original: string | undefined): Promis
   try {
     return await openModel(path)
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error
+    const there = await access(path).then(
+      () => true,
+      () => false,
+    )
+    if (!there || !(error instanceof FormatError)) throw error
     if (original !== undefined) return openModel(original)
     throw new FormatError(error.code, `${error.message}; or give the model that it was made from with --original`, {
       cause: error,
