@@ -1,7 +1,8 @@
 /** What real runtimes make of results: llama.cpp, ONNX Runtime, and transformers where SINTER_TEST_PYTHON names a Python with it. */
-import { chmodSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Verification } from '@sinter/engine'
+import { makeFolder, openCheckpoint, writeOnnx } from '@sinter/model'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { demoModel, sinter, sinterJson, start, workplace } from './helpers/sinter.ts'
 
@@ -66,6 +67,56 @@ registerHooks({ resolve(name, context, next) {
     const { code, stderr } = await start(['verify', file], { NODE_OPTIONS: options }).finished
     expect(stderr).toMatch(/llama\.cpp is not here \(node-llama-cpp\); .*npm install node-llama-cpp/)
     expect(code).toBe(6)
+  })
+})
+
+describe('ONNX Runtime', () => {
+  async function exported(type: string, accuracyLevel: 1 | 4): Promise<string> {
+    const checkpoint = await openCheckpoint(demoModel)
+    const folder = path(`onnx-${type}-${accuracyLevel}`)
+    await makeFolder(folder)
+    await writeOnnx(folder, checkpoint, { type, accuracyLevel })
+    await checkpoint.close()
+    return folder
+  }
+
+  test('an export of ours computes what we compute with its codes, cache included', async () => {
+    const found = await sinterJson<Verification>('verify', await exported('q4', 1))
+    expect(found).toMatchObject({ client: 'ONNX Runtime', agrees: true })
+    expect(found.difference.largest / found.difference.spread).toBeLessThan(1e-4)
+    expect(found.greedy).toMatchObject({ same: 16, tokens: 16 })
+  })
+
+  test('its 8-bit activations are within the tolerance, and said', async () => {
+    const found = await sinterJson<Verification>('verify', await exported('q4', 4))
+    expect(found).toMatchObject({ agrees: true, causes: [expect.stringMatching(/rounds activations to 8 bits/)] })
+    expect(found.difference.mean / found.difference.spread).toBeGreaterThan(1e-4)
+  })
+
+  test('a file that others wrote is compared with the model that it was made from', async () => {
+    const folder = await exported('fp32', 1)
+    // Without what our exports say of themselves it is anybody's file.
+    const file = join(folder, 'onnx/model.onnx')
+    const bytes = readFileSync(file)
+    const at = bytes.indexOf('sinter')
+    expect(at).toBeGreaterThan(0)
+    for (let i = at; i >= 0; i = bytes.indexOf('sinter')) bytes.write('nobody', i)
+    writeFileSync(file, bytes)
+    const alone = await sinter('verify', folder)
+    expect(alone.stderr).toMatch(/or give the model that it was made from with --original/)
+    expect(alone.code).toBe(3)
+    const found = await sinterJson<Verification>('verify', folder, '--original', demoModel)
+    expect(found).toMatchObject({ client: 'ONNX Runtime', ours: demoModel, agrees: true })
+    expect(found.difference.largest / found.difference.spread).toBeLessThan(1e-4)
+  })
+
+  test('5: a file that it does not open', async () => {
+    const folder = path('onnx-broken')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'model.onnx'), 'nothing')
+    const { code, stderr } = await sinter('verify', folder, '--original', demoModel)
+    expect(stderr).toMatch(/ONNX Runtime failed: /)
+    expect(code).toBe(5)
   })
 })
 
