@@ -1,4 +1,6 @@
 export { structureKey } from './block-graph.ts'
+export { askChild, type ChildClient } from './clients/ask-child.ts'
+export { type Answer as LlamaCppAnswer, askLlamaCpp, type Question as LlamaCppQuestion } from './clients/llama-cpp.ts'
 export { type Activation, type BlockShape, blockConfig, type LayerConfig, type ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
 export { collectDocuments } from './data/collect-documents.ts'
