@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { compareCommand } from './commands/compare.ts'
 import { compressCommand } from './commands/compress.ts'
+import { convertCommand } from './commands/convert.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { distillCommand } from './commands/distill.ts'
@@ -22,6 +23,7 @@ const commands = [
   inspectCommand,
   planCommand,
   compressCommand,
+  convertCommand,
   finetuneCommand,
   distillCommand,
   trainCommand,
