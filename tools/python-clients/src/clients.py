@@ -67,13 +67,16 @@ def compressed_tensors(folder):
         # transformers expects packed zero points in the shape that they have unpacked, also of their own files.
         weights = layer_by_layer(folder)
         return "compressed-tensors", weights, plain_model(folder, weights), False
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    # What comes out of its NVFP4, MXFP4 and MXFP8 is bf16 whatever the model's type.
+    only_bf16 = any(g["weights"].get("scale_dtype") for g in groups)
+    dtype = torch.bfloat16 if only_bf16 else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     linears = [(n, m) for n, m in model.named_modules() if getattr(m, "quantization_scheme", None) is not None]
     model(torch.tensor([[0]]))  # the first pass decompresses
     weights = {name: module.weight for name, module in linears}
     rounds_inputs = any(m.quantization_scheme.input_activations is not None for _, m in linears)
-    # Their W8A8 rounds inputs too, and their NVFP4 computes in bf16: the matrices go into a plain model.
-    own = not rounds_inputs and all(w.dtype == torch.float32 for w in weights.values())
+    # W8A8 rounds inputs too, and a pass in bf16 tells little: then the matrices go into a plain model.
+    own = not rounds_inputs and not only_bf16
     return "compressed-tensors", weights, model if own else plain_model(folder, weights), own
 
 
@@ -100,7 +103,7 @@ def gptq(folder):
     from gptqmodel import BACKEND, GPTQModel
     from gptqmodel.nn_modules.qlinear.torch import TorchLinear
 
-    model = GPTQModel.load(folder, backend=BACKEND.GPTQ_TORCH, device="cpu")
+    model = GPTQModel.load(folder, backend=BACKEND.GPTQ_TORCH, device="cpu", dtype=torch.float16)
     weights = {}
     for name, module in model.model.named_modules():
         if isinstance(module, TorchLinear):

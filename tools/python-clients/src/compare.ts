@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { logits, type Model, openModel } from '@sinter/model'
+import { logits, openModel, type TensorSource } from '@sinter/model'
 import { type Backend, castTo, tensor, toF32 } from '@sinter/tensor-core'
 import type { Answer } from './ask-python.ts'
 
@@ -17,10 +17,13 @@ export interface Comparison {
 export async function compare(answer: Answer, ids: readonly number[], backend: Backend): Promise<Comparison> {
   const model = await openModel(answer.folder)
   try {
+    const as = new Map(Object.entries(answer.weights).map(([name, { dtype }]) => [`${name}.weight`, dtype]))
+    const source = inTypes(model.source, as)
     const different: string[] = []
-    for (const [name, { dtype, sha256 }] of Object.entries(answer.weights))
-      if ((await hashOf(model, `${name}.weight`, dtype)) !== sha256) different.push(name)
-    const ours = (await logits(model, backend, tensor('i32', [1, ids.length], Int32Array.from(ids)))).get('logits')!
+    for (const [name, { sha256 }] of Object.entries(answer.weights))
+      if ((await hashOf(source, `${name}.weight`)) !== sha256) different.push(name)
+    const input = tensor('i32', [1, ids.length], Int32Array.from(ids))
+    const ours = (await logits(model.over(source), backend, input)).get('logits')!
     return {
       client: answer.client,
       computes: answer.computes,
@@ -33,11 +36,17 @@ export async function compare(answer: Answer, ids: readonly number[], backend: B
   }
 }
 
-/** Of the values in the type in which the client has them, as f32. */
-async function hashOf(model: Model, name: string, dtype: string): Promise<string> {
-  const values = toF32(await model.source.read(name))
-  const rounded = dtype === 'bfloat16' ? toF32(castTo(values, 'bf16')) : values
-  const plusZero = rounded.data.map(value => value + 0)
+/** The same matrices in the types in which a client has them, as f32: some compute in bf16 whatever they are asked for. */
+const inTypes = (source: TensorSource, dtypes: ReadonlyMap<string, string>): TensorSource => ({
+  ...source,
+  async read(name, into) {
+    const values = await source.read(name, into)
+    return dtypes.get(name) === 'bfloat16' ? toF32(castTo(values, 'bf16')) : values
+  },
+})
+
+async function hashOf(source: TensorSource, name: string): Promise<string> {
+  const plusZero = toF32(await source.read(name)).data.map(value => value + 0)
   return createHash('sha256').update(new Uint8Array(plusZero.buffer)).digest('hex')
 }
 

@@ -31,7 +31,6 @@ export const int8RowsFolder: FolderFormat = {
     quant_method: 'bitsandbytes',
     load_in_8bit: true,
     load_in_4bit: false,
-    llm_int8_threshold: 6,
     llm_int8_has_fp16_weight: false,
     llm_int8_enable_fp32_cpu_offload: false,
     llm_int8_skip_modules: [...plain],
