@@ -134,9 +134,15 @@ def bitsandbytes(folder):
     import bitsandbytes as bnb
 
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu").eval()
+    # What is not compressed stays in the file's bf16 otherwise, and so do the sums.
+    for parameter in model.parameters():
+        if parameter.dtype in (torch.bfloat16, torch.float16):
+            parameter.data = parameter.data.float()
     weights = {}
     for name, module in model.named_modules():
         if isinstance(module, bnb.nn.Linear4bit):
+            # Its kernel for such processors computes in bf16.
+            module.support_avx512bf16_for_cpu = False
             state = module.weight.quant_state
             state.dtype = torch.float32
             weights[name] = bnb.functional.dequantize_4bit(module.weight.data, state)
