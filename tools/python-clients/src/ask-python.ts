@@ -23,14 +23,20 @@ export function pythonHere(): string | undefined {
 }
 
 /** One process for all folders: to import the packages takes longer than to open one. An answer is rejected with the client's error. */
-export async function askPython(python: string, ids: readonly number[], folders: readonly string[]): Promise<PromiseSettledResult<Answer>[]> {
+export async function askPython(
+  python: string,
+  ids: readonly number[],
+  folders: readonly string[],
+): Promise<PromiseSettledResult<Answer>[]> {
   const script = fileURLToPath(new URL('./clients.py', import.meta.url))
   const { stdout } = await promisify(execFile)(python, [script, ids.join(','), ...folders], { maxBuffer: 2 ** 28 })
   const lines = stdout.split('\n').filter(line => line.startsWith('RESULT '))
   return Promise.allSettled(lines.map(line => answerOf(JSON.parse(line.slice('RESULT '.length)))))
 }
 
-type Report = (Omit<Answer, 'logits'> & { readonly logits: string }) | { readonly folder: string; readonly error: string }
+type Report =
+  | (Omit<Answer, 'logits'> & { readonly logits: string })
+  | { readonly folder: string; readonly error: string }
 
 async function answerOf(report: Report): Promise<Answer> {
   if ('error' in report) throw new Error(`${report.folder}: ${report.error}`)

@@ -69,6 +69,8 @@ function tensorsOf(weight: Weight): Record<string, Tensor> {
 function foundIn(layer: Layer, source: TensorSource): FoundMatrix {
   const shape = partOf(layer, 'weight', ['i8'], [-1, -1]).shape as [number, number]
   partOf(layer, 'SCB', ['f32'], [shape[0]])
+  const order = layer.parts.get('weight_format')
+  if (order?.shape.some(dim => dim !== 1)) throw layerError(layer, 'weight_format: expected one number', 'size')
   return {
     name: `${layer.stem}.weight`,
     shape,
