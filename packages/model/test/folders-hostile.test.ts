@@ -120,7 +120,12 @@ const formats: Readonly<Record<string, Format>> = {
       'weight.quant_state.bitsandbytes__nf4': json({ blocksize: 64, shape: [4, 32] }),
     },
     bad: [
-      ['a state that is no JSON', {}, { 'weight.quant_state.bitsandbytes__nf4': u8(3) }, 'a.b.weight.quant_state.bitsandbytes__nf4: '],
+      [
+        'a state that is no JSON',
+        {},
+        { 'weight.quant_state.bitsandbytes__nf4': u8(3) },
+        'a.b.weight.quant_state.bitsandbytes__nf4: ',
+      ],
       [
         'a state without a shape',
         {},
