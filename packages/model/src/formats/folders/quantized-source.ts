@@ -58,7 +58,7 @@ function view(
       checkRows(name, matrix.shape, start, count)
       return rowsOf(await last(matrix), start, count)
     },
-    weight: async name => matrices.get(name)?.read(),
+    weight: async name => (matrices.has(name) ? matrices.get(name)!.read() : source.weight?.(name)),
     close: () => source.close(),
   }
 }
