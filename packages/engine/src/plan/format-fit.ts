@@ -8,7 +8,7 @@ import type { OutputPlan } from './plan.ts'
 const neighbours: Options = { groups: 'static' }
 
 /** Whether a method ends on a grid whose scales and zeros it lets the recipe choose. */
-function endsOnGrid(method: Method): boolean {
+export function endsOnGrid(method: Method): boolean {
   const fields = optionFields(method)
   return ['bits', 'groupSize', 'symmetric', 'scaleDType'].every(key => Object.hasOwn(fields, key))
 }
@@ -21,7 +21,7 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
   const fit = formatNamed(output.container).fit?.(output.encoding)
   if (!fit || !endsOnGrid(method)) return options
   const fields = optionFields(method)
-  const ordered = Object.hasOwn(fields, 'groups') && options.actOrder !== false
+  const ordered = !fit.anyColumns && Object.hasOwn(fields, 'groups') && options.actOrder !== false
   const fixed = { ...fit.fixed, ...(ordered && neighbours) }
   for (const [key, value] of Object.entries(fixed)) {
     const given = options[key]
@@ -29,14 +29,11 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
       throw new SinterError(
         'option',
         `${where}: ${key} ${JSON.stringify(given)} does not fit into ${output.encoding}, which holds ` +
-          `${describe(fit.fixed)}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options)}`,
+          `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options)}`,
       )
   }
   return { ...options, ...fixed }
 }
-
-const describe = ({ bits, symmetric, groupSize }: Options): string =>
-  `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in f16`
 
 /** Another type that holds what was asked for, or the container that holds anything. */
 function alternative(options: Options): string {

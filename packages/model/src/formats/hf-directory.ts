@@ -147,12 +147,13 @@ async function compressedFolder(
   file: Config,
   stored: TensorSource,
 ): Promise<Pick<Checkpoint, 'config' | 'source'>> {
+  // The key of an ONNX export says how that one is loaded, nothing of the model.
+  const { 'transformers.js_config': _, ...whole } = file
   try {
-    const expanded = await expandSparse(file, stored)
-    // The key of an ONNX export says how that one is loaded, nothing of the model.
-    const { quantization_config, compression_config, 'transformers.js_config': _, ...config } = expanded.config
+    const expanded = await expandSparse(whole, stored)
+    const { quantization_config, compression_config, ...config } = expanded.config
     const how = quantization_config ?? compression_config ?? (await earlierConfig(folder, stored))
-    if (how === undefined || how === null) return { ...expanded, config }
+    if (how === undefined || how === null) return { config, source: expanded.source }
     if (!isObject(how)) throw new FormatError('schema', `${folder}: config.json: quantization_config is not an object`)
     return { config, source: await quantizedSource(how, expanded.source) }
   } catch (error) {
