@@ -25,7 +25,7 @@ describe.each([
   ['rtn', 'compressed-tensors:int-quantized', {}, 'quantized'],
   ['fp8', 'compressed-tensors', {}, 'float'],
   ['nvfp4', 'compressed-tensors', {}, 'float'],
-  ['gptq', 'gptq', { groups: 'live', groupSize: 32 }, 'permuted'],
+  ['gptq', 'gptq', { groups: 'live', groupSize: 32, blocks: '0' }, 'permuted'],
   ['rtn', 'gptq:v2', { symmetric: false, bits: 3 }, 'quantized'],
   ['rtn', 'awq', { symmetric: false }, 'quantized'],
   ['nf4', 'bitsandbytes', {}, 'codebook'],
