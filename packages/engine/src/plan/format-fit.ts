@@ -1,6 +1,6 @@
 import { type Method, SinterError } from '@sinter/model'
 import type { Options } from '../formats/format.ts'
-import { formatNamed, formats } from '../registry/formats.ts'
+import { formatNamed } from '../registry/formats.ts'
 import { optionFields } from '../registry/methods.ts'
 import type { OutputPlan } from './plan.ts'
 
@@ -29,20 +29,20 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
       throw new SinterError(
         'option',
         `${where}: ${key} ${JSON.stringify(given)} does not fit into ${output.encoding}, which holds ` +
-          `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options)}`,
+          `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options, output.container)}`,
       )
   }
   return { ...options, ...fixed }
 }
 
-/** Another type that holds what was asked for, or the container that holds anything. */
-function alternative(options: Options): string {
-  for (const { name, types, fit } of formats)
-    for (const type of types) {
-      const fixed = fit?.(type)?.fixed
-      if (fixed && Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
-        return `, or use ${name}:${type}`
-    }
+/** Another type of the container that holds what was asked for, or the container that holds anything. */
+function alternative(options: Options, container: string): string {
+  const { name, types, fit } = formatNamed(container)
+  for (const type of types) {
+    const fixed = fit?.(type)?.fixed
+    if (fixed && Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
+      return `, or use ${name}:${type}`
+  }
   return ', or use the format hf'
 }
 
