@@ -1,4 +1,6 @@
 export { structureKey } from './block-graph.ts'
+export { askChild, type ChildClient } from './clients/ask-child.ts'
+export { type Answer as LlamaCppAnswer, askLlamaCpp, type Question as LlamaCppQuestion } from './clients/llama-cpp.ts'
 export { type Activation, type BlockShape, blockConfig, type LayerConfig, type ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
 export { collectDocuments } from './data/collect-documents.ts'
@@ -26,6 +28,18 @@ export {
   encodings,
   findEncoding,
 } from './formats/encodings.ts'
+export type { IntForm } from './formats/folders/compressed-tensors.ts'
+export type { FolderFormat, FoundMatrix } from './formats/folders/folder-format.ts'
+export { folderFormatNamed, folderFormatOf, folderFormats } from './formats/folders/folder-formats.ts'
+export { type FourBitType, fourBitTables } from './formats/folders/four-bit-tables.ts'
+export { int8Rows } from './formats/folders/int8-rows.ts'
+export { quantizedSource } from './formats/folders/quantized-source.ts'
+export {
+  type FolderOptions,
+  type FolderSource,
+  type WrittenFolder,
+  writeCompressedFolder,
+} from './formats/folders/write-folder.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf, openGgufFile } from './formats/gguf.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
@@ -53,6 +67,7 @@ export {
   writeTokenizerFiles,
 } from './formats/hf-write.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
+export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
 export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
@@ -62,6 +77,14 @@ export type { SafetensorsSpec } from './formats/safetensors-layout.ts'
 export { openSafetensorsIndex } from './formats/safetensors-shards.ts'
 export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safetensors-write.ts'
 export type { TensorInfo, TensorSource } from './formats/source.ts'
+export { bitmaskConfig, isSparseConfig, sparseConfig } from './formats/sparse/config.ts'
+export { expandSparse } from './formats/sparse/source.ts'
+export {
+  type SparseInput,
+  type SparseStored,
+  type SparseWriteOptions,
+  writeSparseWeights,
+} from './formats/sparse/write.ts'
 export { forward } from './forward.ts'
 export { createGenerator, type GenerateOptions, type Generator, generate } from './generate.ts'
 export { type HeadSlice, headInputs, headSlices, logits, logitsGraph, logitsKey } from './head.ts'
