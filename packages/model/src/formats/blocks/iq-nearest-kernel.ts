@@ -1,6 +1,6 @@
 import {
-  bytes,
   byteLanes,
+  bytes,
   type Code,
   choose,
   constant,

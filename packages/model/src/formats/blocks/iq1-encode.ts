@@ -6,8 +6,8 @@ import { f16Bits } from '@sinter/tensor-core'
 import { simdKernels } from '@sinter/tensor-core/wasm'
 import { putF16 } from '../half.ts'
 import { type Grid, gridIQ1 } from './iq-grids.ts'
-import { findNeighbours } from './iq-neighbours.ts'
 import { pointsKernel } from './iq-nearest-kernel.ts'
+import { findNeighbours } from './iq-neighbours.ts'
 import { pointBytes, putTables, searchPlaces } from './iq-search-memory.ts'
 import { energyOf } from './iq-signs.ts'
 import { ranksKernel, splitOf, splits16Kernel, splits32Kernel } from './iq1-kernel.ts'
@@ -263,7 +263,8 @@ function leastSquares(
   return sums as unknown as [number, number]
 }
 
-const codeOf = (id: number, scale: number): number => clamp(nearestInt(fround(0.5 * fround(fround(id * scale) - 1))), 0, 7)
+const codeOf = (id: number, scale: number): number =>
+  clamp(nearestInt(fround(0.5 * fround(fround(id * scale) - 1))), 0, 7)
 
 const largestScale = ({ scales }: Work): number => scales.reduce((most, scale) => (most > scale ? most : scale), 0)
 

@@ -55,8 +55,7 @@ export const encodeIQ4_XS: Encode = (values, out, width, importance) =>
   eachBatch(values, width, importance, 256, (work, first, count) => {
     for (let b = 0; b < count; b += 8) putSuperScales(work, b, out, ((first + b) / 8) * 136)
     work.encode(count)
-    for (let b = 0; b < count; b += 8)
-      out.set(work.codes.subarray(16 * b, 16 * b + 128), ((first + b) / 8) * 136 + 8)
+    for (let b = 0; b < count; b += 8) out.set(work.codes.subarray(16 * b, 16 * b + 128), ((first + b) / 8) * 136 + 8)
   })
 
 /** Eight scales as six-bit multiples of the one that is largest, which has -32; leaves the inverses of what they became. */
@@ -100,7 +99,16 @@ interface Work {
 let kept: Work | undefined
 
 function workspace(): Work {
-  const at = { values: 0, weights: 128, importance: 256, inverses: 384, sums: 448, codes: 576, squares: 592, energies: 608 }
+  const at = {
+    values: 0,
+    weights: 128,
+    importance: 256,
+    inverses: 384,
+    sums: 448,
+    codes: 576,
+    squares: 592,
+    energies: 608,
+  }
   const places = Object.fromEntries(Object.entries(at).map(([key, offset]) => [key, offset * batch])) as typeof at
   const last = places.energies + 4 * batch
   const { kernels, memory } = iq4Kernels(last + 8 * batch)
@@ -123,8 +131,7 @@ function workspace(): Work {
       const end = values + 128 * count
       if (!weighed) return kernels.weights(values, weights, end)
       kernels.squares(values, squares, 128 * groupBlocks, end)
-      for (let b = 0; b < count; b++)
-        view[b] = squareView[Math.floor(b / groupBlocks)]! * (2 / (32 * groupBlocks))
+      for (let b = 0; b < count; b++) view[b] = squareView[Math.floor(b / groupBlocks)]! * (2 / (32 * groupBlocks))
       kernels.weightsOfImportance(values, weights, importance, energies, end)
     },
     try: count => kernels.trials(values, weights, inverses, sums, values + 128 * count),
