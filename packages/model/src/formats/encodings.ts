@@ -20,7 +20,7 @@ import {
   decodeIQ3_S,
   decodeIQ3_XXS,
 } from './blocks/iq-decode.ts'
-import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
 import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {
@@ -224,7 +224,10 @@ export function encodeValues(
       `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
     )
   if (importance && importance.length !== width)
-    throw new FormatError('size', `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`)
+    throw new FormatError(
+      'size',
+      `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
+    )
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)
