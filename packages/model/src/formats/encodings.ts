@@ -1,15 +1,8 @@
-import type { DType } from '@sinter/tensor-core'
-import {
-  type DecodeBlock,
-  decodeQ4_0,
-  decodeQ4_1,
-  decodeQ5_0,
-  decodeQ5_1,
-  decodeQ8_0,
-  type EncodeBlock,
-} from './blocks/block-32.ts'
-import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { bf16ToF32, type DType, f16ToF32, f32ToBf16, f32ToF16 } from '@sinter/tensor-core'
+import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
+import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
+import type { Decoded } from './blocks/expand-simd.ts'
 import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
 import {
   decodeIQ1_M,
@@ -34,7 +27,6 @@ import {
   encodeTQ2_0,
 } from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
-import { f16At, putBf16, putF16 } from './half.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
 export interface Encoding {
@@ -91,6 +83,23 @@ const rows = (
   importance: Encoding['importance'] = 'weighed',
 ): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
 
+/** An encoding whose blocks go through kernels both ways. */
+const kernels = (
+  name: Decoded,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  importance: Encoding['importance'] = 'weighed',
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize,
+  blockBytes,
+  decode: decoders[name],
+  encode: encoders[name],
+  importance,
+})
+
 function plain(
   name: string,
   ggmlType: number,
@@ -119,47 +128,44 @@ const f32: Encoding = {
   encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
 }
 
-const f16 = blocks(
-  'F16',
-  1,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    out[to] = f16At(bytes, at)
+/** Halves of two bytes, which need not lie at even addresses. */
+const halves = (
+  name: 'F16' | 'BF16',
+  ggmlType: number,
+  widen: (bits: Uint16Array, out: Float32Array) => unknown,
+  narrow: (values: Float32Array, out?: Uint16Array) => Uint16Array,
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize: 1,
+  blockBytes: 2,
+  dtype: name === 'F16' ? 'f16' : 'bf16',
+  importance: 'ignored',
+  decode(bytes, out) {
+    const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+    widen(new Uint16Array(buffer, byteOffset, out.length), out)
   },
-  (values, from, out, at) => putF16(out, at, values[from]!),
-)
-
-const bf16 = blocks(
-  'BF16',
-  30,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    bits[0] = (bytes[at]! << 16) | (bytes[at + 1]! << 24)
-    out[to] = float[0]!
+  encode(values, out) {
+    if (out.byteOffset % 2 === 0) narrow(values, new Uint16Array(out.buffer, out.byteOffset, values.length))
+    else out.set(new Uint8Array(narrow(values).buffer))
   },
-  (values, from, out, at) => putBf16(out, at, values[from]!),
-)
-
-const float = new Float32Array(1)
-const bits = new Uint32Array(float.buffer)
+})
 
 /** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
 export const encodings: readonly Encoding[] = [
   f32,
-  { ...f16, dtype: 'f16' },
-  { ...bf16, dtype: 'bf16' },
-  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0),
-  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1),
-  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0),
-  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1),
-  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0, 'ignored'),
-  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K),
-  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K),
-  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K),
-  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K),
-  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K),
+  halves('F16', 1, f16ToF32, f32ToF16),
+  halves('BF16', 30, bf16ToF32, f32ToBf16),
+  kernels('Q4_0', 2, 32, 18),
+  kernels('Q4_1', 3, 32, 20),
+  kernels('Q5_0', 6, 32, 22),
+  kernels('Q5_1', 7, 32, 24),
+  kernels('Q8_0', 8, 32, 34, 'ignored'),
+  kernels('Q2_K', 10, 256, 84),
+  kernels('Q3_K', 11, 256, 110),
+  kernels('Q4_K', 12, 256, 144),
+  kernels('Q5_K', 13, 256, 176),
+  kernels('Q6_K', 14, 256, 210),
   rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
   rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
   rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
