@@ -70,7 +70,8 @@ function putSuperScales({ scales, inverses }: Work, from: number, out: Uint8Arra
   }
 }
 
-const inverse = (scale: number): number => (scale ? fround(1 / scale) : 0)
+/** Of NaN too, as in C, where it counts as true. */
+const inverse = (scale: number): number => (scale === 0 ? 0 : fround(1 / scale))
 
 let kept: Work | undefined
 
