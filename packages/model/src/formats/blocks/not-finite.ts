@@ -1,6 +1,6 @@
 import { FormatError } from '../format-error.ts'
 
-/** Where ggml gives up and ends the process: a search among values that are no numbers finds nothing. */
+/** Where ggml ends the process, or stores what means nothing: a search among values that are no numbers finds no point. */
 export const notFinite = (): FormatError =>
   new FormatError(
     'overflow',
