@@ -2,9 +2,9 @@ import { bytesOf, castTo, type DType, packedBytes, toF32, type Weight } from '@s
 import type { TensorInfo } from '../source.ts'
 import { emitForm } from './forms.ts'
 import { fitsNBits, multiplyNBits, storeNBits } from './n-bits.ts'
-import { text, whole } from './record-fields.ts'
 import { type NBits, roundToNBits } from './round.ts'
 import type { OnnxSource } from './source-of.ts'
+import { text, whole } from './record-fields.ts'
 import { asF32, ints } from './values.ts'
 import type { FormContext, FormRecord } from './weight-form.ts'
 

@@ -45,11 +45,7 @@ export interface OnnxResult {
  * @param folder an empty folder, as `createOutputFolder` stages it
  * @throws FormatError when family or configuration are not known, `disk-full`
  */
-export async function writeOnnx(
-  folder: string,
-  checkpoint: OnnxCheckpoint,
-  options: OnnxWriteOptions,
-): Promise<OnnxResult> {
+export async function writeOnnx(folder: string, checkpoint: OnnxCheckpoint, options: OnnxWriteOptions): Promise<OnnxResult> {
   const type = onnxTypeNamed(options.type)
   const source = sourceOf(checkpoint.source)
   const model = createModel({ config: checkpoint.config, source, path: folder })
@@ -66,15 +62,7 @@ export async function writeOnnx(
     )
     const names = await store.commit()
     await atomicWriteFile(join(inner, file), builder.finish(metadataOf(records, store.kept)))
-    const config = {
-      folder,
-      checkpoint: { ...checkpoint, source },
-      config: model.config,
-      type,
-      file,
-      chunks: names.length,
-      genai,
-    }
+    const config = { folder, checkpoint: { ...checkpoint, source }, config: model.config, type, file, chunks: names.length, genai }
     await writeConfigFiles(config)
   } catch (error) {
     await store.abort()
