@@ -25,6 +25,11 @@ export interface OnnxWriteOptions {
   readonly embeddings?: TableType
   /** Of `MatMulNBits`. 4, the default, rounds what enters to 8 bits, as llama.cpp does: on processors it is far faster, and 2 and 8 bits have no other fast kernel. 1 computes in f32. */
   readonly accuracyLevel?: 0 | 1 | 2 | 3 | 4
+  /**
+   * Looks rows of a compressed embedding up by `GatherBlockQuantized`. The builds of ONNX Runtime that transformers.js loads in
+   * browsers lack it for processors, so ordinary operations are the default; they touch only the rows that occur.
+   */
+  readonly gatherBlocks?: boolean
   /** For onnxruntime-genai: its configuration, and no input that it would not feed. */
   readonly genai?: boolean
   readonly maxChunkBytes?: number
@@ -55,9 +60,10 @@ export async function writeOnnx(folder: string, checkpoint: OnnxCheckpoint, opti
   const builder = createOnnxBuilder()
   const store = createTensorStore(builder, inner, file, options.maxChunkBytes)
   const { accuracyLevel = 4, blockSize = 32, embeddings = type.table, genai = false } = options
+  const { gatherBlocks = genai } = options
   try {
     const records = await buildDecoder(
-      { builder, store, accuracyLevel },
+      { builder, store, accuracyLevel, gatherBlocks },
       { model, source, type, blockSize, embeddings, genai, signal: options.signal, onTensor: options.onTensor },
     )
     const names = await store.commit()
