@@ -1,5 +1,5 @@
 export { structureKey } from './block-graph.ts'
-export type { Activation, LayerConfig, ModelConfig } from './config.ts'
+export { type Activation, type BlockShape, blockConfig, type LayerConfig, type ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
 export { collectDocuments } from './data/collect-documents.ts'
 export { type DataFormat, dataFormats } from './data/data-format.ts'
@@ -26,8 +26,20 @@ export {
   encodings,
   findEncoding,
 } from './formats/encodings.ts'
+export type { IntForm } from './formats/folders/compressed-tensors.ts'
+export type { FolderFormat, FoundMatrix } from './formats/folders/folder-format.ts'
+export { folderFormatNamed, folderFormatOf, folderFormats } from './formats/folders/folder-formats.ts'
+export { type FourBitType, fourBitTables } from './formats/folders/four-bit-tables.ts'
+export { int8Rows } from './formats/folders/int8-rows.ts'
+export { quantizedSource } from './formats/folders/quantized-source.ts'
+export {
+  type FolderOptions,
+  type FolderSource,
+  type WrittenFolder,
+  writeCompressedFolder,
+} from './formats/folders/write-folder.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
-export { type GgufSource, openGguf } from './formats/gguf.ts'
+export { type GgufSource, openGguf, openGgufFile } from './formats/gguf.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
 export { type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
 export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
@@ -35,8 +47,10 @@ export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
 export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout } from './formats/gguf-layout.ts'
 export { configToMetadata } from './formats/gguf-metadata.ts'
 export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
-export { ggufName, hfName } from './formats/gguf-names.ts'
+export { blockOf, ggufName, hfName } from './formats/gguf-names.ts'
 export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
+export { shardPath } from './formats/gguf-shard-names.ts'
+export { createGgufShardWriter } from './formats/gguf-shards-write.ts'
 export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
 export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
 export * from './formats/gguf-value.ts'
@@ -54,16 +68,27 @@ export { type Json, type JsonObject, parseJsonStrict } from './formats/json-stri
 export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
+export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
 export { parseSafetensorsHeader, safetensorsHeaderLength } from './formats/safetensors-header.ts'
 export type { SafetensorsSpec } from './formats/safetensors-layout.ts'
 export { openSafetensorsIndex } from './formats/safetensors-shards.ts'
 export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safetensors-write.ts'
 export type { TensorInfo, TensorSource } from './formats/source.ts'
+export { bitmaskConfig, isSparseConfig, sparseConfig } from './formats/sparse/config.ts'
+export { expandSparse } from './formats/sparse/source.ts'
+export {
+  type SparseInput,
+  type SparseStored,
+  type SparseWriteOptions,
+  writeSparseWeights,
+} from './formats/sparse/write.ts'
 export { forward } from './forward.ts'
 export { createGenerator, type GenerateOptions, type Generator, generate } from './generate.ts'
 export { type HeadSlice, headInputs, headSlices, logits, logitsGraph, logitsKey } from './head.ts'
 export { type AtomicFile, atomicWriteFile, createAtomicFile, makeFolder, partialPath, syncFolder } from './io/atomic.ts'
+export type { OpenFile, RandomAccessFile } from './io/file.ts'
+export { isUrl, openUrl } from './io/http.ts'
 export * from './method.ts'
 export type { BlockGraph, ForwardOptions, HiddenBatch, Model } from './model.ts'
 export { nearestName } from './nearest.ts'

@@ -80,6 +80,15 @@ export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/b
 export { type Codebook, type CodebookWeight, codebookWeight } from './weights/codebook.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { dynamicMap } from './weights/dynamic-map.ts'
+export {
+  elementBits,
+  elementLevels,
+  type FloatGrid,
+  type FloatGridWeight,
+  floatGridWeight,
+  type GridElement,
+  gridScales,
+} from './weights/float-grid.ts'
 export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
 export {

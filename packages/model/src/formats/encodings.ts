@@ -10,13 +10,9 @@ import {
   decodeQ5_1,
   decodeQ8_0,
   type EncodeBlock,
-  encodeQ4_0,
-  encodeQ4_1,
-  encodeQ5_0,
-  encodeQ5_1,
-  encodeQ8_0,
 } from './blocks/block-32.ts'
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { encoders } from './blocks/encoders.ts'
 import { FormatError } from './format-error.ts'
 import { f16At, putBf16, putF16 } from './half.ts'
 
@@ -60,6 +56,16 @@ function blocks(
   }
   return { name, ggmlType, blockSize, blockBytes, decode, encode }
 }
+
+/** An encoding whose encoder takes whole rows: it works on many blocks at once, or asks what the columns weigh. */
+const rows = (
+  name: string,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  decodeBlock: DecodeBlock,
+  encode: EncodeRows,
+): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode })
 
 function plain(
   name: string,
@@ -119,16 +125,16 @@ export const encodings: readonly Encoding[] = [
   f32,
   { ...f16, dtype: 'f16' },
   { ...bf16, dtype: 'bf16' },
-  blocks('Q4_0', 2, 32, 18, decodeQ4_0, encodeQ4_0),
-  blocks('Q4_1', 3, 32, 20, decodeQ4_1, encodeQ4_1),
-  blocks('Q5_0', 6, 32, 22, decodeQ5_0, encodeQ5_0),
-  blocks('Q5_1', 7, 32, 24, decodeQ5_1, encodeQ5_1),
-  blocks('Q8_0', 8, 32, 34, decodeQ8_0, encodeQ8_0),
-  blocks('Q2_K', 10, 256, 84, decodeQ2_K),
-  blocks('Q3_K', 11, 256, 110, decodeQ3_K),
-  blocks('Q4_K', 12, 256, 144, decodeQ4_K),
-  blocks('Q5_K', 13, 256, 176, decodeQ5_K),
-  blocks('Q6_K', 14, 256, 210, decodeQ6_K),
+  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0),
+  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1),
+  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0),
+  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1),
+  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0),
+  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K),
+  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K),
+  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K),
+  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K),
+  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K),
   blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
   blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
   blocks('MXFP4', 39, 32, 17, decodeMXFP4),

@@ -3,9 +3,10 @@ import type { Config } from './config-fields.ts'
 import { encodingNamed } from './encodings.ts'
 import { isPlainLayout, toGgufLayout } from './gguf-layout.ts'
 import { type GgufPlan, type GgufPlanTensor, planGguf } from './gguf-plan.ts'
+import { createGgufShardWriter } from './gguf-shards-write.ts'
 import { tokenizerToGguf } from './gguf-tokenizer.ts'
 import { type GgufValue, ggufString, ggufU32 } from './gguf-value.ts'
-import { createGgufWriter, type GgufWriter } from './gguf-write.ts'
+import type { GgufWriter } from './gguf-write.ts'
 import type { TensorSource } from './source.ts'
 
 /** `general.file_type`: what most of the file is, for display. */
@@ -41,11 +42,13 @@ export interface GgufWriteOptions {
    * checkpoint's values encoded.
    */
   readonly bytesOf?: (tensor: GgufPlanTensor) => Promise<Uint8Array | undefined>
+  /** Most bytes of tensors in a file; more are spread over `NAME-00001-of-00003.gguf` … Default: one file. */
+  readonly shardBytes?: number | undefined
   readonly onTensor?: (done: number, total: number) => void
 }
 
 /**
- * Writes a checkpoint as one GGUF file; one tensor, or a part of one, is held at a time.
+ * Writes a checkpoint as GGUF; one tensor, or a part of one, is held at a time.
  * @returns the plan, whose notes say where llama.cpp will compute something else
  * @throws FormatError `unsupported` when llama.cpp lacks the family or an option, `disk-full`
  */
@@ -66,7 +69,7 @@ export async function writeGguf(
     ...plan.tensors.map(t => ({ name: t.name, shape: t.shape, encoding: encodingNamed(encodingOf(t)) })),
   ]
   const metadata = new Map([...plan.metadata, ...general(options), ...tokenizer.keys])
-  const writer = await createGgufWriter(path, metadata, specs)
+  const writer = await createGgufShardWriter(path, metadata, specs, options.shardBytes)
   try {
     for (const [name, value] of plan.extra) await writer.write(name, value)
     for (const [i, tensor] of plan.tensors.entries()) {

@@ -3,8 +3,17 @@ import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufS
 
 /** A chat template of 16 MiB is beyond anything published; ggml itself allows a gigabyte. */
 const MAX_STRING_BYTES = 2 ** 24
-/** Items of all arrays together: a vocabulary of a million tokens has four million. Each costs memory far beyond its bytes. */
+/** Items of one array: a vocabulary has a quarter of a million tokens, and twice as many merges. */
 const MAX_ARRAY_ITEMS = 2 ** 24
+/**
+ * What the values may take in memory beyond the size of the file: a boolean is a byte there and eight here. Files with a vocabulary
+ * of 262 thousand tokens take 30 MB, and have more bytes themselves.
+ */
+const MAX_EXTRA_MEMORY = 48 * 2 ** 20
+/** V8: an element of an array; a string beside its characters; an array, or a number of 64 bits, with what holds it. */
+const ITEM_BYTES = 8
+const STRING_BYTES = 24
+const OBJECT_BYTES = 96
 /** No published key nests arrays more than twice; recursion must end. */
 const MAX_ARRAY_DEPTH = 4
 
@@ -22,7 +31,7 @@ export class GgufCursor {
   readonly #view: DataView
   readonly #fileSize: number
   readonly #where: string
-  #items = 0
+  #memory = 0
 
   constructor(bytes: Uint8Array, fileSize: number, where: string) {
     this.#bytes = bytes
@@ -76,6 +85,7 @@ export class GgufCursor {
   string(): string {
     const length = this.count('the length of a string', MAX_STRING_BYTES, 1)
     const at = this.#take(length, 'a string')
+    this.#spend(STRING_BYTES + length)
     try {
       return utf8.decode(this.#bytes.subarray(at, at + length))
     } catch (cause) {
@@ -88,6 +98,15 @@ export class GgufCursor {
     if (id === GGUF_ARRAY) return this.#array(key, 1)
     const type = this.#type(id, key)
     return { type, value: this.#scalar(type) }
+  }
+
+  #spend(bytes: number): void {
+    this.#memory += bytes
+    if (this.#memory > this.#fileSize + MAX_EXTRA_MEMORY)
+      throw new FormatError(
+        'limit',
+        `${this.#where}: a file of ${this.#fileSize} bytes whose metadata take ${this.#memory} in memory is not read`,
+      )
   }
 
   #type(id: number, key: string): GgufScalarType {
@@ -107,9 +126,7 @@ export class GgufCursor {
     const of = id === GGUF_ARRAY ? 'array' : this.#type(id, key)
     const minBytes = of === 'array' ? 12 : ggufScalars[of].bytes
     const count = this.count(`the length of ${JSON.stringify(key)}`, MAX_ARRAY_ITEMS, minBytes)
-    this.#items += count
-    if (this.#items > MAX_ARRAY_ITEMS)
-      throw new FormatError('limit', `${this.#where}: the arrays have more than ${MAX_ARRAY_ITEMS} items together`)
+    this.#spend(OBJECT_BYTES + count * ITEM_BYTES)
     const value: (GgufScalar | GgufValue)[] = []
     for (let i = 0; i < count; i++) value.push(of === 'array' ? this.#array(key, depth + 1) : this.#scalar(of))
     return { type: 'array', of, value }
@@ -117,6 +134,7 @@ export class GgufCursor {
 
   #scalar(type: GgufScalarType): GgufScalar {
     if (type === 'string') return this.string()
+    if (type === 'u64' || type === 'i64' || type === 'f64') this.#spend(STRING_BYTES)
     const at = this.#take(ggufScalars[type].bytes, 'a value')
     const view = this.#view
     switch (type) {

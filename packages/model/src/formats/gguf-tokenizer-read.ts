@@ -1,6 +1,7 @@
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import { tokenType } from './gguf-tokenizer.ts'
+import { sentencePieceMerges } from './gguf-merges.ts'
+import { tokenType } from './gguf-token-types.ts'
 import { boolOf, type GgufMetadata, numberOf, numbersOf, stringOf, stringsOf } from './gguf-value.ts'
 import type { Json } from './json-strict.ts'
 import { preTokenizerJson } from './pre-tokenizers.ts'
@@ -52,7 +53,6 @@ function byteLevel(metadata: GgufMetadata, tokens: readonly string[], types: rea
   })
 }
 
-/** SentencePiece joins any two neighbours whose union is a token, best score first: that is a list of merges. */
 function sentencePiece(
   metadata: GgufMetadata,
   kind: string,
@@ -65,17 +65,6 @@ function sentencePiece(
       'unsupported',
       `gguf: tokenizers of kind ${JSON.stringify(kind)} are not read (gpt2 and llama are)`,
     )
-  const ids = new Map(tokens.map((token, id) => [token, id]))
-  const joins: { readonly pair: readonly [string, string]; readonly score: number; readonly order: number }[] = []
-  for (const [id, token] of tokens.entries()) {
-    if (types[id] !== tokenType.normal) continue
-    const chars = [...token]
-    for (let cut = 1; cut < chars.length; cut++) {
-      const pair = [chars.slice(0, cut).join(''), chars.slice(cut).join('')] as const
-      if (ids.has(pair[0]) && ids.has(pair[1])) joins.push({ pair, score: scores[id]!, order: joins.length })
-    }
-  }
-  joins.sort((a, b) => b.score - a.score || a.order - b.order)
   const prefix = boolOf(metadata.get('tokenizer.ggml.add_space_prefix')) ?? true
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
   const strip = prefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : []
@@ -91,12 +80,7 @@ function sentencePiece(
         ...strip,
       ],
     },
-    model: bpe(
-      { byte_fallback: true, fuse_unk: true },
-      tokens,
-      types,
-      joins.map(join => join.pair),
-    ),
+    model: bpe({ byte_fallback: true, fuse_unk: true }, tokens, types, sentencePieceMerges(tokens, types, scores)),
   })
 }
 

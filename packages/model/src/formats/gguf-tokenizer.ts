@@ -1,11 +1,10 @@
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
+import { turnEnd } from './gguf-stops.ts'
+import { tokenType } from './gguf-token-types.ts'
 import { type GgufValue, ggufArray, ggufBool, ggufString, ggufU32 } from './gguf-value.ts'
 import { isObject } from './json-strict.ts'
 import { preTokenizerName } from './pre-tokenizers.ts'
-
-/** llama.cpp's kinds of token. */
-export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 export interface TokenizerInput {
   readonly tokenizerJson: Config
@@ -154,6 +153,9 @@ function specialTokens(input: TokenizerInput, tokens: readonly (string | undefin
     // What the post-processor adds goes first: llama.cpp adds the token with the role, whatever another file calls it.
     const id = indexOf(tokens, implied[field]) ?? roleId(input, field, tokens)
     if (id !== undefined) keys.push([key, ggufU32(id)])
+    if (field !== 'eos_token') continue
+    const eot = turnEnd(input.config, input.generationConfig, tokens, id)
+    if (eot !== undefined) keys.push(['eot_token_id', ggufU32(eot)])
   }
   const bos = around ? around.before !== undefined : input.tokenizerConfig?.add_bos_token === true
   const eos = around ? around.after !== undefined : input.tokenizerConfig?.add_eos_token === true

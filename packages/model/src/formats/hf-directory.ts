@@ -1,14 +1,18 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { openFile } from '../io/file.ts'
+import { isUrl } from '../io/http.ts'
 import type { Config } from './config-fields.ts'
+import { quantizedSource } from './folders/quantized-source.ts'
 import { FormatError } from './format-error.ts'
-import { openGgufModel } from './gguf-model.ts'
+import { type GgufModel, openGgufModel } from './gguf-model.ts'
 import { decodeUtf8, isObject, parseJsonStrict } from './json-strict.ts'
 import { openOnnx } from './onnx/open.ts'
 import { openSafetensors } from './safetensors.ts'
 import { openSafetensorsIndex } from './safetensors-shards.ts'
 import type { TensorSource } from './source.ts'
+import { SPARSE_STEM } from './sparse/config.ts'
+import { expandSparse } from './sparse/source.ts'
 
 /** An opened model folder, .safetensors or .gguf, whatever it was. */
 export interface Checkpoint {
@@ -36,6 +40,7 @@ const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20
 
 const INDEX = 'model.safetensors.index.json'
 const SINGLE = 'model.safetensors'
+const SPARSE_INDEX = `${SPARSE_STEM}.safetensors.index.json`
 
 /** Small files that travel with a model. Everything else in the folder is left alone. */
 const sideFiles = new Set([
@@ -65,10 +70,12 @@ const sideFiles = new Set([
  * @throws FormatError that says what is missing or malformed
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  if (isUrl(path))
+    throw new FormatError('unsupported', `${path}: only \`inspect\` reads over the network: download the model first`)
   const info = await stat(path).catch(() => undefined)
   if (!info) throw new FormatError('missing', `${path}: no such file or folder`)
   if (info.isDirectory()) return openFolder(path, path, await weightsOf(path))
-  if (path.endsWith('.gguf')) return openGgufCheckpoint(path)
+  if (path.endsWith('.gguf')) return ggufCheckpoint(path, await openGgufModel(path))
   if (path.endsWith('.onnx')) return openFolder(path, dirname(dirname(path)), relative(dirname(dirname(path)), path))
   if (path.endsWith('.safetensors') || path.endsWith('.safetensors.index.json'))
     return openFolder(path, dirname(path), basename(path))
@@ -81,7 +88,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** The weights of a folder: one file, an index, or the only safetensors file there is. */
 async function weightsOf(folder: string): Promise<string> {
   const names = await readdir(folder)
-  for (const name of [SINGLE, INDEX]) if (names.includes(name)) return name
+  for (const name of [SINGLE, INDEX, SPARSE_INDEX]) if (names.includes(name)) return name
   const found = names.filter(name => name.endsWith('.safetensors'))
   if (found.length === 1) return found[0]!
   const onnx = await onnxIn(join(folder, 'onnx'))
@@ -103,8 +110,6 @@ const onnxIn = async (folder: string): Promise<string[]> =>
 async function openFolder(path: string, folder: string, weights: string): Promise<Checkpoint> {
   const file = await readJson(join(folder, 'config.json'))
   if (!file) throw new FormatError('missing', `${folder}: has no config.json`)
-  // Of an ONNX export: it says how that one is loaded, nothing of the model.
-  const { 'transformers.js_config': _, ...config } = file
   const tokenizerPath = join(folder, 'tokenizer.json')
   const tokenizerBytes = await readBytes(tokenizerPath)
   let tokenizerJson: Config | undefined
@@ -112,7 +117,8 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
   const chatTemplate = await readChatTemplate(folder, tokenizerConfig)
   const weightsPath = join(folder, weights)
-  const source = await openWeights(weightsPath)
+  const stored = await openWeights(weightsPath)
+  const { config, source } = await compressedFolder(folder, file, stored)
   return {
     path,
     folder,
@@ -131,13 +137,45 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   }
 }
 
+/**
+ * A folder of compressed matrices becomes one of matrices, and its config that of a plain model.
+ * @throws FormatError as `quantizedSource` does
+ */
+async function compressedFolder(
+  folder: string,
+  file: Config,
+  stored: TensorSource,
+): Promise<Pick<Checkpoint, 'config' | 'source'>> {
+  // The key of an ONNX export says how that one is loaded, nothing of the model.
+  const { quantization_config, compression_config, 'transformers.js_config': _, ...config } = file
+  try {
+    const how = quantization_config ?? compression_config ?? (await earlierConfig(folder, stored))
+    if (how === undefined || how === null) return await expandSparse(config, stored)
+    if (!isObject(how)) throw new FormatError('schema', `${folder}: config.json: quantization_config is not an object`)
+    return { config, source: await quantizedSource(how, stored) }
+  } catch (error) {
+    await stored.close()
+    throw error
+  }
+}
+
+/** What AutoGPTQ and AutoAWQ once wrote into a file of its own. */
+async function earlierConfig(folder: string, stored: TensorSource): Promise<Config | undefined> {
+  if (!stored.names().some(name => name.endsWith('.qweight'))) return undefined
+  const gptq = await readJson(join(folder, 'quantize_config.json'))
+  if (gptq) return { quant_method: 'gptq', ...gptq }
+  const awq = await readJson(join(folder, 'quant_config.json'))
+  return awq && { quant_method: 'awq', ...awq }
+}
+
 function openWeights(path: string): Promise<TensorSource> {
   if (path.endsWith('.onnx')) return openOnnx(path)
   return path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path)
 }
 
-async function openGgufCheckpoint(path: string): Promise<Checkpoint> {
-  const { config, source, tokenizer, tokenizerProblem } = await openGgufModel(path)
+/** A GGUF file, on the disk or behind an address, as a checkpoint. */
+export function ggufCheckpoint(path: string, model: GgufModel): Checkpoint {
+  const { config, source, tokenizer, tokenizerProblem } = model
   return {
     path,
     folder: dirname(path),

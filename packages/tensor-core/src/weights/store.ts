@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import { decodeCodebook } from './codebook.ts'
 import { decodeDense } from './dense.ts'
+import { decodeFloatGrid } from './float-grid.ts'
 import { decodePermuted } from './permuted.ts'
 import { decodeQuantized } from './quantized.ts'
 import { decodeScaled } from './scaled.ts'
@@ -21,6 +22,7 @@ const decoders: Readonly<Record<string, Decoder>> = {
   dense: (a, p) => decodeDense(a, p),
   quantized: (a, p) => decodeQuantized(a, p),
   codebook: (a, p) => decodeCodebook(a, p),
+  float: (a, p) => decodeFloatGrid(a, p),
   sparse: (a, p) => decodeSparse(a, p),
   scaled: (a, p) => decodeScaled(a, p),
   permuted: (a, p) => decodePermuted(a, p),

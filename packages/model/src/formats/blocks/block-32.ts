@@ -81,6 +81,14 @@ export const encodeQ4_1: EncodeBlock = (values, from, out, at) => {
 /** Bit j of the four bytes at `at` is the fifth bit of value j. */
 const fifthBit = (bytes: Uint8Array, at: number, j: number): number => ((bytes[at + (j >> 3)]! >> (j & 7)) & 1) << 4
 
+/** Codes of 32 values in sixteen bytes: value j below value j + 16. */
+export function packNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
+  for (let j = 0; j < 16; j++) out[at + j] = (codes[from + j]! & 15) | (codes[from + j + 16]! << 4)
+}
+
+export const packFiveBits = (codes: Uint8Array, from: number, out: Uint8Array, at: number): void =>
+  putFiveBits(out, at, j => codes[from + j]!)
+
 /** Sixteen bytes of low nibbles after four bytes of fifth bits. */
 function putFiveBits(out: Uint8Array, at: number, code: (j: number) => number): void {
   out.fill(0, at, at + 4)
