@@ -73,15 +73,14 @@ function nBitsTable(context: FormContext, record: FormRecord, name: string): Tab
   return { record, lookUp: ids => lookUpNBits(context, record, name, ids), multiply: x => multiplyNBits(context, record, x) }
 }
 
+/** Widened before it is looked at: a graphics processor without half floats has no kernel for them. */
 function plainTable({ builder }: FormContext, record: FormRecord): Table {
-  const [values, dtype] = [text(record, 'values'), text(record, 'dtype') as DType]
+  let wide: string | undefined
+  const values = () => (wide ??= asF32(builder, text(record, 'values'), text(record, 'dtype') as DType))
   return {
     record,
-    lookUp: ids => asF32(builder, builder.node('Gather', [values, ids], { axis: 0n }), dtype),
-    multiply: x => {
-      const flipped = builder.node('Transpose', [values], { perm: [1n, 0n] })
-      return builder.node('MatMul', [x, asF32(builder, flipped, dtype)])
-    },
+    lookUp: ids => builder.node('Gather', [values(), ids], { axis: 0n }),
+    multiply: x => builder.node('MatMul', [x, builder.node('Transpose', [values()], { perm: [1n, 0n] })]),
   }
 }
 

@@ -46,7 +46,7 @@ function bySteps(b: OnnxBuilder, { bits, block, blocks, codes, scales, scaleType
     zeroPoints === undefined
       ? floatScalar(b, 2 ** (bits - 1))
       : each(b.node('Slice', [unpack(b, gather(zeroPoints), bits), ints(b, [0]), ints(b, [blocks]), ints(b, [2])]))
-  const scaled = b.node('Mul', [b.node('Sub', [inBlocks, zeros]), each(asF32(b, gather(scales), scaleType))])
+  const scaled = b.node('Mul', [b.node('Sub', [inBlocks, zeros]), each(gather(asF32(b, scales, scaleType)))])
   return b.node('Reshape', [scaled, ints(b, [0, 0, -1])])
 }
 
