@@ -1,4 +1,4 @@
-import { decodeSafetensors, FormatError, parseGgufHeader } from '@sinter/model'
+import { decodeSafetensors, FormatError, parseGgufHeader, parseOnnx } from '@sinter/model'
 import { mutations, repairLength } from './mutate.ts'
 import { type Random, seededRandom } from './random.ts'
 import type { Seed } from './seeds.ts'
@@ -54,7 +54,7 @@ interface Case {
 }
 
 function makeCase(seeds: readonly Seed[], random: Random): Case {
-  const kind = random.pick(['safetensors', 'gguf'] as const)
+  const kind = random.pick(['safetensors', 'gguf', 'onnx'] as const)
   const { bytes, dataBytes } = random.pick(seeds.filter(seed => seed.kind === kind))
   let mutated = bytes
   for (let rounds = 1 + random.below(3); rounds > 0; rounds--) mutated = random.pick(mutations)(mutated, random)
@@ -67,6 +67,10 @@ function makeCase(seeds: readonly Seed[], random: Random): Case {
 function read(kind: Seed['kind'], bytes: Uint8Array, claimedSize: number): string {
   if (kind === 'safetensors') {
     decodeSafetensors(bytes, 'file')
+    return 'accepted'
+  }
+  if (kind === 'onnx') {
+    parseOnnx(bytes, 'file')
     return 'accepted'
   }
   return parseGgufHeader(bytes, claimedSize, 'file') ? 'accepted' : 'wants to read on'

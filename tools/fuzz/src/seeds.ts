@@ -11,17 +11,18 @@ import {
   ggufU32,
 } from '@sinter/model'
 import { f32, type Tensor, zeros } from '@sinter/tensor-core'
+import { onnxSeeds } from './onnx-seeds.ts'
 
 /** A sound file to start from. */
 export interface Seed {
-  readonly kind: 'safetensors' | 'gguf'
+  readonly kind: 'safetensors' | 'gguf' | 'onnx'
   readonly bytes: Uint8Array
   /** Bytes after the header. */
   readonly dataBytes: number
 }
 
 export async function makeSeeds(): Promise<readonly Seed[]> {
-  return [...safetensorsSeeds(), await ggufSeed()]
+  return [...safetensorsSeeds(), await ggufSeed(), ...(await onnxSeeds())]
 }
 
 function safetensorsSeeds(): Seed[] {

@@ -11,4 +11,5 @@ it('2,000 mutated headers: read or refused, never a crash, a hang, or memory wit
   expect(report.outcomes.size).toBeGreaterThan(15)
   expect(report.outcomes.get('gguf accepted')).toBeGreaterThan(20)
   expect(report.outcomes.get('safetensors accepted')).toBeGreaterThan(20)
+  expect(report.outcomes.get('onnx accepted')).toBeGreaterThan(20)
 })
