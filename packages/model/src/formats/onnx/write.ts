@@ -9,7 +9,7 @@ import type { TableType } from './embedding.ts'
 import { metadataOf } from './metadata.ts'
 import { type SourceLike, sourceOf } from './source-of.ts'
 import { createTensorStore } from './tensor-store.ts'
-import { onnxTypeNamed } from './types.ts'
+import { type OnnxType, onnxTypeNamed } from './types.ts'
 
 export interface OnnxCheckpoint extends Omit<GgufCheckpoint, 'source'> {
   /** Matrices that it knows in a compressed form keep their codes. */
@@ -19,6 +19,8 @@ export interface OnnxCheckpoint extends Omit<GgufCheckpoint, 'source'> {
 export interface OnnxWriteOptions {
   /** `q4`, `q8`, `q2`, `fp16` or `fp32`: what becomes of matrices without a compressed form, and the name of the file. */
   readonly type: string
+  /** Of matrices without a compressed form; default by type. */
+  readonly linear?: OnnxType['linear']
   /** Columns that share a scale where matrices are rounded here: 16 … 256, a power of 2. */
   readonly blockSize?: number
   /** Of embedding and head; default by type. */
@@ -51,7 +53,8 @@ export interface OnnxResult {
  * @throws FormatError when family or configuration are not known, `disk-full`
  */
 export async function writeOnnx(folder: string, checkpoint: OnnxCheckpoint, options: OnnxWriteOptions): Promise<OnnxResult> {
-  const type = onnxTypeNamed(options.type)
+  const named = onnxTypeNamed(options.type)
+  const type = { ...named, linear: options.linear ?? named.linear }
   const source = sourceOf(checkpoint.source)
   const model = createModel({ config: checkpoint.config, source, path: folder })
   const file = `model${type.suffix}.onnx`
