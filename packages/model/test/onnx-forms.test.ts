@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   castTo,
+  codebookWeight,
   createOnnxBuilder,
   createRng,
   denseWeight,
@@ -14,7 +15,6 @@ import {
   scaledWeight,
   sparseWeight,
   sumWeight,
-  codebookWeight,
   type Weight,
 } from '@sinter/tensor-core'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
@@ -106,14 +106,17 @@ const cases: readonly [name: string, weight: Weight, operator: string][] = [
   ['NF4', table(nf4, 64), 'MatMulBnb4'],
   ['NF4, scales in 8 bits', table(nf4, 16, true), 'MatMulBnb4'],
   ['FP4', table([...fp4, ...fp4.map(x => 0 - x)], 32), 'MatMulBnb4'],
-  ['another table', table(nf4.map(x => x * 2), 64), ordinary],
+  [
+    'another table',
+    table(
+      nf4.map(x => x * 2),
+      64,
+    ),
+    ordinary,
+  ],
   ['sum', sumWeight([grid(24, 64, 4, 32), dense(24, 64, 'f16')]), 'MatMulNBits'],
   ['permuted', permutedWeight(grid(24, 64, 4, 16), order), 'MatMulNBits'],
-  [
-    'scaled',
-    scaledWeight(grid(24, 64, 8, 32), { rows: floats(24), columns: floats(64) }),
-    'MatMulNBits',
-  ],
+  ['scaled', scaledWeight(grid(24, 64, 8, 32), { rows: floats(24), columns: floats(64) }), 'MatMulNBits'],
 ]
 
 /** The product in plain loops. */
@@ -175,11 +178,13 @@ describe('a weight in ONNX Runtime', () => {
     }),
   )
 
-  test.each(cases.filter(([, , operator]) => operator === 'MatMulNBits'))('%s: with activations in 8 bits', (_, weight) =>
-    withTemporary(async folder => {
-      const { path } = await store(folder, weight, 4)
-      expect(await error(path, weight)).toBeLessThan(0.03)
-    }),
+  test.each(cases.filter(([, , operator]) => operator === 'MatMulNBits'))(
+    '%s: with activations in 8 bits',
+    (_, weight) =>
+      withTemporary(async folder => {
+        const { path } = await store(folder, weight, 4)
+        expect(await error(path, weight)).toBeLessThan(0.03)
+      }),
   )
 
   test('a sparse matrix is stored as the plain numbers that it is', () =>
@@ -201,4 +206,3 @@ describe('a weight in ONNX Runtime', () => {
       await expect(openOnnx(path)).rejects.toThrow(METADATA_KEY)
     }))
 })
-

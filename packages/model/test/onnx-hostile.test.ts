@@ -35,7 +35,10 @@ function tensor({ name = 'a', type = 1, dims = [2], raw, external }: Parts): Uin
 
 const entry = (key: string, value: string) => new BinaryWriter().tag(1, 2).string(key).tag(2, 2).string(value).finish()
 
-function model(tensors: readonly Uint8Array[], metadata: unknown = { version: 1, tensors: { a: soundRecord }, kept: {} }) {
+function model(
+  tensors: readonly Uint8Array[],
+  metadata: unknown = { version: 1, tensors: { a: soundRecord }, kept: {} },
+) {
   const graph = new BinaryWriter()
   for (const bytes of tensors) graph.tag(5, 2).bytes(bytes)
   const text = typeof metadata === 'string' ? metadata : JSON.stringify(metadata)
@@ -80,11 +83,11 @@ test.each<[what: string, bytes: () => Uint8Array, code: string]>([
   ['no location', () => model([tensor({ external: { offset: '0', length: '8' } })]), 'path'],
   ...['../d', '/etc/passwd', 'a/b', 'a\\b', '..', '.', 'C:d', 'a\0b', ''].map(
     location =>
-      [`the location ${JSON.stringify(location)}`, () => model([tensor({ external: { ...place, location } })]), 'path'] as [
-        string,
-        () => Uint8Array,
-        string,
-      ],
+      [
+        `the location ${JSON.stringify(location)}`,
+        () => model([tensor({ external: { ...place, location } })]),
+        'path',
+      ] as [string, () => Uint8Array, string],
   ),
   ['a negative offset', () => model([tensor({ external: { ...place, offset: '-8' } })]), 'offsets'],
   ['an offset that is no number', () => model([tensor({ external: { ...place, offset: '0x10' } })]), 'offsets'],

@@ -30,7 +30,9 @@ async function exported<T>(
 
 const rowsOf = ({ shape, data }: Tensor): number[][] => {
   const [rows, width] = shape as [number, number]
-  return Array.from({ length: rows }, (_, row) => Array.from(data as ArrayLike<number>, Number).slice(row * width, (row + 1) * width))
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from(data as ArrayLike<number>, Number).slice(row * width, (row + 1) * width),
+  )
 }
 
 /** Our own forward pass, in plain loops: f64 `[rows · tokens, vocabulary]`. */
@@ -54,7 +56,9 @@ function relative(got: Float32Array, expected: Float32Array): number {
 /** Of logits `[rows, tokens, vocabulary]`, those at position `t`: `[rows, vocabulary]`. */
 function at(all: Float32Array, rows: number, tokens: number, t: number): Float32Array {
   const width = all.length / rows / tokens
-  const parts = Array.from({ length: rows }, (_, row) => [...all.subarray((row * tokens + t) * width, (row * tokens + t + 1) * width)])
+  const parts = Array.from({ length: rows }, (_, row) => [
+    ...all.subarray((row * tokens + t) * width, (row * tokens + t + 1) * width),
+  ])
   return Float32Array.from(parts.flat())
 }
 

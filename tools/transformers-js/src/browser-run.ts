@@ -11,12 +11,17 @@ export type BrowserDevice = 'wasm' | 'webgpu'
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
 /** A browser that is installed; undefined when there is none. */
-export const findChromium = (): string | undefined =>
-  process.env.CHROMIUM ?? places.find(path => existsSync(path))
+export const findChromium = (): string | undefined => process.env.CHROMIUM ?? places.find(path => existsSync(path))
 
 /** No window, no telephone calls; WebGPU computed by the processor (SwiftShader comes with the browser). */
 const flags = [
-  ...['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'],
+  ...[
+    '--no-sandbox',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+  ],
   ...['--disable-sync', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
 ]
 
@@ -60,9 +65,17 @@ const inPage = (page: Page, job: Job): Promise<Generated & { readonly adapter?: 
     const given = inputs.input_ids.dims.at(-1)
     const times: number[] = []
     const streamer = { put: () => void times.push(performance.now()), end: () => {} }
-    const output = await model.generate({ ...inputs, max_new_tokens: tokens, do_sample: false, eos_token_id: [], streamer })
+    const output = await model.generate({
+      ...inputs,
+      max_new_tokens: tokens,
+      do_sample: false,
+      eos_token_id: [],
+      streamer,
+    })
     const ids = Array.from(output.data as BigInt64Array, Number).slice(given)
-    const gpu = (navigator as { gpu?: { requestAdapter(): Promise<{ info: { vendor: string; architecture: string } }> } }).gpu
+    const gpu = (
+      navigator as { gpu?: { requestAdapter(): Promise<{ info: { vendor: string; architecture: string } }> } }
+    ).gpu
     const info = device === 'webgpu' ? (await gpu?.requestAdapter())?.info : undefined
     return {
       ids,

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { generate, openCheckpoint, openModel, type OnnxWriteOptions, writeGguf, writeOnnx } from '@sinter/model'
+import { generate, type OnnxWriteOptions, openCheckpoint, openModel, writeGguf, writeOnnx } from '@sinter/model'
 import { ortNodeBackend } from '@sinter/tensor-core'
 import { type BrowserDevice, findChromium, generateInBrowser } from './browser-run.ts'
 import { llamaCppRate } from './llama-cpp-rate.ts'

@@ -14,7 +14,11 @@ export interface Generated {
 }
 
 /** Greedy continuation of a prompt by transformers.js in Node, from a folder of ours. */
-export async function generateInNode(folder: string, prompt: string, { tokens, dtype }: RunOptions): Promise<Generated> {
+export async function generateInNode(
+  folder: string,
+  prompt: string,
+  { tokens, dtype }: RunOptions,
+): Promise<Generated> {
   env.allowRemoteModels = false
   env.localModelPath = dirname(folder)
   const name = basename(folder)

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ModelConfig } from '../../src/config.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { ModelConfig } from '../../src/config.ts'
 
 type Values = Record<string, Tensor>
 
@@ -46,7 +46,10 @@ export async function openDecoder(path: string, config: ModelConfig): Promise<De
         ...past,
         input_ids: whole(ids.flat(), [rows, now]),
         attention_mask: whole(seen.flat(), [rows, length]),
-        position_ids: whole(seen.flatMap(row => positions(row).slice(-now)), [rows, now]),
+        position_ids: whole(
+          seen.flatMap(row => positions(row).slice(-now)),
+          [rows, now],
+        ),
         ...(session.inputNames.includes('num_logits_to_keep') && { num_logits_to_keep: whole([keep], []) }),
       })
       past = Object.fromEntries(

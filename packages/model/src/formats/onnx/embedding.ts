@@ -1,11 +1,11 @@
 import { bytesOf, castTo, type DType, toF32, type Weight } from '@sinter/tensor-core'
 import type { TensorInfo } from '../source.ts'
 import { emitForm } from './forms.ts'
+import { lookUpNBits } from './look-up.ts'
 import { fitsNBits, multiplyNBits, storeNBits } from './n-bits.ts'
+import { text } from './record-fields.ts'
 import { type NBits, roundToNBits } from './round.ts'
 import type { OnnxSource } from './source-of.ts'
-import { lookUpNBits } from './look-up.ts'
-import { text } from './record-fields.ts'
 import { asF32, ints } from './values.ts'
 import type { FormContext, FormRecord } from './weight-form.ts'
 
@@ -70,7 +70,11 @@ function isLookUp(weight: Weight): boolean {
 
 /** What is looked up and what is multiplied with are the same bytes, as rows and as blocks. */
 function nBitsTable(context: FormContext, record: FormRecord, name: string): Table {
-  return { record, lookUp: ids => lookUpNBits(context, record, name, ids), multiply: x => multiplyNBits(context, record, x) }
+  return {
+    record,
+    lookUp: ids => lookUpNBits(context, record, name, ids),
+    multiply: x => multiplyNBits(context, record, x),
+  }
 }
 
 /** Widened before it is looked at: a graphics processor without half floats has no kernel for them. */

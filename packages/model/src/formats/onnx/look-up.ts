@@ -15,8 +15,17 @@ interface Rows {
 }
 
 /** Rows by id of a table that `MatMulNBits` can multiply with, f32 `[batch, tokens, width]`; blocks fill its rows without a rest. */
-export function lookUpNBits({ builder, store, gatherBlocks }: FormContext, record: FormRecord, name: string, ids: string): string {
-  const [bits, cols, block] = [whole(record, 'bits', 2, 8), whole(record, 'cols', 1, 2 ** 24), whole(record, 'groupSize', 16, 256)]
+export function lookUpNBits(
+  { builder, store, gatherBlocks }: FormContext,
+  record: FormRecord,
+  name: string,
+  ids: string,
+): string {
+  const [bits, cols, block] = [
+    whole(record, 'bits', 2, 8),
+    whole(record, 'cols', 1, 2 ** 24),
+    whole(record, 'groupSize', 16, 256),
+  ]
   const shape = [whole(record, 'rows', 1, 2 ** 24), packedBytes(cols, bits)]
   const rows: Rows = {
     ...{ bits, block, blocks: cols / block },
@@ -38,7 +47,11 @@ function byOperator(b: OnnxBuilder, { bits, block, codes, scales, scaleType, zer
 }
 
 /** The rows that occur, widened: (code − zero point) · scale. */
-function bySteps(b: OnnxBuilder, { bits, block, blocks, codes, scales, scaleType, zeroPoints }: Rows, ids: string): string {
+function bySteps(
+  b: OnnxBuilder,
+  { bits, block, blocks, codes, scales, scaleType, zeroPoints }: Rows,
+  ids: string,
+): string {
   const gather = (table: string) => b.node('Gather', [table, ids], { axis: 0n })
   const inBlocks = b.node('Reshape', [unpack(b, gather(codes), bits), ints(b, [0, 0, blocks, block])])
   const each = (values: string) => b.node('Unsqueeze', [values, ints(b, [3])])

@@ -52,7 +52,11 @@ export interface OnnxResult {
  * @param folder an empty folder, as `createOutputFolder` stages it
  * @throws FormatError when family or configuration are not known, `disk-full`
  */
-export async function writeOnnx(folder: string, checkpoint: OnnxCheckpoint, options: OnnxWriteOptions): Promise<OnnxResult> {
+export async function writeOnnx(
+  folder: string,
+  checkpoint: OnnxCheckpoint,
+  options: OnnxWriteOptions,
+): Promise<OnnxResult> {
   const named = onnxTypeNamed(options.type)
   const type = { ...named, linear: options.linear ?? named.linear }
   const source = sourceOf(checkpoint.source)
@@ -71,7 +75,15 @@ export async function writeOnnx(folder: string, checkpoint: OnnxCheckpoint, opti
     )
     const names = await store.commit()
     await atomicWriteFile(join(inner, file), builder.finish(metadataOf(records, store.kept)))
-    const config = { folder, checkpoint: { ...checkpoint, source }, config: model.config, type, file, chunks: names.length, genai }
+    const config = {
+      folder,
+      checkpoint: { ...checkpoint, source },
+      config: model.config,
+      type,
+      file,
+      chunks: names.length,
+      genai,
+    }
     await writeConfigFiles(config)
   } catch (error) {
     await store.abort()
