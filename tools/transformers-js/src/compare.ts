@@ -20,24 +20,23 @@ export interface CompareOptions {
   readonly say?: (line: string) => void
 }
 
-export interface Compared {
+export interface Compared extends Omit<Generated, 'ids'> {
   readonly where: string
   /** Tokens that are ours, from the first on, and how many were made. */
   readonly same: number
   readonly tokens: number
-  readonly tokensPerSecond: number
 }
 
 /** Exports a model, continues a prompt greedily everywhere, and counts how far the results are our own. */
 export async function compare(options: CompareOptions): Promise<readonly Compared[]> {
-  const { model, prompt, tokens, type, browser = [], webgpuTokens = 8, say = () => {} } = options
+  const { prompt, tokens, type, browser = [], webgpuTokens = 8, say = () => {} } = options
   const place = await mkdtemp(join(tmpdir(), 'transformers-js-'))
   const folder = join(place, 'model')
   const rows: Compared[] = []
-  const add = (where: string, ours: readonly number[], { ids, tokensPerSecond }: Generated) => {
+  const add = (where: string, ours: readonly number[], { ids, ...rates }: Generated) => {
     const first = ids.findIndex((id, i) => id !== ours[i])
-    rows.push({ where, same: first < 0 ? ids.length : first, tokens: ids.length, tokensPerSecond })
-    say(`${where}: ${rows.at(-1)!.same} of ${ids.length} tokens are ours, ${tokensPerSecond.toFixed(2)} tokens/s`)
+    rows.push({ where, same: first < 0 ? ids.length : first, tokens: ids.length, ...rates })
+    say(line(rows.at(-1)!))
   }
   try {
     await exportTo(folder, options)
@@ -61,6 +60,11 @@ export async function compare(options: CompareOptions): Promise<readonly Compare
   } finally {
     await rm(place, { recursive: true })
   }
+}
+
+function line({ where, same, tokens, tokensPerSecond, tokensPerProcessorSecond: processor }: Compared): string {
+  const rate = processor === undefined ? '' : `, ${processor.toFixed(2)} for a second of processor time`
+  return `${where}: ${same} of ${tokens} tokens are ours, ${tokensPerSecond.toFixed(2)} tokens/s${rate}`
 }
 
 async function exportTo(folder: string, { model, type, write }: CompareOptions): Promise<void> {
