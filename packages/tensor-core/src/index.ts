@@ -5,7 +5,9 @@ export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
 export type { WeightRows } from './column-layout.ts'
+export { refineColumns } from './column-refine.ts'
 export { type ColumnSolution, columnSolve } from './column-solve.ts'
+export type { QuantizedColumns, SuperColumns } from './column-solution.ts'
 export {
   blockEdges,
   type ColumnSolveOptions,
@@ -70,6 +72,7 @@ export { toOnnx } from './onnx/lower.ts'
 export * from './ops/index.ts'
 export { createRng, type Rng } from './rng.ts'
 export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
+export type { SuperScales } from './super-scales.ts'
 export * from './tensor.ts'
 export { packBits, packedBytes, unpackBits } from './weights/bit-pack.ts'
 export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/block-scales.ts'
@@ -91,4 +94,5 @@ export { type Pattern, type Sparse, type SparseWeight, sparseWeight } from './we
 export { indexBits } from './weights/sparse-index.ts'
 export { decodeWeight, encodeWeight, type StoredWeight } from './weights/store.ts'
 export { type SumWeight, sumWeight } from './weights/sum.ts'
+export { isTwoLevel, type TwoLevel, type TwoLevelWeight, twoLevelWeight } from './weights/two-level.ts'
 export * from './weights/weight.ts'
