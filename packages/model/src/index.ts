@@ -30,14 +30,24 @@ export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf } from './formats/gguf.ts'
 export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
-export { type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
+export { checkpointJob, type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
 export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
+export {
+  type GgufJob,
+  type GgufJobOptions,
+  type GgufJobTensor,
+  type GgufRows,
+  writeGgufJob,
+} from './formats/gguf-job.ts'
 export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout } from './formats/gguf-layout.ts'
 export { configToMetadata } from './formats/gguf-metadata.ts'
+export { ggufMixes, type Mix, type MixFacts } from './formats/gguf-mix-table.ts'
+export { findMix, type MixRow, type MixTensor, mixFactsOf, typesOfMix } from './formats/gguf-mixes.ts'
 export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
 export { ggufName, hfName } from './formats/gguf-names.ts'
 export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
+export { type RequantizeOptions, requantizeJob } from './formats/gguf-requantize.ts'
 export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
 export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
 export * from './formats/gguf-value.ts'
@@ -51,6 +61,13 @@ export {
   writeConfig,
   writeTokenizerFiles,
 } from './formats/hf-write.ts'
+export {
+  type ImportanceEntry,
+  type ImportanceMatrix,
+  meanSquares,
+  readImatrix,
+  writeImatrix,
+} from './formats/imatrix.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'

@@ -10,11 +10,12 @@ const fixture = (name: string): ReadonlyMap<string, Tensor> =>
 
 const floats = (t: Tensor): Float32Array => t.data as Float32Array
 const input = floats(fixture('_input').get('x')!)
+const importance = floats(fixture('_input').get('imatrix')!)
 /** F32 is its own record; plain integers are never encoded by ggml. */
 const recorded = encodings.filter(({ name, dtype }) => !dtype || name === 'F16' || name === 'BF16')
 
 describe('the same bytes and values as ggml (gaussian, heavy tails, constants, denormals, outliers)', () => {
-  it('covers every block encoding', () => expect(recorded.length).toBe(15))
+  it('covers every block encoding', () => expect(recorded.length).toBe(20))
 
   it.each(recorded)('$name decodes to the same bits', encoding => {
     const record = fixture(encoding.name.toLowerCase())
@@ -27,6 +28,16 @@ describe('the same bytes and values as ggml (gaussian, heavy tails, constants, d
     const expected = fixture(encoding.name.toLowerCase()).get('bytes')!.data as Uint8Array
     expect(Buffer.from(encodeValues(encoding, input)).equals(Buffer.from(expected))).toBe(true)
   })
+
+  it.each(recorded.filter(({ encode }) => encode))(
+    '$name encodes to the same bytes when the importance of the columns is known',
+    encoding => {
+      const record = fixture(encoding.name.toLowerCase())
+      const expected = (record.get('bytes_imatrix') ?? record.get('bytes')!).data as Uint8Array
+      const actual = encodeValues(encoding, input, importance.length, importance)
+      expect(Buffer.from(actual).equals(Buffer.from(expected))).toBe(true)
+    },
+  )
 })
 
 /** Positions where two arrays differ in a bit; ggml may give NaN where it overflows, and any NaN is the same. */
@@ -73,8 +84,6 @@ describe('clear refusals', () => {
       'Q4_K stores blocks of 256: 172 values do not divide',
     ))
   it('an encoding that is only read', () =>
-    expect(() => encodeValues(encodingNamed('Q4_K'), new Float32Array(256))).toThrow(
-      'Q4_K can be read but not written',
-    ))
+    expect(() => encodeValues(encodingNamed('I32'), new Float32Array(256))).toThrow('I32 can be read but not written'))
   it('an unknown name', () => expect(() => encodingNamed('Q9_9')).toThrow('unknown encoding "Q9_9"; known: F32 F16'))
 })

@@ -1,22 +1,27 @@
 import type { DType } from '@sinter/tensor-core'
 import {
   type DecodeBlock,
-  decodeIQ4_NL,
-  decodeIQ4_XS,
-  decodeMXFP4,
   decodeQ4_0,
   decodeQ4_1,
   decodeQ5_0,
   decodeQ5_1,
   decodeQ8_0,
   type EncodeBlock,
-  encodeQ4_0,
-  encodeQ4_1,
-  encodeQ5_0,
-  encodeQ5_1,
-  encodeQ8_0,
 } from './blocks/block-32.ts'
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { encoders } from './blocks/encoders.ts'
+import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
+import {
+  decodeQ1_0,
+  decodeQ2_0,
+  decodeTQ1_0,
+  decodeTQ2_0,
+  encodeQ1_0,
+  encodeQ2_0,
+  encodeTQ1_0,
+  encodeTQ2_0,
+} from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
 import { f16At, putBf16, putF16 } from './half.ts'
 
@@ -29,6 +34,8 @@ export interface Encoding {
   readonly blockBytes: number
   /** For plain numbers: what they are held as. Absent for blocks, which are read as f32. */
   readonly dtype?: DType
+  /** What the encoder does with the importance of the columns: nothing, weigh errors with it, or refuse to go without it. */
+  readonly importance: 'ignored' | 'weighed' | 'required'
   /** Whole blocks to f32. */
   readonly decode: (bytes: Uint8Array, out: Float32Array) => void
   /** f32 to whole blocks; the same bytes as ggml's own encoder. Absent where there is only a reader. */
@@ -53,13 +60,25 @@ function blocks(
     const count = out.length / blockSize
     for (let b = 0; b < count; b++) decodeBlock(bytes, b * blockBytes, out, b * blockSize)
   }
-  if (!encodeBlock) return { name, ggmlType, blockSize, blockBytes, decode }
+  const encoding: Encoding = { name, ggmlType, blockSize, blockBytes, importance: 'ignored', decode }
+  if (!encodeBlock) return encoding
   const encode: EncodeRows = (values, out) => {
     const count = values.length / blockSize
     for (let b = 0; b < count; b++) encodeBlock(values, b * blockSize, out, b * blockBytes)
   }
-  return { name, ggmlType, blockSize, blockBytes, decode, encode }
+  return { ...encoding, encode }
 }
+
+/** Blocks whose encoder is given whole rows, and the importance of their columns. */
+const rows = (
+  name: string,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  decodeBlock: DecodeBlock,
+  encode: EncodeRows,
+  importance: Encoding['importance'],
+): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
 
 function plain(
   name: string,
@@ -84,6 +103,7 @@ const f32: Encoding = {
   blockSize: 1,
   blockBytes: 4,
   dtype: 'f32',
+  importance: 'ignored',
   decode: (bytes, out) => new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes),
   encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
 }
@@ -119,19 +139,24 @@ export const encodings: readonly Encoding[] = [
   f32,
   { ...f16, dtype: 'f16' },
   { ...bf16, dtype: 'bf16' },
-  blocks('Q4_0', 2, 32, 18, decodeQ4_0, encodeQ4_0),
-  blocks('Q4_1', 3, 32, 20, decodeQ4_1, encodeQ4_1),
-  blocks('Q5_0', 6, 32, 22, decodeQ5_0, encodeQ5_0),
-  blocks('Q5_1', 7, 32, 24, decodeQ5_1, encodeQ5_1),
-  blocks('Q8_0', 8, 32, 34, decodeQ8_0, encodeQ8_0),
-  blocks('Q2_K', 10, 256, 84, decodeQ2_K),
-  blocks('Q3_K', 11, 256, 110, decodeQ3_K),
-  blocks('Q4_K', 12, 256, 144, decodeQ4_K),
-  blocks('Q5_K', 13, 256, 176, decodeQ5_K),
-  blocks('Q6_K', 14, 256, 210, decodeQ6_K),
-  blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
-  blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
-  blocks('MXFP4', 39, 32, 17, decodeMXFP4),
+  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0, 'weighed'),
+  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1, 'weighed'),
+  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0, 'weighed'),
+  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1, 'weighed'),
+  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0, 'ignored'),
+  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K, 'weighed'),
+  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K, 'weighed'),
+  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K, 'weighed'),
+  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K, 'weighed'),
+  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K, 'weighed'),
+  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL, 'weighed'),
+  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS, 'weighed'),
+  blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
+  blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
+  blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
+  blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
+  blocks('Q1_0', 41, 128, 18, decodeQ1_0, encodeQ1_0),
+  blocks('Q2_0', 42, 64, 18, decodeQ2_0, encodeQ2_0),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),
@@ -165,7 +190,8 @@ export function encodedBytes(encoding: Encoding, values: number): number {
 /**
  * f32 values to bytes, whole rows of `width`.
  * @param importance `[width]`, see `EncodeRows`
- * @throws FormatError `unsupported` when the encoding is read-only, `size` on a part of a block
+ * @throws FormatError `unsupported` when the encoding is read-only, `missing` when it cannot do without importance, `size` on a
+ *   part of a block or where there is not one importance a column
  */
 export function encodeValues(
   encoding: Encoding,
@@ -174,6 +200,13 @@ export function encodeValues(
   importance?: Float32Array,
 ): Uint8Array {
   if (!encoding.encode) throw new FormatError('unsupported', `${encoding.name} can be read but not written`)
+  if (encoding.importance === 'required' && !importance)
+    throw new FormatError(
+      'missing',
+      `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
+    )
+  if (importance && importance.length !== width)
+    throw new FormatError('size', `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`)
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)

@@ -145,3 +145,67 @@ function unsigned(value: number): Code {
 function signed(value: number): Code {
   return value >= -64 && value < 64 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)]
 }
+
+/** Instructions by the names of the specification: four f32 lanes, and integers of 8 to 32 bits. */
+const vectorOp = (opcode: number): Code => [0xfd, unsigned(opcode)]
+const memoryOp =
+  (opcode: number, align: number) =>
+  (offset = 0): Code => [0xfd, unsigned(opcode), align, unsigned(offset)]
+
+export const f32x4 = {
+  /** The f32 at an address, into all lanes. */
+  loadSplat: memoryOp(0x09, 2),
+  /** The f32 at an address; the other lanes are zero. */
+  loadLow: memoryOp(0x5c, 2),
+  /** The lowest lane. */
+  storeLow: (offset = 0): Code => [0xfd, 0x5a, 2, unsigned(offset), 0],
+  splat: (value: number): Code => {
+    const bytes = [...new Uint8Array(Float32Array.of(value, value, value, value).buffer)]
+    return [0xfd, 0x0c, bytes]
+  },
+  sqrt: vectorOp(0xe3),
+  floor: vectorOp(0x68),
+  add: vectorOp(0xe4),
+  subtract: vectorOp(0xe5),
+  multiply: vectorOp(0xe6),
+  divide: vectorOp(0xe7),
+  /** The second if it is smaller, else (so also when either is NaN) the first. */
+  smaller: vectorOp(0xea),
+  /** The second if it is larger, else the first. */
+  larger: vectorOp(0xeb),
+  fromIntegers: vectorOp(0xfa),
+} as const
+
+export const i32x4 = {
+  splat: (value: number): Code => [0xfd, 0x0c, [...new Uint8Array(Int32Array.of(value, value, value, value).buffer)]],
+  add: vectorOp(0xae),
+  subtract: vectorOp(0xb1),
+  /** Sign-extended from the lower or upper four i16. */
+  extendLow: vectorOp(0xa7),
+  extendHigh: vectorOp(0xa8),
+} as const
+
+export const i16x8 = {
+  splat: (value: number): Code => [0xfd, 0x0c, [...new Uint8Array(new Int16Array(8).fill(value).buffer)]],
+  /** Of two vectors of i32, saturating. */
+  narrow: vectorOp(0x85),
+  extendLow: vectorOp(0x87),
+  extendHigh: vectorOp(0x88),
+  min: vectorOp(0x96),
+  max: vectorOp(0x98),
+  shiftLeft: (count: number): Code => [constant(count), vectorOp(0x8b)],
+  shiftRight: (count: number): Code => [constant(count), vectorOp(0x8d)],
+} as const
+
+export const i8x16 = {
+  of: (bytes: readonly number[]): Code => [0xfd, 0x0c, bytes.map(b => b & 255)],
+  /** Of two vectors of i16, saturating. */
+  narrow: vectorOp(0x65),
+  /** Bytes of the first vector at the indices of the second; 0 beyond 15. */
+  swizzle: vectorOp(0x0e),
+  subtract: vectorOp(0x71),
+  /** -1 where the first is at least the second. */
+  atLeast: vectorOp(0x2b),
+} as const
+
+export const or: Code = vectorOp(0x50)

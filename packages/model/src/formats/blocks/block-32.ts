@@ -81,6 +81,14 @@ export const encodeQ4_1: EncodeBlock = (values, from, out, at) => {
 /** Bit j of the four bytes at `at` is the fifth bit of value j. */
 const fifthBit = (bytes: Uint8Array, at: number, j: number): number => ((bytes[at + (j >> 3)]! >> (j & 7)) & 1) << 4
 
+/** Codes of 32 values in sixteen bytes: value j below value j + 16. */
+export function packNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
+  for (let j = 0; j < 16; j++) out[at + j] = (codes[from + j]! & 15) | (codes[from + j + 16]! << 4)
+}
+
+export const packFiveBits = (codes: Uint8Array, from: number, out: Uint8Array, at: number): void =>
+  putFiveBits(out, at, j => codes[from + j]!)
+
 /** Sixteen bytes of low nibbles after four bytes of fifth bits. */
 function putFiveBits(out: Uint8Array, at: number, code: (j: number) => number): void {
   out.fill(0, at, at + 4)
@@ -142,41 +150,3 @@ export const encodeQ8_0: EncodeBlock = (values, from, out, at) => {
 
 /** C's `roundf`: halves go away from zero. */
 const roundAway = (x: number): number => (x < 0 ? -Math.floor(-x + 0.5) : Math.floor(x + 0.5))
-
-/** The 16 levels of IQ4_NL and IQ4_XS. */
-const iq4Levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
-
-export const decodeIQ4_NL: DecodeBlock = (bytes, at, out, to) => {
-  const d = f16At(bytes, at)
-  for (let j = 0; j < 16; j++) {
-    const q = bytes[at + 2 + j]!
-    out[to + j] = d * iq4Levels[q & 15]!
-    out[to + j + 16] = d * iq4Levels[q >> 4]!
-  }
-}
-
-export const decodeIQ4_XS: DecodeBlock = (bytes, at, out, to) => {
-  const d = f16At(bytes, at)
-  const high = bytes[at + 2]! | (bytes[at + 3]! << 8)
-  for (let block = 0; block < 8; block++) {
-    const low = (bytes[at + 4 + (block >> 1)]! >> (4 * (block & 1))) & 15
-    const scale = d * ((low | (((high >> (2 * block)) & 3) << 4)) - 32)
-    for (let j = 0; j < 16; j++) {
-      const q = bytes[at + 8 + 16 * block + j]!
-      out[to + 32 * block + j] = scale * iq4Levels[q & 15]!
-      out[to + 32 * block + j + 16] = scale * iq4Levels[q >> 4]!
-    }
-  }
-}
-
-/** Twice the values of E2M1: the scale carries the missing half. */
-const e2m1Levels = [0, 1, 2, 3, 4, 6, 8, 12, -0, -1, -2, -3, -4, -6, -8, -12]
-
-export const decodeMXFP4: DecodeBlock = (bytes, at, out, to) => {
-  const scale = 2 ** (bytes[at]! - 128)
-  for (let j = 0; j < 16; j++) {
-    const q = bytes[at + 1 + j]!
-    out[to + j] = scale * e2m1Levels[q & 15]!
-    out[to + j + 16] = scale * e2m1Levels[q >> 4]!
-  }
-}
