@@ -5,7 +5,7 @@ import { optionFields } from '../registry/methods.ts'
 import type { OutputPlan } from './plan.ts'
 
 /** Groups that are not runs of neighbours have no place in a block encoding. */
-const neighbours: Options = { groups: 'static' }
+const neighbours: readonly unknown[] = ['static', 'together']
 
 /** Whether a method ends on a grid whose scales and zeros it lets the recipe choose. */
 function endsOnGrid(method: Method): boolean {
@@ -20,30 +20,53 @@ function endsOnGrid(method: Method): boolean {
 export function fitToFormat(method: Method, options: Options, output: OutputPlan, where: string): Options {
   const fit = formatNamed(output.container).fit?.(output.encoding)
   if (!fit || !endsOnGrid(method)) return options
-  const fields = optionFields(method)
-  const ordered = Object.hasOwn(fields, 'groups') && options.actOrder !== false
-  const fixed = { ...fit.fixed, ...(ordered && neighbours) }
-  for (const [key, value] of Object.entries(fixed)) {
-    const given = options[key]
-    if (given !== undefined && given !== value)
-      throw new SinterError(
-        'option',
-        `${where}: ${key} ${JSON.stringify(given)} does not fit into ${output.encoding}, which holds ` +
-          `${describe(fit.fixed)}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options)}`,
-      )
+  const fixed = ownOf(method, fit.fixed)
+  const defaults = aims(method) ? ownOf(method, fit.defaults ?? {}) : {}
+  const refuse = (key: string, wanted: unknown): never => {
+    throw new SinterError(
+      'option',
+      `${where}: ${key} ${JSON.stringify(options[key])} does not fit into ${output.encoding}, which holds ` +
+        `${describe(fit.fixed)}; leave ${key} out, set it to ${JSON.stringify(wanted)}${alternative(method, options)}`,
+    )
   }
-  return { ...options, ...fixed }
+  for (const [key, value] of Object.entries(fixed))
+    if (options[key] !== undefined && options[key] !== value) refuse(key, value)
+  const { groups = 'static', actOrder } = options
+  if (actOrder !== false && !neighbours.includes(groups)) refuse('groups', neighbours[0])
+  return { ...defaults, ...options, ...fixed }
 }
+
+/**
+ * The options again for a matrix that gets a type of its own in a mix: what the mix's main type fixed is that one's.
+ * @param options as recipes give them, checked against the mix before
+ */
+export function refitToType(method: Method, options: Options, output: OutputPlan, type: string, where: string): Options {
+  if (!endsOnGrid(method)) return options
+  const fixed = formatNamed(output.container).fit?.(output.encoding)?.fixed ?? {}
+  const open = Object.entries(options).filter(([key]) => !Object.hasOwn(fixed, key))
+  return fitToFormat(method, Object.fromEntries(open), { ...output, encoding: type }, where)
+}
+
+/** Those that a method has. */
+function ownOf(method: Method, options: Options): Options {
+  const fields = optionFields(method)
+  return Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(fields, key)))
+}
+
+/** Whether a method can aim at the grid of an encoding, whatever its scales are. */
+const aims = (method: Method): boolean => Object.hasOwn(optionFields(method), 'encoding')
 
 const describe = ({ bits, symmetric, groupSize }: Options): string =>
   `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in f16`
 
 /** Another type that holds what was asked for, or the container that holds anything. */
-function alternative(options: Options): string {
+function alternative(method: Method, options: Options): string {
   for (const { name, types, fit } of formats)
     for (const type of types) {
-      const fixed = fit?.(type)?.fixed
-      if (fixed && Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
+      const found = fit?.(type)
+      if (!found || (found.special && !aims(method))) continue
+      const { encoding: _, ...fixed } = found.fixed
+      if (Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
         return `, or use ${name}:${type}`
     }
   return ', or use the format hf'
@@ -52,5 +75,7 @@ function alternative(options: Options): string {
 /** What the file will hold in place of the method's codes, when the type cannot hold them; undefined when it can. */
 export function recodingNote(method: Method, { container, encoding }: OutputPlan, inputs: number): string | undefined {
   const { recoding, fit } = formatNamed(container)
-  return recoding?.(encoding, method.name, inputs, fit?.(encoding) !== undefined && endsOnGrid(method))
+  const found = fit?.(encoding)
+  const fits = found !== undefined && endsOnGrid(method) && (!found.special || aims(method))
+  return recoding?.(encoding, method.name, inputs, fits)
 }
