@@ -47,7 +47,7 @@ export async function refineColumns(
       scales.set(quantized.scales.subarray(start * quantized.groupCount, (start + count) * quantized.groupCount))
       errorsOf(weight, solution, some, start, count, errors)
       gradient.fill(0)
-      const view = (data: Float64Array, n: number) => viewOf(matrix(n, width, data))
+      const view = (data: Float64Array, n: number) => viewOf(matrix(n, width, data.subarray(0, n * width)))
       await accumulate(view(gradient, count), view(errors, count), view(damped, width), pool)
       const { groupCount, groupOf } = quantized
       const args: RefineArgs = { width, groupCount, groupOf, largestCode: 2 ** bits - 1, hessian: damped, codes: some, scales, gradient, sweeps }
