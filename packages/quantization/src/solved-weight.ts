@@ -1,39 +1,13 @@
 import {
   type ColumnSolution,
-  f32ToF16,
   type Grid,
   type PermutedWeight,
   permutedWeight,
-  type QuantizedColumns,
   type QuantizedWeight,
-  type SuperColumns,
-  type Tensor,
+  solvedTwoLevel,
   type TwoLevelWeight,
-  twoLevelWeight,
 } from '@sinter/tensor-core'
 import { toWeight } from './grid-arrays.ts'
-
-/** The Weight of a column solver's result on a grid with two levels of scales. */
-function superWeight({ rows, cols }: ColumnSolution, quantized: QuantizedColumns, supers: SuperColumns, grid: Grid): TwoLevelWeight {
-  const { spec, scaleCodes, minCodes, scales, mins } = supers
-  const f16 = (values: Float64Array): Tensor => ({
-    dtype: 'f16',
-    shape: [rows, cols / spec.size],
-    data: f32ToF16(Float32Array.from(values)),
-  })
-  return twoLevelWeight({
-    shape: [rows, cols],
-    bits: grid.bits,
-    groupSize: quantized.groupSize,
-    superSize: spec.size,
-    codes: quantized.codes,
-    scaleBits: Math.ceil(Math.log2(spec.most - spec.least + 1)),
-    scaleCodes,
-    scaleZero: -spec.least,
-    superScales: f16(scales),
-    ...(minCodes && mins && { minCodes, superMins: f16(mins) }),
-  })
-}
 
 /**
  * The Weight of a column solver's result. Groups that are not runs of neighbouring columns (act-order with groups fitted on
@@ -45,7 +19,7 @@ export function solvedWeight(
 ): QuantizedWeight | TwoLevelWeight | PermutedWeight {
   const { rows, cols, quantized, hessian } = solution
   if (!quantized) throw new TypeError('columnSolve gave no codes; it was called without `quantize`')
-  if (quantized.supers) return superWeight(solution, quantized, quantized.supers, grid)
+  if (quantized.supers) return solvedTwoLevel(solution, grid.bits)
   const { codes, scales, zeroPoints, mins, groupOf, groupSize } = quantized
   const zeros = Float32Array.from(mins ?? zeroPoints ?? [])
   const grids = { scales: Float32Array.from(scales), zeros }

@@ -46,9 +46,7 @@ export type Options = Readonly<Record<string, unknown>>
 export interface Fit {
   /** Options that the type can hold no other values of. A method takes those that it has. */
   readonly fixed: Options
-  /** Better defaults for methods that aim at the type itself: those with the option `encoding`. */
-  readonly defaults?: Options
-  /** Whether only methods with that option make what the type holds. */
+  /** Whether only methods with the option `encoding` make what the type holds. */
   readonly special?: boolean
 }
 

@@ -14,7 +14,6 @@ import {
   typesOfMix,
   writeGguf,
 } from '@sinter/model'
-import { encodingDefaults } from '@sinter/quantization'
 import { sizeOf } from '@sinter/tensor-core'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import { exactBytes } from './exact-bytes.ts'
@@ -28,7 +27,6 @@ function fit(type: string): Fit | undefined {
   const { bits, groupSize, symmetric, zero, scaleDType, supers } = grid
   return {
     fixed: { encoding, bits, groupSize, symmetric, ...(!symmetric && { zero }), scaleDType },
-    defaults: encodingDefaults,
     special: supers !== undefined,
   }
 }

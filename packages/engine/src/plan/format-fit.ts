@@ -1,5 +1,5 @@
 import { type Method, SinterError } from '@sinter/model'
-import type { Options } from '../formats/format.ts'
+import type { Fit, Options } from '../formats/format.ts'
 import { formatNamed, formats } from '../registry/formats.ts'
 import { optionFields } from '../registry/methods.ts'
 import type { OutputPlan } from './plan.ts'
@@ -19,9 +19,8 @@ function endsOnGrid(method: Method): boolean {
  */
 export function fitToFormat(method: Method, options: Options, output: OutputPlan, where: string): Options {
   const fit = formatNamed(output.container).fit?.(output.encoding)
-  if (!fit || !endsOnGrid(method)) return options
+  if (!fit || !holdsGrid(method, fit)) return options
   const fixed = ownOf(method, fit.fixed)
-  const defaults = aims(method) ? ownOf(method, fit.defaults ?? {}) : {}
   const refuse = (key: string, wanted: unknown): never => {
     throw new SinterError(
       'option',
@@ -31,9 +30,11 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
   }
   for (const [key, value] of Object.entries(fixed))
     if (options[key] !== undefined && options[key] !== value) refuse(key, value)
-  const { groups = 'static', actOrder } = options
-  if (actOrder !== false && !neighbours.includes(groups)) refuse('groups', neighbours[0])
-  return { ...defaults, ...options, ...fixed }
+  const { groups, actOrder } = options
+  if (groups !== undefined && actOrder !== false && !neighbours.includes(groups)) refuse('groups', neighbours[0])
+  // A method that does not aim at the encoding has no better default of its own.
+  const byItself = groups === undefined && actOrder !== false && hasGroups(method) && !aimsAt(method, fit)
+  return { ...options, ...fixed, ...(byItself && { groups: neighbours[0] }) }
 }
 
 /**
@@ -41,11 +42,13 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
  * @param options as recipes give them, checked against the mix before
  */
 export function refitToType(method: Method, options: Options, output: OutputPlan, type: string, where: string): Options {
-  if (!endsOnGrid(method)) return options
-  const fixed = formatNamed(output.container).fit?.(output.encoding)?.fixed ?? {}
-  const open = Object.entries(options).filter(([key]) => !Object.hasOwn(fixed, key))
+  const fit = formatNamed(output.container).fit?.(output.encoding)
+  if (!fit || !holdsGrid(method, fit)) return options
+  const open = Object.entries(options).filter(([key]) => !Object.hasOwn(fit.fixed, key))
   return fitToFormat(method, Object.fromEntries(open), { ...output, encoding: type }, where)
 }
+
+const hasGroups = (method: Method): boolean => Object.hasOwn(optionFields(method), 'groups')
 
 /** Those that a method has. */
 function ownOf(method: Method, options: Options): Options {
@@ -53,8 +56,13 @@ function ownOf(method: Method, options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([key]) => Object.hasOwn(fields, key)))
 }
 
-/** Whether a method can aim at the grid of an encoding, whatever its scales are. */
-const aims = (method: Method): boolean => Object.hasOwn(optionFields(method), 'encoding')
+/** Whether a method can aim at the grid of an encoding itself, whatever its scales are. */
+function aimsAt(method: Method, { fixed: { encoding } }: Fit): boolean {
+  return encoding !== undefined && optionFields(method).encoding?.safeParse(encoding).success === true
+}
+
+/** Whether what a method makes can lie on the grid. */
+const holdsGrid = (method: Method, fit: Fit): boolean => endsOnGrid(method) || aimsAt(method, fit)
 
 const describe = ({ bits, symmetric, groupSize }: Options): string =>
   `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in f16`
@@ -64,7 +72,7 @@ function alternative(method: Method, options: Options): string {
   for (const { name, types, fit } of formats)
     for (const type of types) {
       const found = fit?.(type)
-      if (!found || (found.special && !aims(method))) continue
+      if (!found || (found.special && !aimsAt(method, found))) continue
       const { encoding: _, ...fixed } = found.fixed
       if (Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
         return `, or use ${name}:${type}`
@@ -76,6 +84,6 @@ function alternative(method: Method, options: Options): string {
 export function recodingNote(method: Method, { container, encoding }: OutputPlan, inputs: number): string | undefined {
   const { recoding, fit } = formatNamed(container)
   const found = fit?.(encoding)
-  const fits = found !== undefined && endsOnGrid(method) && (!found.special || aims(method))
+  const fits = found !== undefined && (aimsAt(method, found) || (endsOnGrid(method) && !found.special))
   return recoding?.(encoding, method.name, inputs, fits)
 }

@@ -33,7 +33,7 @@ export function planRows(
     // Of what no step takes, a mix has a say in what stands outside of the blocks; the rest is kept as it is.
     const type = glob === undefined && tensor.block === null ? place.types?.get(tensor.tensor) : undefined
     const stored = place.stored(tensor.tensor, type ?? output.encoding, type !== undefined)
-    const rounded = type !== undefined && tensor.matrix !== undefined
+    const rounded = type !== undefined && tensor.shape.length > 1
     return keepRow(tensor, rounded ? `${output.encoding} has ${type} for it` : keepReason(tensor, glob, folding), stored)
   })
 }

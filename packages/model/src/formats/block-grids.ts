@@ -1,8 +1,11 @@
 import type { QuantizeOptions } from '@sinter/tensor-core'
 
 /** What a block encoding fixes of the grid that its codes are on: what a method must round to for the file to hold its own codes. */
-export type BlockGrid = Required<Pick<QuantizeOptions, 'bits' | 'groupSize' | 'symmetric' | 'zero' | 'scaleDType'>> &
-  Pick<QuantizeOptions, 'symmetricRange' | 'supers'>
+export interface BlockGrid extends Pick<QuantizeOptions, 'bits' | 'symmetric' | 'symmetricRange' | 'supers'> {
+  readonly groupSize: number
+  readonly zero: 'integer' | 'min'
+  readonly scaleDType: 'f16' | 'f32'
+}
 
 const symmetric = (bits: number, groupSize: number) =>
   ({ bits, groupSize, symmetric: true, symmetricRange: 'signed', zero: 'integer', scaleDType: 'f16' }) as const
