@@ -10,7 +10,7 @@ export interface Weigh {
   readonly bitsPerWeight: number
 }
 
-export function weigh({ source }: Model): Weigh {
+export function weigh({ source }: Pick<Model, 'source'>): Weigh {
   let parameters = 0
   let tensorBytes = 0
   for (const name of source.names()) {

@@ -141,6 +141,18 @@ describe('distill', () => {
     expect(readFileSync(result.report.html, 'utf8')).toContain('Divergence from the teacher')
   })
 
+  test('from answers that are kept, and from two models', async () => {
+    const cached = ['--teacher', demoModel, '--teacher-cache', path('answers'), '--top', '8', '--no-report']
+    const first = await sinterJson<Trained>('distill', path('rough'), ...few, ...cached, '--out', path('by-cache'))
+    expect(first).toMatchObject({ teacher: { model: demoModel, cache: path('answers') } })
+    const kept = ['--teacher-cache', path('answers'), '--top', '8', '--no-report']
+    const again = await sinterJson<Trained>('distill', path('rough'), ...few, ...kept, '--out', path('by-cache-2'))
+    expect(again.losses).toEqual(first.losses)
+    const two = ['--teacher', demoModel, '--teacher', path('rough'), '--combine', 'logits', '--no-report']
+    const both = await sinterJson<Trained>('distill', path('rough'), ...few, ...two, '--out', path('by-two'))
+    expect(both).toMatchObject({ teacher: [demoModel, path('rough')] })
+  })
+
   test('only a part of it', async () => {
     const args = ['--teacher', demoModel, '--set', 'trains=norms', '--no-report']
     const result = await sinterJson<Trained>('distill', path('rough'), ...few, ...args, '--out', path('norms'))
@@ -242,7 +254,19 @@ describe('what makes no sense', () => {
       2,
       /output\.format: an adapter alone is written as hf/,
     ],
-    ['no teacher', distill, 2, /--teacher/],
+    ['no teacher', distill, 2, /who is learnt from\? Give --teacher/],
+    [
+      'a server whose answers are kept nowhere',
+      [...distill, '--teacher-url', 'http://localhost:1/v1', '--teacher-name', 'x', '--teacher-style', 'echo'],
+      2,
+      /--teacher-url also wants .*--teacher-cache/,
+    ],
+    [
+      'a cache of several',
+      [...distill, '--teacher', 'a', '--teacher', 'b', '--teacher-cache', 'c'],
+      2,
+      /keeps the answers of one teacher/,
+    ],
     [
       'an unknown divergence',
       [...distill, '--teacher', demoModel, '--divergence', 'kl'],

@@ -112,7 +112,8 @@ const nextToken: EndpointStyle = {
   },
 }
 
-export type EndpointStyleName = 'prompt-logprobs' | 'echo' | 'next-token'
+export const endpointStyleNames = ['prompt-logprobs', 'echo', 'next-token'] as const
+export type EndpointStyleName = (typeof endpointStyleNames)[number]
 
 export const endpointStyles: Readonly<Record<EndpointStyleName, EndpointStyle>> = {
   'prompt-logprobs': promptLogprobs,

@@ -1,6 +1,6 @@
 export type { Budget } from './budget.ts'
 export type { CacheHeader } from './cache-header.ts'
-export type { EndpointStyleName } from './endpoint-answers.ts'
+export { type EndpointStyleName, endpointStyleNames } from './endpoint-answers.ts'
 export {
   activationMap,
   attentionTransfer,

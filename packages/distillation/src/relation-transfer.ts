@@ -1,4 +1,5 @@
 import {
+  blockConfig,
   type FeatureInputs,
   type FeatureNodes,
   type FeatureTerm,
@@ -53,7 +54,7 @@ export function relationTransfer(
   const { weight, blocks, relationHeads } = relationTransferSchema.parse(options)
   const of = blocks ?? { student: student.blocks - 1, teacher: teacher.blocks - 1 }
   const sides = [sideOf(student, of.student), sideOf(teacher, of.teacher)] as const
-  checkHeads(student, teacher, relationHeads)
+  checkHeads(sides, relationHeads)
   const relations: Readonly<Record<string, (side: Side, parts: FeatureNodes, documents: Node | undefined) => Node>> =
     relationHeads === undefined
       ? { attention: ownAttention, values: (side, parts, documents) => among(side, parts, 'v', side.heads, documents) }
@@ -77,14 +78,17 @@ export function relationTransfer(
 interface Side {
   readonly heads: number
   readonly kvHeads: number
+  readonly headDim: number
   readonly attention: Omit<Relation, 'heads' | 'documents'>
 }
 
-function sideOf({ config }: Model, index: number): Side {
+function sideOf(model: Model, index: number): Side {
+  const config = blockConfig(model.config, index)
   const layer = config.layers[index]
   return {
     heads: config.heads,
     kvHeads: config.kvHeads,
+    headDim: config.headDim,
     attention: { scale: layer?.attentionScale, window: layer?.window, softcap: config.attentionSoftcap },
   }
 }
@@ -106,10 +110,10 @@ function among(
   return logRelation(x, x, { heads, window: side.attention.window, documents })
 }
 
-function checkHeads(student: Model, teacher: Model, relationHeads: number | undefined): void {
-  const widths = [student, teacher].map(({ config }) => config.heads * config.headDim)
+function checkHeads(sides: readonly [Side, Side], relationHeads: number | undefined): void {
+  const widths = sides.map(({ heads, headDim }) => heads * headDim)
   if (relationHeads === undefined) {
-    const [own, other] = [student.config.heads, teacher.config.heads]
+    const [own, other] = sides.map(({ heads }) => heads)
     if (own === other) return
     throw new SinterError(
       'option',

@@ -29,6 +29,13 @@ describe('an adapter alone', () => {
     expect(source.metadata.get('general.type')).toMatchObject({ value: 'adapter' })
     expect(source.names()).toHaveLength(56)
     await source.close()
+    await runTraining({ steps: 2, output: { adapterOnly: true } }, { out: at('same-adapter') })
+    for (const [adapter, out] of [
+      [result.path, at('from-gguf')],
+      [at('same-adapter'), at('from-peft')],
+    ] as const)
+      expect(await mergeAdapter(adapter, { model: demoPath, out, format: 'hf:f32' })).toMatchObject({ layers: 28 })
+    expect(await bytesOf(at('from-gguf'))).toEqual(await bytesOf(at('from-peft')))
   })
 
   test('in pieces of time: stopped as a model, finished as an adapter', async () => {

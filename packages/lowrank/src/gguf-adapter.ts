@@ -2,17 +2,15 @@ import {
   createGgufWriter,
   encodingNamed,
   type GgufMetadata,
-  gatherRows,
   ggufF32,
-  ggufFamilyOf,
-  ggufLayout,
-  ggufName,
   ggufString,
   type LowRankFactors,
   type Model,
+  toGgufLayout,
 } from '@sinter/model'
 import type { TensorF32 } from '@sinter/tensor-core'
 import { checkAdapter } from './adapter.ts'
+import { familyInGguf, layerInGguf } from './gguf-adapter-names.ts'
 
 export interface GgufAdapterOptions {
   readonly encoding?: 'F32' | 'F16' | 'BF16'
@@ -33,14 +31,13 @@ export async function writeGgufAdapter(
   { encoding = 'F32', name }: GgufAdapterOptions = {},
 ): Promise<void> {
   checkAdapter(model, adapter)
-  const family = ggufFamilyOf(model.config.modelType)
+  const family = familyInGguf(model)
   const [first] = adapter.values()
   const alpha = Math.fround(first!.scale * first!.a.shape[0]!)
   const tensors = new Map<string, TensorF32>()
   for (const [stored, { a, b, scale }] of adapter) {
-    const weight = ggufName(family, `${stored}.weight`)!
-    const { rowOrder } = ggufLayout(family, `${stored}.weight`, model.config)
-    const ordered = rowOrder ? gatherRows(b, rowOrder) : b
+    const { weight, layout } = layerInGguf(model, family, stored)
+    const ordered = toGgufLayout(layout, b)
     tensors.set(`${weight}.lora_a`, a).set(`${weight}.lora_b`, times(ordered, (scale * a.shape[0]!) / alpha))
   }
   const specs = [...tensors].map(([tensor, { shape }]) => ({ name: tensor, shape, encoding: encodingNamed(encoding) }))

@@ -5,6 +5,7 @@ export { type AdaloraOptions, adalora } from './adalora.ts'
 export { checkAdapter } from './adapter.ts'
 export { type DyloraOptions, dylora } from './dylora.ts'
 export { type GgufAdapterOptions, writeGgufAdapter } from './gguf-adapter.ts'
+export { readGgufAdapter } from './gguf-adapter-read.ts'
 export { type GloraOptions, glora } from './glora.ts'
 export type { Form } from './glora-parts.ts'
 export {

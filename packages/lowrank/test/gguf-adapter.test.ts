@@ -4,7 +4,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createModel, type LowRankFactors, type Model, openGguf, storedLayers, writeGguf } from '@sinter/model'
+import {
+  createGgufWriter,
+  createModel,
+  encodingNamed,
+  type GgufValue,
+  ggufF32,
+  ggufString,
+  type LowRankFactors,
+  type Model,
+  openGguf,
+  storedLayers,
+  writeGguf,
+} from '@sinter/model'
 import {
   type Answer,
   askLlamaCpp,
@@ -16,7 +28,7 @@ import {
 } from '@sinter/model/testing'
 import { createRng, f32, roundToF16, toF32 } from '@sinter/tensor-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { mergeLora, writeGgufAdapter } from '../src/index.ts'
+import { mergeLora, readGgufAdapter, writeGgufAdapter } from '../src/index.ts'
 
 const sizes = {
   vocab_size: 96,
@@ -44,6 +56,13 @@ const configs: readonly Readonly<Record<string, unknown>>[] = [
   { ...decoder, model_type: 'phi3' },
   // Matrices stored as [in, out].
   { ...sizes, model_type: 'gpt2', layer_norm_epsilon: 1e-5, activation_function: 'gelu_new' },
+  // Blocks with heads of their own.
+  {
+    ...decoder,
+    model_type: 'mistral',
+    head_dim: 8,
+    per_layer_config: { '1': { num_attention_heads: 3, num_key_value_heads: 1, intermediate_size: 40 } },
+  },
   // q, k and v interleaved by head.
   { ...sizes, model_type: 'gpt_neox', layer_norm_eps: 1e-5, rotary_pct: 0.5, hidden_act: 'gelu' },
 ]
@@ -148,6 +167,78 @@ describe('the file', () => {
     expect(toF32(a).data).toEqual(factors.a.data.map(roundToF16))
     expect(toF32(await file.read('blk.1.attn_v.weight.lora_b')).data).toEqual(factors.b.data)
     await file.close()
+  })
+
+  test.each(configs)('comes back as the adapter that it was: $model_type', async config => {
+    const path = join(folder, 'back.gguf')
+    const subject = randomModel(config)
+    const adapter = randomAdapter(subject)
+    await writeGgufAdapter(path, subject, adapter)
+    const back = await readGgufAdapter(path, subject)
+    expect([...back.keys()]).toEqual([...adapter.keys()])
+    for (const [stored, { a, b, scale }] of back) {
+      const original = adapter.get(stored)!
+      expect(a).toEqual(original.a)
+      expect(b.shape).toEqual(original.b.shape)
+      // The file has one alpha: a layer's own factor may have gone into B.
+      const ratio = original.scale / scale
+      b.data.forEach((value, i) => {
+        expect(value).toBeCloseTo(original.b.data[i]! * ratio, 5)
+      })
+    }
+  })
+
+  /** A file with these tensors, all zeros unless given. */
+  async function fileOf(
+    keys: Readonly<Record<string, GgufValue>>,
+    tensors: Readonly<Record<string, number[]>>,
+    fill = 0,
+  ) {
+    const path = join(folder, 'strange.gguf')
+    const specs = Object.entries(tensors).map(([name, shape]) => ({ name, shape, encoding: encodingNamed('F32') }))
+    const sound = {
+      'general.type': ggufString('adapter'),
+      'general.architecture': ggufString('llama'),
+      'adapter.type': ggufString('lora'),
+      'adapter.lora.alpha': ggufF32(2),
+    }
+    const writer = await createGgufWriter(path, new Map(Object.entries({ ...sound, ...keys })), specs)
+    for (const { name, shape } of specs)
+      await writer.write(name, f32(shape, new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(fill)))
+    await writer.commit()
+    return path
+  }
+  const [a, b] = ['blk.1.attn_v.weight.lora_a', 'blk.1.attn_v.weight.lora_b']
+  const good = { [a!]: [2, 16], [b!]: [8, 2] }
+
+  test('a sound file of these tensors is read', async () => {
+    const read = await readGgufAdapter(await fileOf({}, good, 1), model)
+    expect([...read.keys()]).toEqual([layer])
+    expect(read.get(layer)!.scale).toBe(1)
+  })
+
+  test.each<[string, Parameters<typeof fileOf>, string]>([
+    ['a model', [{ 'general.type': ggufString('model') }, good], 'expected general.type to be "adapter", got "model"'],
+    ['another kind of adapter', [{ 'adapter.type': ggufString('x') }, good], 'expected adapter.type to be "lora"'],
+    ['another family', [{ 'general.architecture': ggufString('qwen2') }, good], 'to be "llama", got "qwen2"'],
+    ['no number for alpha', [{ 'adapter.lora.alpha': ggufString('2') }, good], 'expected adapter.lora.alpha'],
+    ['an endless alpha', [{ 'adapter.lora.alpha': ggufF32(Number.NaN) }, good], 'expected adapter.lora.alpha'],
+    ['nothing', [{}, {}], 'has no adapter'],
+    ['one factor', [{}, { [a!]: [2, 16] }], 'blk.1.attn_v.weight has only its factor A'],
+    ['two ranks', [{}, { [a!]: [2, 16], [b!]: [8, 3] }], 'expected floats [8,2], got f32 [8,3]'],
+    ['another width', [{}, { [a!]: [2, 17], [b!]: [8, 2] }], 'expected floats [2,16], got f32 [2,17]'],
+    ['no rank', [{}, { [a!]: [0, 16], [b!]: [8, 0] }], 'expected a rank of 1 … 16384, got 0'],
+    [
+      'a layer that the model has not',
+      [{}, { ...good, 'blk.7.attn_v.weight.lora_a': [2, 16] }],
+      'is no factor of a layer',
+    ],
+    ['a number that is none', [{}, good, Number.NaN], 'lora_a'],
+  ])('refuses a file of %s', async (_, args, message) => {
+    await expect(readGgufAdapter(await fileOf(...args), model)).rejects.toThrow(message)
+    await expect(readGgufAdapter(await fileOf(...args), model)).rejects.toThrow(
+      expect.objectContaining({ name: 'FormatError' }),
+    )
   })
 
   test('is refused for families that llama.cpp has not, and for nothing', async () => {

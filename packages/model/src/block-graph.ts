@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Graph, graph, type InputNode, input, type Node } from '@sinter/tensor-core'
-import type { ModelConfig } from './config.ts'
+import { blockConfig, type ModelConfig } from './config.ts'
 import type { Family } from './families/family.ts'
 import { type AttentionPart, createTrace, type TraceOptions } from './families/tracer.ts'
 import { findGroups } from './folds.ts'
@@ -23,7 +23,7 @@ export function traceBlock(
   const layer = config.layers[index]
   if (!layer) throw new RangeError(`block ${index}: the model has blocks 0 … ${config.blocks - 1}`)
   const x = streamInput(config)
-  const trace = createTrace(config, options)
+  const trace = createTrace(blockConfig(config, index), options)
   const output = family.block(trace.tracer, x, layer)
   const groups = findGroups(trace.linears, output)
   return {
@@ -42,7 +42,7 @@ export function traceBlock(
 }
 
 function cachedBlock(family: Family, config: ModelConfig, index: number, options: TraceOptions): Graph {
-  const trace = createTrace(config, { ...options, cached: true })
+  const trace = createTrace(blockConfig(config, index), { ...options, cached: true })
   const y = family.block(trace.tracer, streamInput(config), config.layers[index]!)
   const { k, v } = trace.present()!
   return graph({ y, 'present.k': k, 'present.v': v })

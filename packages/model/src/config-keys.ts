@@ -36,6 +36,13 @@ export interface RawRope {
 /** One rotary embedding for each kind of layer. */
 export type RawRopes = { readonly [kind in LayerType]?: RawRope | undefined }
 
+/** What a layer has of its own, as transformers writes it. */
+export interface RawLayer {
+  readonly num_attention_heads?: number | undefined
+  readonly num_key_value_heads?: number | undefined
+  readonly intermediate_size?: number | undefined
+}
+
 /** config.json in one spelling, with the family's defaults filled in. */
 export interface RawConfig {
   readonly model_type: string
@@ -79,6 +86,7 @@ export interface RawConfig {
   readonly _remove_final_layer_norm?: boolean | undefined
   readonly enable_bias?: boolean | undefined
   readonly use_parallel_residual?: boolean | undefined
+  readonly per_layer_config?: Readonly<Record<string, RawLayer>> | null | undefined
   readonly dtype?: string | null | undefined
   readonly bos_token_id?: number | readonly number[] | null | undefined
   readonly eos_token_id?: number | readonly number[] | null | undefined
@@ -101,6 +109,13 @@ const ropeScaling: z.ZodType<RawRope> = z.looseObject({
   truncate: z.boolean().nullish(),
   short_factor: z.array(positive).max(4096).optional(),
   long_factor: z.array(positive).max(4096).optional(),
+})
+
+/** Strict: what else a layer may have of its own (no attention, another width of heads) is not computed. */
+const rawLayer: z.ZodType<RawLayer> = z.strictObject({
+  num_attention_heads: size(4096).optional(),
+  num_key_value_heads: size(4096).optional(),
+  intermediate_size: size(2 ** 21).optional(),
 })
 
 /** The keys of config.json that decide what is computed. Others are kept aside. */
@@ -151,13 +166,15 @@ const schema: z.ZodType<RawConfig> = z.looseObject({
   _remove_final_layer_norm: z.boolean().optional(),
   enable_bias: z.boolean().optional(),
   use_parallel_residual: z.boolean().optional(),
+  // Numbers of layers up to 4095, as `num_hidden_layers` allows.
+  per_layer_config: z.record(z.string().regex(/^(0|[1-9]\d{0,3})$/), rawLayer).nullish(),
   dtype: z.string().nullish(),
   bos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
   eos_token_id: z.union([tokenId, z.array(tokenId).max(1024)]).nullish(),
 })
 
 /** Other spellings: of earlier releases, and of families that name the same things in their own way. */
-const spellings: Readonly<Record<string, string>> = {
+export const spellings: Readonly<Record<string, string>> = {
   n_embd: 'hidden_size',
   n_inner: 'intermediate_size',
   ffn_dim: 'intermediate_size',
@@ -175,7 +192,11 @@ const spellings: Readonly<Record<string, string>> = {
 }
 
 /** Keys whose null means "none"; elsewhere null stands for "the default". */
-const nullable = new Set(['sliding_window', 'attn_logit_softcapping', 'final_logit_softcapping'])
+export const nullable: ReadonlySet<string> = new Set([
+  'sliding_window',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+])
 
 /**
  * Brings a parsed config.json into one spelling and checks it.

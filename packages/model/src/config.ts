@@ -6,6 +6,9 @@ import type { Rope } from './rope.ts'
 
 export type Activation = 'silu' | 'gelu' | 'geluTanh' | 'relu' | 'quickGelu'
 
+/** Sizes that a block may have of its own: of a model that was pruned block by block. */
+export type BlockShape = Partial<Pick<ModelConfig, 'heads' | 'kvHeads' | 'intermediateSize'>>
+
 /** What differs from block to block. */
 export interface LayerConfig {
   /** A query sees this many positions, itself included; absent: all. */
@@ -14,6 +17,8 @@ export interface LayerConfig {
   readonly rope: 'full' | 'local' | 'none'
   /** Multiplies attention scores. */
   readonly attentionScale: number
+  /** Sizes that are not the model's. */
+  readonly shape?: BlockShape
 }
 
 /** The facts of config.json that decide what is computed, in one form for every family and every style of writing. */
@@ -79,6 +84,7 @@ const activations: Readonly<Record<string, Activation>> = {
 export function readConfig(config: Readonly<Record<string, unknown>>, family: Family): ModelConfig {
   const raw = parseConfigKeys(config, family.defaults)
   const sizes = readSizes(raw)
+  checkLayerNumbers(raw)
   return {
     modelType: raw.model_type,
     ...sizes,
@@ -122,6 +128,19 @@ function readSizes(raw: RawConfig) {
   }
 }
 
+/** A layer that is not there would be lost silently; so would its heads' width, once their number no longer tells it. */
+function checkLayerNumbers({ per_layer_config: layers, num_hidden_layers: count, head_dim: headDim }: RawConfig): void {
+  const beyond = Object.keys(layers ?? {}).find(index => Number(index) >= count)
+  if (beyond !== undefined)
+    throw new FormatError('schema', `config.json: per_layer_config names layer ${beyond} of ${count}`)
+  const ownHeads = Object.values(layers ?? {}).some(own => own.num_attention_heads !== undefined)
+  if (ownHeads && headDim == null)
+    throw new FormatError(
+      'schema',
+      'config.json: per_layer_config has num_attention_heads: head_dim is needed beside it',
+    )
+}
+
 function readActivation(name: string): Activation {
   const known = activations[name]
   if (known) return known
@@ -131,6 +150,26 @@ function readActivation(name: string): Activation {
   )
 }
 
+/** The configuration as block `index` has it. */
+export function blockConfig(config: ModelConfig, index: number): ModelConfig {
+  const shape = config.layers[index]?.shape
+  return shape ? { ...config, ...shape } : config
+}
+
+/** What `per_layer_config` says of a block. @throws FormatError `schema` when its heads do not fit together */
+function readShape(raw: RawConfig, index: number): BlockShape | undefined {
+  const own = raw.per_layer_config?.[index]
+  if (!own) return undefined
+  const heads = own.num_attention_heads ?? raw.num_attention_heads
+  const kvHeads = own.num_key_value_heads ?? raw.num_key_value_heads ?? heads
+  if (heads % kvHeads !== 0)
+    throw new FormatError(
+      'schema',
+      `config.json: layer ${index}: ${heads} heads are not a multiple of ${kvHeads} key-value heads`,
+    )
+  return { heads, kvHeads, intermediateSize: own.intermediate_size ?? raw.intermediate_size ?? 4 * raw.hidden_size }
+}
+
 function readLayer(raw: RawConfig, family: Family, headDim: number, index: number): LayerConfig {
   const listed = raw.layer_types
   if (listed && listed.length !== raw.num_hidden_layers)
@@ -138,11 +177,13 @@ function readLayer(raw: RawConfig, family: Family, headDim: number, index: numbe
       'schema',
       `config.json: layer_types has ${listed.length} entries for ${raw.num_hidden_layers} layers`,
     )
+  const shape = readShape(raw, index)
   const windowed = raw.sliding_window != null && family.windowed?.(raw, index) === true
   return {
     ...(windowed && { window: raw.sliding_window! }),
     rope: family.rotary === false ? 'none' : 'full',
     attentionScale: 1 / Math.sqrt(headDim),
+    ...(shape && { shape }),
     ...family.layer?.(raw, index, windowed),
   }
 }

@@ -1,5 +1,5 @@
 import { constant, div, type Graph, graph, mul, type Node, type TensorF32, tanh, toF32 } from '@sinter/tensor-core'
-import { streamInput, traceBlock } from './block-graph.ts'
+import { streamInput, type TracedBlock, traceBlock } from './block-graph.ts'
 import { type ModelConfig, readConfig } from './config.ts'
 import { embedTokens } from './embed.ts'
 import type { Family } from './families/family.ts'
@@ -28,8 +28,11 @@ export interface ModelParts {
 export function createModel({ config: file, source, tokenizer, path }: ModelParts): Model {
   const family = familyOf(file.model_type)
   const config = readConfig(textConfig(file), family)
-  const blocks = Array.from({ length: config.blocks }, (_, i) => traceBlock(family, config, i))
-  const layout = resolveLayout(family, config, source, blocks)
+  const blocks: TracedBlock[] = []
+  const layout = resolveLayout(family, config, source, i => {
+    blocks[i] = traceBlock(family, config, i)
+    return blocks[i]
+  })
   const head = traceHead(family, config)
   for (const [name, shape] of head.shapes) expectShape(source, layout.prefix + name, shape)
   let made: Tokenizer | undefined

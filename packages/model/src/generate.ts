@@ -182,7 +182,7 @@ async function throughBlock(
   total: number,
 ): Promise<Resident> {
   const tables = Object.fromEntries(model.tables(block, x.shape[1]!, cache.length, total))
-  const [k, v] = cache.layers[index] ?? emptyPast(model)
+  const [k, v] = cache.layers[index] ?? emptyPast(model, index)
   const results = await program.run(
     { x, ...weights, ...tables, 'past.k': k, 'past.v': v },
     { keep: ['y', 'present.k', 'present.v'] },

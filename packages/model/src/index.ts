@@ -1,5 +1,7 @@
 export { structureKey } from './block-graph.ts'
-export type { Activation, LayerConfig, ModelConfig } from './config.ts'
+export { askChild, type ChildClient } from './clients/ask-child.ts'
+export { type Answer as LlamaCppAnswer, askLlamaCpp, type Question as LlamaCppQuestion } from './clients/llama-cpp.ts'
+export { type Activation, type BlockShape, blockConfig, type LayerConfig, type ModelConfig } from './config.ts'
 export { createModel, type ModelParts } from './create-model.ts'
 export { collectDocuments } from './data/collect-documents.ts'
 export { type DataFormat, dataFormats } from './data/data-format.ts'
@@ -26,11 +28,31 @@ export {
   encodings,
   findEncoding,
 } from './formats/encodings.ts'
+export type { IntForm } from './formats/folders/compressed-tensors.ts'
+export type { FolderFormat, FoundMatrix } from './formats/folders/folder-format.ts'
+export { folderFormatNamed, folderFormatOf, folderFormats } from './formats/folders/folder-formats.ts'
+export { type FourBitType, fourBitTables } from './formats/folders/four-bit-tables.ts'
+export { int8Rows } from './formats/folders/int8-rows.ts'
+export { quantizedSource } from './formats/folders/quantized-source.ts'
+export {
+  type FolderOptions,
+  type FolderSource,
+  type WrittenFolder,
+  writeCompressedFolder,
+} from './formats/folders/write-folder.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
-export { type GgufSource, openGguf } from './formats/gguf.ts'
+export { type GgufSource, openGguf, openGgufFile } from './formats/gguf.ts'
 export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
-export { checkpointJob, type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
+export {
+  checkpointJob,
+  type GgufCheckpoint,
+  type GgufWriteOptions,
+  type TokenizerKeys,
+  tokenizerKeys,
+  vocabSizeOf,
+  writeGguf,
+} from './formats/gguf-convert.ts'
 export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
 export {
@@ -44,12 +66,15 @@ export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout }
 export { configToMetadata } from './formats/gguf-metadata.ts'
 export { ggufMixes, type Mix, type MixFacts } from './formats/gguf-mix-table.ts'
 export { findMix, type MixRow, type MixTensor, mixFactsOf, typesOfMix } from './formats/gguf-mixes.ts'
-export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
-export { ggufName, hfName } from './formats/gguf-names.ts'
+export { type GgufModel, ggufModel, openGgufModel } from './formats/gguf-model.ts'
+export { blockOf, ggufName, hfName } from './formats/gguf-names.ts'
 export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
 export { type RequantizeOptions, requantizeJob } from './formats/gguf-requantize.ts'
+export { shardPath } from './formats/gguf-shard-names.ts'
+export { createGgufShardWriter } from './formats/gguf-shards-write.ts'
 export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
 export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
+export { tokenizerKeysApart } from './formats/gguf-tokenizer-thread.ts'
 export * from './formats/gguf-value.ts'
 export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
 export { type Checkpoint, openCheckpoint } from './formats/hf-directory.ts'
@@ -69,19 +94,31 @@ export {
   writeImatrix,
 } from './formats/imatrix.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
+export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
 export { packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'
 export { packSuperBlocks, type SuperBlockCodes } from './formats/pack-k-codes.ts'
+export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
 export { parseSafetensorsHeader, safetensorsHeaderLength } from './formats/safetensors-header.ts'
 export type { SafetensorsSpec } from './formats/safetensors-layout.ts'
 export { openSafetensorsIndex } from './formats/safetensors-shards.ts'
 export { createSafetensorsWriter, type SafetensorsWriter } from './formats/safetensors-write.ts'
 export type { TensorInfo, TensorSource } from './formats/source.ts'
+export { bitmaskConfig, isSparseConfig, sparseConfig } from './formats/sparse/config.ts'
+export { expandSparse } from './formats/sparse/source.ts'
+export {
+  type SparseInput,
+  type SparseStored,
+  type SparseWriteOptions,
+  writeSparseWeights,
+} from './formats/sparse/write.ts'
 export { forward } from './forward.ts'
 export { createGenerator, type GenerateOptions, type Generator, generate } from './generate.ts'
 export { type HeadSlice, headInputs, headSlices, logits, logitsGraph, logitsKey } from './head.ts'
 export { type AtomicFile, atomicWriteFile, createAtomicFile, makeFolder, partialPath, syncFolder } from './io/atomic.ts'
+export type { OpenFile, RandomAccessFile } from './io/file.ts'
+export { isUrl, openUrl } from './io/http.ts'
 export * from './method.ts'
 export type { BlockGraph, ForwardOptions, HiddenBatch, Model } from './model.ts'
 export { nearestName } from './nearest.ts'

@@ -1,4 +1,5 @@
 import type { Resident, TensorF32 } from '@sinter/tensor-core'
+import { blockConfig } from './config.ts'
 import type { Model } from './model.ts'
 
 /** Keys and values of every block for the first `length` positions. */
@@ -21,8 +22,9 @@ export function createKvCache(blocks: number): KvCache {
   }
 }
 
-/** What a block's cache holds before the first position. */
-export function emptyPast({ config: { kvHeads, headDim } }: Model): readonly [TensorF32, TensorF32] {
+/** What block `block`'s cache holds before the first position. */
+export function emptyPast({ config }: Model, block: number): readonly [TensorF32, TensorF32] {
+  const { kvHeads, headDim } = blockConfig(config, block)
   const nothing: TensorF32 = { dtype: 'f32', shape: [1, 0, kvHeads * headDim], data: new Float32Array(0) }
   return [nothing, nothing]
 }

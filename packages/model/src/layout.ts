@@ -21,13 +21,14 @@ const buffers = /(^|\.)(rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias
 
 /**
  * Finds a model's tensors and checks that they are those that its configuration speaks of.
+ * @param trace gives block i; it is asked for one after the other, each checked before the next: a configuration may speak of thousands
  * @throws FormatError `missing`, `size` or `schema` naming the tensor, the shape expected and the shape found
  */
 export function resolveLayout(
   family: Family,
   config: ModelConfig,
   source: TensorSource,
-  blocks: readonly TracedBlock[],
+  trace: (block: number) => TracedBlock,
 ): Layout {
   const { tensors } = family
   const prefix = tensors.prefixes.find(candidate => source.has(candidate + tensors.embedding))
@@ -51,7 +52,7 @@ export function resolveLayout(
     head,
     ...(positions && { positions }),
     ...(projectIn && { projectIn }),
-    blocks: findBlocks(family, source, prefix + tensors.blocks, blocks),
+    blocks: findBlocks(family, source, prefix + tensors.blocks, config.blocks, trace),
   }
 }
 
@@ -65,10 +66,12 @@ function findBlocks(
   family: Family,
   source: TensorSource,
   stem: string,
-  blocks: readonly TracedBlock[],
+  count: number,
+  trace: (block: number) => TracedBlock,
 ): ReadonlyMap<string, string>[] {
   const expected = new Set<string>()
-  const found = blocks.map((block, i) => {
+  const found = Array.from({ length: count }, (_, i) => {
+    const block = trace(i)
     const names = new Map([...block.shapes.keys()].map(name => [name, `${stem}${i}.${name}`]))
     for (const [name, stored] of names) {
       const shape = block.shapes.get(name)!
@@ -82,7 +85,7 @@ function findBlocks(
     if (name.startsWith(stem) && /^\d/.test(name.slice(stem.length)) && !expected.has(name) && !buffers.test(name))
       throw disagree(
         'schema',
-        `nothing in a ${family.name} of ${blocks.length} blocks reads the tensor ${JSON.stringify(name)}`,
+        `nothing in a ${family.name} of ${count} blocks reads the tensor ${JSON.stringify(name)}`,
       )
   return found
 }

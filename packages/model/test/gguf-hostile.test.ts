@@ -63,13 +63,13 @@ describe('headers that ggml refuses, and counts that no honest file has', () => 
     [
       '2^50 tensors',
       fileOf(...head(2n ** 50n, 0)),
-      'the number of tensors is 1125899906842624; at most 1048576 are read',
+      'the number of tensors is 1125899906842624; at most 65536 are read',
     ],
     ['more tensors than bytes', fileOf(...head(1000, 0)), 'the number of tensors is 1000, more than 24 bytes can hold'],
     [
       '2^40 keys',
       fileOf(...head(0, 2n ** 40n)),
-      'the number of metadata keys is 1099511627776; at most 65536 are read',
+      'the number of metadata keys is 1099511627776; at most 16384 are read',
     ],
     [
       'a string of 2^62 bytes',
@@ -100,6 +100,11 @@ describe('headers that ggml refuses, and counts that no honest file has', () => 
       'an array of 2^40',
       fileOf(...head(0, 1), ['s', 'a'], ['u32', 9], ['u32', 4], ['u64', 2n ** 40n]),
       'the length of "a" is 1099511627776; at most 16777216 are read',
+    ],
+    [
+      'flags that take eight times their bytes',
+      fileOf(...head(0, 1), ['s', 'a'], ['u32', 9], ['u32', 7], ['u64', 8 * 2 ** 20], zeros(8 * 2 ** 20)),
+      'whose metadata take 67108985 in memory is not read',
     ],
     [
       'an array longer than the file',

@@ -1,15 +1,12 @@
-import type { WeightMethod } from '@sinter/model'
+import { fourBitTables, type WeightMethod } from '@sinter/model'
 import type { CodebookWeight, TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { type CodebookOptions, codebookBits, codebookFields, type LevelTable, roundToTable } from './codebook.ts'
 import { eachLayer } from './each-layer.ts'
 import { levelSearch } from './level-search.ts'
 
-/** Twelfths that codes 0 to 7 stand for, 8 to 15 with a minus: not in order of size, because the bits are those of a float. */
-const twelfths = [0, 0.0625, 8, 12, 4, 6, 2, 3]
-
 /** The 4-bit float of bitsandbytes (1 sign, 2 exponent, 1 fraction bit), divided by its largest, f32, by code. */
-export const fp4Levels: Float32Array = Float32Array.of(...twelfths.map(x => x / 12), ...twelfths.map(x => 0 - x / 12))
+export const fp4Levels: Float32Array = fourBitTables.fp4
 
 const table: LevelTable = { levels: fp4Levels, search: levelSearch(fp4Levels) }
 

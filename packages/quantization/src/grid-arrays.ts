@@ -1,6 +1,6 @@
 import {
+  castTo,
   type FittedGrid,
-  f32ToF16,
   type Grid,
   maxCode,
   type Quantized,
@@ -61,10 +61,10 @@ export function gridParts(
   grid: Grid,
 ): Omit<Quantized, 'codes'> {
   const gridShape: [number, number] = scales.length === 1 ? [1, 1] : [shape[0], scales.length / shape[0]]
-  const store = (data: Float32Array): Tensor =>
-    grid.scaleDType === 'f16'
-      ? { dtype: 'f16', shape: gridShape, data: f32ToF16(data) }
-      : { dtype: 'f32', shape: gridShape, data }
+  const store = (data: Float32Array): Tensor => {
+    const tensor = { dtype: 'f32', shape: gridShape, data } as const
+    return grid.scaleDType === 'f16' || grid.scaleDType === 'bf16' ? castTo(tensor, grid.scaleDType) : tensor
+  }
   const base = { shape, bits: grid.bits, groupSize, scales: store(scales) }
   if (grid.symmetric) return base
   return grid.zero === 'min' ? { ...base, mins: store(zeros) } : { ...base, zeroPoints: Uint8Array.from(zeros) }

@@ -7,6 +7,8 @@ export { awqClip, type ClipResult, clamped } from './awq-clip.ts'
 export { awqRatios, awqScales, gramLoss, roundedAtScale } from './awq-scales.ts'
 export { type BlockCodes, blockCodes, quantizedScales } from './block-codes.ts'
 export type { CodebookOptions } from './codebook.ts'
+export { fp8Method, mxfp4Method, mxfp8Method, nvfp4Method } from './float-methods.ts'
+export { encodeE2M1, type Fp8Options, fp8, type MxElement, mx, nvfp4, nvfp4Scale } from './float-rounding.ts'
 export { foldScales } from './fold.ts'
 export { fp4, fp4Levels, fp4Method } from './fp4.ts'
 export { type GptqResult, gptq, gptqMethod } from './gptq.ts'
@@ -14,7 +16,6 @@ export { type GptqOptions, gptqDefaults } from './gptq-options.ts'
 export { type LevelSearch, levelSearch } from './level-search.ts'
 export { nf4, nf4Levels, nf4Method } from './nf4.ts'
 export { type GridOptions, gridBits } from './options.ts'
-export { type GptqTensors, packAlongColumns, packAlongRows, packAwq, packGptq } from './pack.ts'
 export {
   absmaxScale,
   type CodeRange,

@@ -1,4 +1,4 @@
-import type { WeightMethod } from '@sinter/model'
+import { fourBitTables, type WeightMethod } from '@sinter/model'
 import type { CodebookWeight, TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { type CodebookOptions, codebookBits, codebookFields, type LevelTable, roundToTable } from './codebook.ts'
@@ -9,24 +9,7 @@ import { levelSearch } from './level-search.ts'
  * The 4-bit NormalFloat (arXiv:2305.14314 §3 and appendix E): quantiles of the normal distribution, eight above 0 and seven below,
  * divided by the largest. As bitsandbytes rounds them, f32, by code.
  */
-export const nf4Levels: Float32Array = Float32Array.of(
-  -1,
-  -0.6961928009986877,
-  -0.5250730514526367,
-  -0.39491748809814453,
-  -0.28444138169288635,
-  -0.18477343022823334,
-  -0.09105003625154495,
-  0,
-  0.07958029955625534,
-  0.16093020141124725,
-  0.24611230194568634,
-  0.33791524171829224,
-  0.44070982933044434,
-  0.5626170039176941,
-  0.7229568362236023,
-  1,
-)
+export const nf4Levels: Float32Array = fourBitTables.nf4
 
 const table: LevelTable = { levels: nf4Levels, search: levelSearch(nf4Levels) }
 

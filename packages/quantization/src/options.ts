@@ -7,7 +7,7 @@ export const gridFields: {
   readonly symmetric: z.ZodDefault<z.ZodBoolean>
   readonly symmetricRange: z.ZodDefault<z.ZodEnum<{ full: 'full'; restricted: 'restricted'; signed: 'signed' }>>
   readonly zero: z.ZodDefault<z.ZodEnum<{ integer: 'integer'; min: 'min' }>>
-  readonly scaleDType: z.ZodDefault<z.ZodEnum<{ f16: 'f16'; f32: 'f32' }>>
+  readonly scaleDType: z.ZodDefault<z.ZodEnum<{ f16: 'f16'; bf16: 'bf16'; f32: 'f32' }>>
 } = {
   bits: z.int().min(2).max(8).default(4).describe('Bits of a code.'),
   groupSize: z
@@ -29,7 +29,7 @@ export const gridFields: {
     .enum(['integer', 'min'])
     .default('integer')
     .describe('Asymmetric form: s·(q − z) with a whole z, or s·q + m with a float m (as Q4_1 has it).'),
-  scaleDType: z.enum(['f16', 'f32']).default('f16').describe('Type in which scales and minimums are stored.'),
+  scaleDType: z.enum(['f16', 'bf16', 'f32']).default('f16').describe('Type in which scales and minimums are stored.'),
 }
 
 /** What `gridFields` give. */
@@ -39,7 +39,7 @@ export interface GridOptions {
   readonly symmetric: boolean
   readonly symmetricRange: 'full' | 'restricted' | 'signed'
   readonly zero: 'integer' | 'min'
-  readonly scaleDType: 'f16' | 'f32'
+  readonly scaleDType: 'f16' | 'bf16' | 'f32'
 }
 
 export const gridDefaults: GridOptions = {
@@ -72,7 +72,7 @@ export function leastSquares({ bits, groupSize }: Pick<GridOptions, 'bits' | 'gr
 export function gridBits([rows, cols]: readonly [number, number], options: GridOptions): number {
   const { bits, groupSize, symmetric, zero, scaleDType } = options
   const grids = groupSize === 0 ? 1 : rows * Math.ceil(cols / columnsPerGroup(cols, groupSize))
-  const float = scaleDType === 'f16' ? 16 : 32
+  const float = scaleDType === 'f32' ? 32 : 16
   const zeroBits = symmetric ? 0 : zero === 'min' ? float : bits
   return bits + (grids * (float + zeroBits)) / (rows * cols)
 }

@@ -1,4 +1,4 @@
-import { roundHalfEven, roundToF16 } from './convert.ts'
+import { bf16Bits, roundHalfEven, roundToF16 } from './convert.ts'
 import { fitScale, fitScaleAndMin } from './scale-fit.ts'
 
 /**
@@ -28,7 +28,7 @@ export interface GridSpec {
   readonly steps?: number
   readonly grid?: number
   /** Type in which scales (and mins) will be stored; they are rounded to it BEFORE codes are computed. */
-  readonly scaleDType?: 'f16' | 'f32' | 'f64'
+  readonly scaleDType?: 'f16' | 'bf16' | 'f32' | 'f64'
   /** Keep a quirk of the reference GPTQ: symmetric rows without a negative weight get half the range. */
   readonly compatible?: boolean
 }
@@ -74,6 +74,7 @@ const largestF16 = 65504
 function storeScale(scale: number, grid: Grid): number {
   if (grid.scaleDType === 'f64') return scale
   if (grid.scaleDType === 'f32') return Math.fround(scale) || 2 ** -149
+  if (grid.scaleDType === 'bf16') return roundToBf16(scale) || 2 ** -133
   const size = Math.abs(scale)
   const stored = size >= 2 ** -14 && size < largestF16 ? normalToF16(size) : roundToF16(size)
   const kept = Math.min(largestF16, Math.max(tiniestF16, stored))
@@ -82,6 +83,12 @@ function storeScale(scale: number, grid: Grid): number {
 
 const cell = new Float32Array(1)
 const bits = new Int32Array(cell.buffer)
+
+/** The largest f32 would round to infinity: no weight is so large. */
+function roundToBf16(x: number): number {
+  bits[0] = bf16Bits(x) << 16
+  return cell[0]!
+}
 
 /** `roundToF16` where f16 has all its bits; a search over ranges asks so often that the table's cache misses are felt. */
 function normalToF16(size: number): number {
@@ -94,6 +101,7 @@ function normalToF16(size: number): number {
 function storeMin(min: number, grid: Grid): number {
   if (grid.scaleDType === 'f64') return min
   if (grid.scaleDType === 'f32') return Math.fround(min)
+  if (grid.scaleDType === 'bf16') return roundToBf16(min)
   return Math.max(-largestF16, Math.min(largestF16, roundToF16(min)))
 }
 

@@ -41,6 +41,7 @@ export {
   defineOp,
   type GradientRule,
   type NdArray,
+  type OnnxAttributes,
   type OnnxEmitter,
   type Op,
   opNames,
@@ -68,7 +69,10 @@ export { identity, matrix, submatrix, transposed } from './linalg/matrix.ts'
 export { type Qr, qr } from './linalg/qr.ts'
 export { pseudoInverse, type Svd, svd } from './linalg/svd.ts'
 export { solveCholesky, solveLower, solveUpper } from './linalg/triangular.ts'
-export { toOnnx } from './onnx/lower.ts'
+export { createOnnxBuilder, type OnnxBuilder } from './onnx/builder.ts'
+export { lowerGraph, toOnnx } from './onnx/lower.ts'
+export type { ExternalData } from './onnx/proto.ts'
+export { onnxTypes } from './onnx/types.ts'
 export * from './ops/index.ts'
 export { createRng, type Rng } from './rng.ts'
 export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
@@ -80,6 +84,15 @@ export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/b
 export { type Codebook, type CodebookWeight, codebookWeight } from './weights/codebook.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { dynamicMap } from './weights/dynamic-map.ts'
+export {
+  elementBits,
+  elementLevels,
+  type FloatGrid,
+  type FloatGridWeight,
+  floatGridWeight,
+  type GridElement,
+  gridScales,
+} from './weights/float-grid.ts'
 export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
 export {

@@ -7,6 +7,7 @@ import {
   decodeWeight,
   denseWeight,
   encodeWeight,
+  floatGridWeight,
   graph,
   input,
   ortNodeBackend,
@@ -44,8 +45,8 @@ const quantized = ({ rows, cols }: Shape) =>
       bits: fc.integer({ min: 2, max: 8 }),
       groupSize: fc.integer({ min: 1, max: cols }),
       whole: fc.boolean(),
-      zero: fc.constantFrom('none', 'integer', 'min'),
-      scaleDType: fc.constantFrom('f16', 'f32'),
+      zero: fc.constantFrom('none', 'integer', 'min', 'float'),
+      scaleDType: fc.constantFrom('f16', 'bf16', 'f32'),
     })
     .chain(({ bits, groupSize, whole, zero, scaleDType }) => {
       const gridShape: [number, number] = whole ? [1, 1] : [rows, Math.ceil(cols / groupSize)]
@@ -67,6 +68,7 @@ const quantized = ({ rows, cols }: Shape) =>
             scales: float(a.scales),
             ...(zero === 'integer' && { zeroPoints: a.zeroPoints }),
             ...(zero === 'min' && { mins: float(a.mins) }),
+            ...(zero === 'float' && { zeros: float(a.mins) }),
           }),
         )
     })
@@ -102,8 +104,43 @@ const codebook = ({ rows, cols }: Shape) =>
         )
     })
 
+const floatGrid = ({ rows, cols }: Shape) =>
+  fc
+    .record({
+      element: fc.constantFrom('e2m1' as const, 'e4m3' as const, 'e5m2' as const),
+      tall: fc.integer({ min: 1, max: rows + 1 }),
+      wide: fc.integer({ min: 1, max: cols + 1 }),
+      scaleDType: fc.constantFrom('f16', 'f32', 'f8e4m3', 'u8'),
+      divided: fc.boolean(),
+    })
+    .chain(({ element, tall, wide, scaleDType, divided }) => {
+      const count = Math.ceil(rows / tall) * Math.ceil(cols / wide)
+      const scaleShape: [number, number] = [Math.ceil(rows / tall), Math.ceil(cols / wide)]
+      // Values that stay small and exact: whole numbers over 8, and powers of two near 1.
+      const scale: Record<string, Tensor> = {
+        u8: { dtype: 'u8', shape: scaleShape, data: new Uint8Array(count).fill(126) },
+      }
+      return fc
+        .record({
+          codes: bytes(rows * cols, element === 'e2m1' ? 15 : 0x47),
+          scales: floats(count),
+        })
+        .map(a =>
+          floatGridWeight({
+            shape: [rows, cols],
+            element,
+            block: [tall, wide],
+            codes: element === 'e2m1' ? packBits(a.codes, 4) : a.codes,
+            scales:
+              scale[scaleDType] ??
+              castTo({ dtype: 'f32', shape: scaleShape, data: a.scales }, scaleDType as Tensor['dtype']),
+            ...(divided && { globalScale: 4 }),
+          }),
+        )
+    })
+
 const leaf = (s: Shape) => fc.oneof(dense(s), quantized(s))
-const operand = (s: Shape): fc.Arbitrary<Weight> => fc.oneof(leaf(s), codebook(s))
+const operand = (s: Shape): fc.Arbitrary<Weight> => fc.oneof(leaf(s), codebook(s), floatGrid(s))
 
 const sparse = (s: Shape) =>
   fc

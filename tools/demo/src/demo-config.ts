@@ -22,6 +22,17 @@ export const demoShape: LlamaShape = {
   headSize: 64,
 }
 
+/** 0.85 million parameters, a quarter of the demo model's: 4 blocks, 128 wide. */
+export const studentShape: LlamaShape = {
+  vocabulary: 1024,
+  hidden: 128,
+  intermediate: 336,
+  blocks: 4,
+  heads: 4,
+  keyValueHeads: 2,
+  headSize: 32,
+}
+
 /** Numbers of the tokenizer's marks. */
 export const PAD = 0
 export const BOS = 1

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { softLabels } from '@sinter/distillation'
 import type { DocumentKind } from '@sinter/eval/world'
 import {
   adamw,
   createLearner,
   createModel,
   crossEntropy,
+  type Model,
   makeFolder,
   newTrainerState,
   noDecayOnVectors,
@@ -33,10 +35,16 @@ export interface RunOptions extends RateShape {
   /** The highest. */
   readonly learningRate: number
   readonly weightDecay: number
+  /** How long squares of gradients are remembered; a small batch makes them noisy. */
+  readonly beta2: number
+  /** Share of the divergence from the teacher in the loss, where there is one. */
+  readonly alpha?: number
 }
 
 export interface RunPlace {
   readonly backend: Backend
+  /** Who is learnt from, beside the text. */
+  readonly teacher?: Model
   readonly tokenizer: Tokenizer
   /** Where the state is kept. */
   readonly folder: string
@@ -48,8 +56,8 @@ export const statePath = (folder: string): string => join(folder, 'state.safeten
 
 /** Trains from nothing, or from the state that a run with the same options left in the folder. */
 export async function* trainRun(options: RunOptions, place: RunPlace): AsyncGenerator<TrainEvent, Training> {
-  const { shape, seed, steps, learningRate, weightDecay } = options
-  const { backend, tokenizer, folder, saveEvery, signal } = place
+  const { shape, seed, steps, learningRate, weightDecay, beta2, alpha } = options
+  const { backend, teacher, tokenizer, folder, saveEvery, signal } = place
   const { steps: _, cooldown: __, ...same } = options
   const run = { key: JSON.stringify(same), coolFrom: coolFrom(options) }
   await makeFolder(folder)
@@ -59,14 +67,15 @@ export async function* trainRun(options: RunOptions, place: RunPlace): AsyncGene
     : { parameters: initialWeights(shape, seed), state: newTrainerState() }
   const { parameters, state } = training
   const model = createModel({ config: configOf(shape), source: memorySource(parameters), path: folder })
-  const learner = createLearner(model, { backend, objective: crossEntropy, parameters })
+  const objective = teacher ? softLabels(alpha === undefined ? {} : { alpha }) : crossEntropy
+  const learner = createLearner(model, { backend, objective, parameters, ...(teacher && { teacher }) })
   try {
     const events = train({
       learner,
       parameters,
       state,
       optimizer: adamw as Optimizer,
-      optimizerOptions: { ...adamw.options.parse({ beta1: 0.9, beta2: 0.95, weightDecay }) },
+      optimizerOptions: { ...adamw.options.parse({ beta1: 0.9, beta2, weightDecay }) },
       groups: [noDecayOnVectors],
       learningRate,
       schedule: multiplierOf(options),

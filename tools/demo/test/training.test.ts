@@ -5,6 +5,7 @@ import { openModel } from '@sinter/model'
 import { type Backend, ortNodeBackend } from '@sinter/tensor-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { demoModel, tokenizerIn } from '../src/demo-folder.ts'
+import { initialWeights } from '../src/initial-weights.ts'
 import { type RunOptions, statePath, trainRun } from '../src/train-run.ts'
 import { TRAINING_SHARES } from '../src/training-rows.ts'
 import { writeModel } from '../src/write-model.ts'
@@ -31,9 +32,8 @@ const tiny: RunOptions = {
   length: 48,
   learningRate: 0.02,
   warmup: 2,
-  hold: 5,
-  horizon: 14,
   weightDecay: 0.1,
+  beta2: 0.95,
 }
 
 /** Trains, at most to the end of a step. @returns the loss of each step done */
@@ -61,9 +61,22 @@ describe('a run', () => {
   })
 
   test('learns: the loss falls from that of a guess among all tokens', async () => {
-    const losses = await go('longer', { ...tiny, steps: 40, hold: 30, horizon: 50 })
+    const losses = await go('longer', { ...tiny, steps: 40 })
     expect(Math.abs(losses[0]! - Math.log(1024))).toBeLessThan(0.05)
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 1)
+  })
+
+  test('with a teacher has its divergence in the loss', async () => {
+    const { shape, ...rest } = tiny
+    await writeModel(join(scratch, 'teacher'), shape, initialWeights(shape, 'teacher'), demoModel)
+    const teacher = await openModel(join(scratch, 'teacher'))
+    const place = { backend, tokenizer, folder: join(scratch, 'taught'), saveEvery: 100, teacher }
+    const terms: Readonly<Record<string, number>>[] = []
+    for await (const event of trainRun({ ...rest, shape, alpha: 0.75, steps: 2 }, place))
+      if (event.type === 'step') terms.push(event.terms)
+    await teacher.close()
+    const [{ loss, crossEntropy, divergence }] = terms as [Record<string, number>]
+    expect(loss).toBeCloseTo(0.25 * crossEntropy! + 0.75 * divergence!, 4)
   })
 
   test('may be made longer until it cools down, and then not', async () => {

@@ -1,5 +1,6 @@
 import type { Conversion, ConversionRow, ConvertResult } from '@sinter/engine'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
+import { UsageError } from '../failure.ts'
 import { type OutputFlags, outputFlags, progressMode, threadsFlag } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
@@ -60,7 +61,7 @@ async function convertAction(path: string, flags: ConvertFlags): Promise<void> {
 
 function outOf({ out }: ConvertFlags): string {
   if (out !== undefined) return out
-  throw new CommanderError(2, 'sinter.out', "error: give --out PATH, or --dry-run to write nothing")
+  throw new UsageError('expected --out PATH, or --dry-run to write nothing')
 }
 
 async function run(
@@ -125,7 +126,12 @@ function collapse(rows: readonly ConversionRow[]): CountedRow[] {
     const key = [tensor, row.from, row.to, row.shape].join('|')
     const known = groups.get(key)
     const count = 1 + (known?.count ?? 0)
-    groups.set(key, { ...row, tensor: count === 1 ? row.tensor : tensor, bytes: row.bytes + (known?.bytes ?? 0), count })
+    groups.set(key, {
+      ...row,
+      tensor: count === 1 ? row.tensor : tensor,
+      bytes: row.bytes + (known?.bytes ?? 0),
+      count,
+    })
   }
   return [...groups.values()]
 }

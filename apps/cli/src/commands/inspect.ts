@@ -1,6 +1,7 @@
-import type { Model } from '@sinter/model'
+import type { Model, TensorSource } from '@sinter/model'
 import { Command } from 'commander'
 import { jsonFlag } from '../flags.ts'
+import { type Opened, openToLook } from '../open-to-look.ts'
 import { print, printJson } from '../print.ts'
 import { facts, table } from '../terminal/table.ts'
 import { amount, bytes, short } from '../terminal/units.ts'
@@ -14,7 +15,7 @@ interface InspectFlags {
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('What a model is made of: family, sizes, tensors and how they are stored')
-    .argument('<model>', 'folder, .safetensors or .gguf')
+    .argument('<model>', 'folder, .safetensors or .gguf; a file may be an https:// address: only its header is fetched')
     .option('--tensors', 'every tensor on a line of its own; otherwise those of all blocks share one')
     .addOption(jsonFlag())
     .addHelpText(
@@ -23,22 +24,28 @@ export function inspectCommand(): Command {
 Examples:
   sinter inspect ./model
   sinter inspect model.gguf --tensors
+  sinter inspect https://huggingface.co/OWNER/NAME/resolve/main/model.gguf
   sinter inspect ./model --json`,
     )
     .action(inspectAction)
 }
 
 async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
-  const { openModel } = await import('@sinter/model')
-  const model = await openModel(path)
+  const opened = await openToLook(path)
+  const { model, source, problem } = opened
   try {
-    const tensors = tensorRows(model)
-    if (flags.json) return printJson({ path, ...summary(model), tensors })
-    print(describe(model))
+    const tensors = tensorRows(source)
+    if (flags.json)
+      return printJson({
+        path,
+        ...(model ? summary(model) : { container: source.kind, problem, ...weigh(opened) }),
+        tensors,
+      })
+    print(model ? describe(model) : describeTensors(opened))
     print('')
     print(tensorTable(flags.tensors ? tensors.map(row => ({ ...row, count: 1 })) : collapse(tensors)))
   } finally {
-    await model.close()
+    await source.close()
   }
 }
 
@@ -69,7 +76,7 @@ interface TensorRow {
   readonly bytes: number
 }
 
-function tensorRows({ source }: Model): TensorRow[] {
+function tensorRows(source: TensorSource): TensorRow[] {
   return source.names().map(name => {
     const { encoding, shape, bytes } = source.info(name)
     return { name, encoding, shape, bytes }
@@ -78,16 +85,28 @@ function tensorRows({ source }: Model): TensorRow[] {
 
 function describe(model: Model): string {
   const { container, family, tokenizer, parameters, tensorBytes, bitsPerWeight, ...config } = summary(model)
+  const uneven = model.config.layers.some(({ shape }) => shape) ? '; some blocks are smaller' : ''
+  const lacking = /^https?:/i.test(model.path) ? 'not fetched' : 'none'
   const grouped = config.kvHeads === config.heads ? '' : `, ${config.kvHeads} for keys and values`
   return facts([
     ['family', `${family} (${container})`],
     ['parameters', amount(parameters)],
     ['stored', `${bytes(tensorBytes)}, ${short(bitsPerWeight)} bits a weight`],
-    ['blocks', `${config.blocks}, ${config.hiddenSize} wide, ${config.intermediateSize} in the MLP`],
+    ['blocks', `${config.blocks}, ${config.hiddenSize} wide, ${config.intermediateSize} in the MLP${uneven}`],
     ['attention', `${config.heads} heads of ${config.headDim}${grouped}`],
     ['context', `${config.maxPositions} tokens`],
     ['vocabulary', `${config.vocabSize}${config.tied ? ', output embedding tied to the input' : ''}`],
-    ['tokenizer', tokenizer ? `${tokenizer.tokens} tokens${tokenizer.chatTemplate ? ', chat template' : ''}` : 'none'],
+    ['tokenizer', tokenizer ? `${tokenizer.tokens} tokens${tokenizer.chatTemplate ? ', chat template' : ''}` : lacking],
+  ])
+}
+
+function describeTensors({ source, problem = '' }: Opened): string {
+  const { parameters, tensorBytes, bitsPerWeight } = weigh({ source })
+  return facts([
+    ['container', source.kind],
+    ['parameters', amount(parameters)],
+    ['stored', `${bytes(tensorBytes)}, ${short(bitsPerWeight)} bits a weight`],
+    ['model', `not known: ${problem}`],
   ])
 }
 

@@ -16,7 +16,7 @@ interface MergeFlags extends OutputFlags {
 export function mergeCommand(): Command {
   const command = new Command('merge')
     .description('Adds an adapter to the model that it was trained on')
-    .argument('<adapter>', 'a PEFT folder: adapter_config.json and adapter_model.safetensors')
+    .argument('<adapter>', 'a PEFT folder (adapter_config.json and adapter_model.safetensors), or a .gguf adapter')
     .requiredOption('--model <model>', 'the model that it was trained on')
     .requiredOption('--out <path>', 'folder to make (or .gguf file); it appears when it is complete')
     .option('--format <format>', 'hf, hf:bf16, or gguf:TYPE such as gguf:Q8_0')
@@ -26,6 +26,7 @@ export function mergeCommand(): Command {
       `
 Examples:
   sinter merge ./adapter --model ./model --out ./tuned
+  sinter merge adapter.gguf --model ./model --out ./tuned
   sinter merge ./adapter --model ./model --backbone nf4 --out tuned.gguf --format gguf:Q8_0`,
     )
     .action(mergeAction)

@@ -17,7 +17,9 @@ import {
   planGguf,
   requantizeJob,
   type TensorSource,
+  tokenizerKeysApart,
   typesOfMix,
+  vocabSizeOf,
   writeGgufJob,
 } from '@sinter/model'
 import { createPool, sizeOf } from '@sinter/tensor-core'
@@ -65,7 +67,13 @@ function fileRoute(file: GgufSource, mixName: string, importance: Importance | u
       fileType: choice.fileType,
       keys: importanceKeys(importance),
     })
-  return route({ choice, source: file, notes: [], prepare: () => ({ job: job(), notes: [] }), close: () => file.close() })
+  return route({
+    choice,
+    source: file,
+    notes: [],
+    prepare: async () => ({ job: job(), notes: [] }),
+    close: () => file.close(),
+  })
 }
 
 function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Importance | undefined): Route {
@@ -78,8 +86,9 @@ function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Im
     }),
   ]
   const choice = choose(candidates, plan.metadata, mixName, importance)
-  const prepare = () =>
-    checkpointJob(plan, checkpoint, {
+  const prepare = async () => {
+    const tokenizer = await tokenizerKeysApart({ path: checkpoint.path, vocabSize: vocabSizeOf(plan) })
+    return checkpointJob(plan, checkpoint.source, tokenizer, {
       encoding: 'F32',
       name: basename(resolve(checkpoint.path)),
       fileType: choice.fileType,
@@ -87,6 +96,7 @@ function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Im
       encodingOf: ({ name }) => choice.types.get(name),
       importanceOf: ({ name }) => choice.weights.get(name),
     })
+  }
   const { source } = checkpoint
   return route({ choice, source, notes: plan.notes, prepare, close: () => checkpoint.close() })
 }
@@ -113,7 +123,15 @@ function choose(
     const bytes = encodedBytes(encodingNamed(type), shape.at(-1) ?? 1) * sizeOf(shape.slice(0, -1))
     const note = insteadOf && `${shape.at(-1)} inputs do not divide into blocks of ${insteadOf}`
     // What is copied is not weighed.
-    return { tensor: name, shape, from, to: type, bytes, weighed: from !== type && weights.has(name), ...(note && { note }) }
+    return {
+      tensor: name,
+      shape,
+      from,
+      to: type,
+      bytes,
+      weighed: from !== type && weights.has(name),
+      ...(note && { note }),
+    }
   })
   checkNeeded(
     ofMix,
@@ -148,7 +166,7 @@ interface RouteParts {
   /** Those of `prepare` begin with them. */
   readonly notes: readonly string[]
   /** The tokenizer of a large vocabulary takes a second: it is turned only for a file that is written. */
-  readonly prepare: () => { readonly job: GgufJob; readonly notes: readonly string[] }
+  readonly prepare: () => Promise<{ readonly job: GgufJob; readonly notes: readonly string[] }>
   readonly close: () => Promise<void>
 }
 
@@ -159,7 +177,7 @@ function route({ choice, source, notes, prepare, close }: RouteParts): Route {
     notes,
     close,
     async write({ out, threads, signal, onValues }: RouteJob) {
-      const { job, notes: all } = prepare()
+      const { job, notes: all } = await prepare()
       const pool = createPool({ threads })
       try {
         await writeGgufJob(out, job, { pool, signal, onValues })

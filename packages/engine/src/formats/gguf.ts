@@ -28,6 +28,9 @@ function fit(type: string): Fit | undefined {
   return {
     fixed: { encoding, bits, groupSize, symmetric, ...(!symmetric && { zero }), scaleDType },
     special: supers !== undefined,
+    holds:
+      `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in ` +
+      (supers ? `two levels, ${supers.size} columns under one in f16` : 'f16'),
   }
 }
 

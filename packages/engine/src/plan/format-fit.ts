@@ -8,7 +8,7 @@ import type { OutputPlan } from './plan.ts'
 const neighbours: readonly unknown[] = ['static', 'together']
 
 /** Whether a method ends on a grid whose scales and zeros it lets the recipe choose. */
-function endsOnGrid(method: Method): boolean {
+export function endsOnGrid(method: Method): boolean {
   const fields = optionFields(method)
   return ['bits', 'groupSize', 'symmetric', 'scaleDType'].every(key => Object.hasOwn(fields, key))
 }
@@ -25,16 +25,15 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
     throw new SinterError(
       'option',
       `${where}: ${key} ${JSON.stringify(options[key])} does not fit into ${output.encoding}, which holds ` +
-        `${describe(fit.fixed)}; leave ${key} out, set it to ${JSON.stringify(wanted)}${alternative(method, options)}`,
+        `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(wanted)}${alternative(method, options)}`,
     )
   }
   for (const [key, value] of Object.entries(fixed))
     if (options[key] !== undefined && options[key] !== value) refuse(key, value)
-  const { groups, actOrder } = options
-  if (groups !== undefined && actOrder !== false && !neighbours.includes(groups)) refuse('groups', neighbours[0])
-  // A method that does not aim at the encoding has no better default of its own.
-  const byItself = groups === undefined && actOrder !== false && hasGroups(method) && !aimsAt(method, fit)
-  return { ...options, ...fixed, ...(byItself && { groups: neighbours[0] }) }
+  if (fit.anyColumns || options.actOrder === false) return { ...options, ...fixed }
+  const { groups } = options
+  if (groups !== undefined && !neighbours.includes(groups)) refuse('groups', neighbours[0])
+  return { ...options, ...fixed }
 }
 
 /**
@@ -47,8 +46,6 @@ export function refitToType(method: Method, options: Options, output: OutputPlan
   const open = Object.entries(options).filter(([key]) => !Object.hasOwn(fit.fixed, key))
   return fitToFormat(method, Object.fromEntries(open), { ...output, encoding: type }, where)
 }
-
-const hasGroups = (method: Method): boolean => Object.hasOwn(optionFields(method), 'groups')
 
 /** Those that a method has. */
 function ownOf(method: Method, options: Options): Options {
@@ -63,9 +60,6 @@ function aimsAt(method: Method, { fixed: { encoding } }: Fit): boolean {
 
 /** Whether what a method makes can lie on the grid. */
 const holdsGrid = (method: Method, fit: Fit): boolean => endsOnGrid(method) || aimsAt(method, fit)
-
-const describe = ({ bits, symmetric, groupSize }: Options): string =>
-  `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in f16`
 
 /** Another type that holds what was asked for, or the container that holds anything. */
 function alternative(method: Method, options: Options): string {

@@ -5,6 +5,7 @@ import type { CalibrationRecipe, Recipe } from '../recipe/recipe.ts'
 import { formatNamed, parseFormat } from '../registry/formats.ts'
 import { checkCalibration } from './calibration-text.ts'
 import { estimate, type MachineRates } from './estimate.ts'
+import { checkHeld } from './held.ts'
 import { checkOutput, checkSpace } from './output-place.ts'
 import { storedAs } from './output-size.ts'
 import type { CalibrationPlan, OutputPlan, Plan, PlanRow } from './plan.ts'
@@ -37,9 +38,8 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   const output = outputOf(recipe)
   const steps = resolveSteps(recipe, output)
   const tensors = tensorRoles(model)
-  const targeted = new Set<string>()
   const rows = planRows(recipe, steps, tensors, output, placeOf(model, output))
-  for (const row of rows) if (row.action === 'compress') targeted.add(row.tensor)
+  await checkHeld(model, rows, output)
   const transforms = steps.filter(isTransform).map(({ method, options }) => ({ method, options }))
   const calibration = await calibrationOf(model, recipe, steps, options.calibrationText)
   const threads = options.threads ?? availableParallelism()
@@ -74,7 +74,8 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
 function placeOf(model: Model, output: OutputPlan): Place {
   return {
     types: formatNamed(output.container).typesOf?.(output.encoding, model),
-    stored: (tensor, encoding, compressed) => storedAs({ ...output, encoding }, model.source.info(tensor), compressed),
+    stored: (tensor, encoding, compressed, bitsPerWeight) =>
+      storedAs({ ...output, encoding }, model.source.info(tensor), compressed, bitsPerWeight),
   }
 }
 

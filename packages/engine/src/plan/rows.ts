@@ -42,7 +42,7 @@ export function planRows(
 export interface Place {
   /** Of single tensors by stored name, when the output's type is a mix. */
   readonly types: ReadonlyMap<string, string> | undefined
-  readonly stored: (tensor: string, type: string, compressed: boolean) => Stored
+  readonly stored: (tensor: string, type: string, compressed: boolean, bitsPerWeight?: number) => Stored
 }
 
 const base = ({ tensor, block, name, shape }: TensorRole) => ({ tensor, block, name, shape })
@@ -85,6 +85,7 @@ function compressRow(
   const type = types?.get(tensor.tensor) ?? output.encoding
   const steps = types ? given.map(step => ({ ...step, options: optionsFor(step, output, type) })) : given
   const last = steps.at(-1)!
+  const bits = last.method.bitsPerWeight(matrix, last.options)
   const notes = [
     `${[...transforms, ...steps.map(step => step.method.name)].join(', then ')}`,
     remainderNote(last.options, matrix[1]),
@@ -95,8 +96,8 @@ function compressRow(
     action: 'compress',
     steps: steps.map(({ method, options }) => ({ method, options })),
     scheme: steps.map(step => describeScheme(step.options)).join(' then '),
-    bitsPerWeight: last.method.bitsPerWeight(matrix, last.options),
-    stored: stored(tensor.tensor, type, true),
+    bitsPerWeight: bits,
+    stored: stored(tensor.tensor, type, true, bits),
     reason: notes.filter(note => note !== undefined).join('; '),
   }
 }

@@ -1,12 +1,14 @@
 import { SinterError } from '@sinter/model'
+import { folders } from '../formats/folders.ts'
 import type { Format } from '../formats/format.ts'
 import { gguf } from '../formats/gguf.ts'
 import { hf } from '../formats/hf.ts'
+import { sparse } from '../formats/sparse.ts'
 import type { OutputPlan } from '../plan/plan.ts'
 import { unknownName } from './methods.ts'
 
 /** One line a container. */
-export const formats: readonly Format[] = [hf, gguf]
+export const formats: readonly Format[] = [hf, gguf, sparse, ...folders]
 
 /** The row of a container. @throws SinterError `unknown-name` */
 export function formatNamed(name: string): Format {

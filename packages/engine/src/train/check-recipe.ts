@@ -4,6 +4,13 @@ import { type Complaint, complaints, showPath } from '../recipe/issues.ts'
 import { formatSchema } from '../recipe/schema.ts'
 import { methods, optionFields, unknownNameMessage } from '../registry/methods.ts'
 import { trainMethods } from '../registry/train-methods.ts'
+import {
+  cachedTeacherSchema,
+  isServer,
+  lossSchemaFor,
+  serverTeacherSchema,
+  type TeacherRecipe,
+} from './teacher-recipe.ts'
 import type { TrainRecipe, TrainRecipeInput } from './train-recipe.ts'
 import { trainRecipeFields, trainRecipeSchema } from './train-schema.ts'
 import { adapterFormatProblem } from './write-adapter.ts'
@@ -22,7 +29,9 @@ export function validateTrainRecipe(value: unknown, place: (complaint: Complaint
   if (isObject(value) && Array.isArray(value.steps)) throw refuse([{ path: ['steps'], message: forCompress }])
   const result = trainRecipeSchema.safeParse(value)
   const found = result.success ? [] : complaints(result.error.issues, value, knownKeys)
-  const all = isObject(value) ? [...found, ...checkNamed(value), ...checkTogether(value)] : found
+  const all = isObject(value)
+    ? [...found, ...checkNamed(value), ...checkTeacher(value), ...checkTogether(value)]
+    : found
   if (!result.success || all.length > 0) throw refuse(all)
   return result.data
 }
@@ -91,7 +100,46 @@ function unknownChoice(what: string, name: string, choices: readonly Choice[]): 
   return unknownNameMessage(what, name, known)
 }
 
-function checkTogether({ steps, epochs, loss, teacher, output }: Values): Complaint[] {
+/** A teacher that is an object by the schema of its kind, and the loss by what such a teacher can tell. */
+function checkTeacher({ teacher, loss, features }: Values): Complaint[] {
+  if (teacher === undefined) return []
+  const found: Complaint[] = []
+  if (isObject(teacher) && !Array.isArray(teacher)) {
+    const schema = (isServer(teacher) ? serverTeacherSchema : cachedTeacherSchema) as unknown as z.ZodObject
+    found.push(...checkPart(teacher, 'teacher', schema, Object.keys(schema.shape)))
+  }
+  if (loss !== undefined) {
+    const { schema, keys } = lossSchemaFor(teacher as TeacherRecipe)
+    found.push(...checkPart(loss, 'loss', schema, keys))
+    if (
+      isObject(loss) &&
+      Array.isArray(teacher) &&
+      Array.isArray(loss.weights) &&
+      loss.weights.length !== teacher.length
+    )
+      found.push({
+        path: ['loss', 'weights'],
+        message: `${loss.weights.length} weights for ${teacher.length} teachers; give one for each`,
+      })
+  }
+  if (features !== undefined && typeof teacher !== 'string')
+    found.push({
+      path: ['features'],
+      message: 'looks inside a teacher, which must be one model that runs beside the student',
+    })
+  return found
+}
+
+function checkPart(value: unknown, section: string, schema: z.ZodType, keys: readonly string[]): Complaint[] {
+  const result = schema.safeParse(value)
+  if (result.success) return []
+  return complaints(result.error.issues, value, () => keys).map(({ path, message }) => ({
+    path: [section, ...path],
+    message,
+  }))
+}
+
+function checkTogether({ steps, epochs, loss, features, teacher, output }: Values): Complaint[] {
   const found: Complaint[] = []
   if (steps === undefined && epochs === undefined)
     found.push({ path: [], message: 'how long? Give either steps or epochs' })
@@ -99,6 +147,8 @@ function checkTogether({ steps, epochs, loss, teacher, output }: Values): Compla
     found.push({ path: ['epochs'], message: 'give either steps or epochs, not both' })
   if (loss !== undefined && teacher === undefined)
     found.push({ path: ['loss'], message: 'speaks of a teacher, but there is none; name it: teacher' })
+  if (features !== undefined && teacher === undefined)
+    found.push({ path: ['features'], message: 'speaks of a teacher, but there is none; name it: teacher' })
   if (isObject(output) && output.adapterOnly === true && typeof output.format === 'string') {
     const problem = formatSchema.safeParse(output.format).success && adapterFormatProblem(output.format)
     if (problem) found.push({ path: ['output', 'format'], message: problem })

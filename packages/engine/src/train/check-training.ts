@@ -1,4 +1,3 @@
-import { sharedVocabulary } from '@sinter/distillation'
 import { type Model, type Optimizer, SinterError, type TrainSetup } from '@sinter/model'
 import type { TensorF32 } from '@sinter/tensor-core'
 import { checkOutput, checkSpace } from '../plan/output-place.ts'
@@ -12,11 +11,11 @@ import type { TrainRecipe } from './train-recipe.ts'
 /**
  * What can be known to fail before anything is read or computed.
  * @throws SinterError or FormatError `output` for a place that cannot be written, SinterError `tokenizer` for a model without
- * one or a teacher with another, `recipe` for rows longer than a model can read
+ * one, `recipe` for rows longer than a model can read
  */
 export async function checkTraining(
   model: Model,
-  teacher: Model | undefined,
+  teachers: readonly Model[],
   recipe: TrainRecipe,
   { out }: TrainOptions,
 ): Promise<void> {
@@ -28,14 +27,13 @@ export async function checkTraining(
     )
   for (const [who, { config }] of [
     ['the model', model] as const,
-    ...(teacher ? [['the teacher', teacher] as const] : []),
+    ...teachers.map(teacher => ['the teacher', teacher] as const),
   ])
     if (recipe.data.length > config.maxPositions)
       throw new SinterError(
         'recipe',
         `data.length: rows of ${recipe.data.length} tokens; ${who} was made for ${config.maxPositions}: lower the length`,
       )
-  if (teacher) sharedVocabulary(model, teacher)
 }
 
 /**
@@ -54,7 +52,7 @@ export async function checkTrainingSpace(
   const states = stateBytes(setup.parameters, optimizer, options)
   const checkpoint = bytesOf([...durableTensors(setup).values()].map(({ data }) => data)) + states
   const pages = recipe.pagedOptimizer ? states : 0
-  const result = recipe.output.adapterOnly ? 0 : outputBytes(model, parseFormat(recipe.output.format), new Set())
+  const result = recipe.output.adapterOnly ? 0 : outputBytes(model, parseFormat(recipe.output.format), new Map())
   await checkSpace(out, 2 * checkpoint + pages + result)
 }
 

@@ -38,6 +38,8 @@ export interface TrainData {
   readonly training: Dataset
   /** Batches that the loss is looked at on. */
   readonly heldOut?: readonly TrainTokens[]
+  /** Puts beside batches what a teacher said of them beforehand. */
+  readonly answer?: (batches: readonly TrainTokens[]) => Promise<readonly TrainTokens[]>
   /** Numbers of the documents that were held out, or of the first when none were. */
   readonly shown: readonly number[]
 }

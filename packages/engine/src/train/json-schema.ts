@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { optionFields } from '../registry/methods.ts'
 import { trainMethods } from '../registry/train-methods.ts'
 import { dataFree } from './check-recipe.ts'
+import { lossForms, teacherForms } from './teacher-recipe.ts'
 import { trainRecipeFields } from './train-schema.ts'
 
 /**
@@ -10,11 +11,13 @@ import { trainRecipeFields } from './train-schema.ts'
  * compares `schema/train.schema.json` with it.
  */
 export function trainJsonSchema(): Record<string, unknown> {
-  const { method, optimizer, backbone } = trainRecipeFields
+  const { method, optimizer, backbone, teacher, loss } = trainRecipeFields
   const recipe = z.strictObject({
     ...trainRecipeFields,
     method: choice('name', trainMethods).describe(method!.description!),
     optimizer: choice('name', optimizers).default({ name: 'adamw' }).describe(optimizer!.description!),
+    teacher: z.union(teacherForms).optional().describe(teacher!.description!),
+    loss: z.union(lossForms).optional().describe(loss!.description!),
     backbone: choice('method', dataFree).optional().describe(backbone!.description!),
   })
   const schema = z.toJSONSchema(recipe, { io: 'input', target: 'draft-2020-12' })

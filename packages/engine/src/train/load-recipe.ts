@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { mapTeacherPaths } from './teacher-recipe.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 
 /**
@@ -15,7 +16,7 @@ export async function loadTrainRecipe(path: string): Promise<TrainRecipe> {
   return {
     ...recipe,
     ...(model !== undefined && { model: here(model) }),
-    ...(teacher !== undefined && { teacher: here(teacher) }),
+    ...(teacher !== undefined && { teacher: mapTeacherPaths(teacher, here) }),
     data: { ...data, path: data.path === '-' ? data.path : here(data.path) },
   }
 }

@@ -49,7 +49,7 @@ export async function takeSteps(job: TrainJob): Promise<void> {
 
 function events({ learner, setup, data, steps, state, recipe, options }: TrainJob): ReturnType<typeof train> {
   const { optimizer, options: optimizerOptions } = optimizerFor(recipe)
-  const { training, heldOut } = data
+  const { training, heldOut, answer } = data
   const { accumulate } = recipe
   return train({
     learner,
@@ -61,8 +61,11 @@ function events({ learner, setup, data, steps, state, recipe, options }: TrainJo
     schedule: scheduleOf(recipe.schedule, steps),
     steps,
     clip: recipe.clip,
-    batches: step =>
-      Promise.all(Array.from({ length: accumulate }, (_, i) => tokensOf(training, step * accumulate + i))),
+    batches: async step => {
+      const passes = Array.from({ length: accumulate }, (_, i) => tokensOf(training, step * accumulate + i))
+      const batches = await Promise.all(passes)
+      return answer ? answer(batches) : batches
+    },
     ...(heldOut && { heldOut, evaluateEvery: recipe.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10)) }),
     ...(recipe.patience !== undefined && { patience: recipe.patience }),
     state,

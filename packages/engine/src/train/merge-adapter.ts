@@ -1,4 +1,4 @@
-import { mergeLora, readPeft } from '@sinter/lowrank'
+import { mergeLora, readGgufAdapter, readPeft } from '@sinter/lowrank'
 import { openModel, SinterError, type WeightMethod } from '@sinter/model'
 import type { Weight } from '@sinter/tensor-core'
 import { checkOutput } from '../plan/output-place.ts'
@@ -29,7 +29,7 @@ export interface MergeResult {
 
 /**
  * Adds an adapter to its model and writes the result.
- * @param adapter a PEFT folder
+ * @param adapter a PEFT folder, or llama.cpp's .gguf file of an adapter
  * @throws FormatError for an adapter that cannot be read or is another model's, SinterError for a place that cannot be written
  */
 export async function mergeAdapter(adapter: string, options: MergeOptions): Promise<MergeResult> {
@@ -37,7 +37,7 @@ export async function mergeAdapter(adapter: string, options: MergeOptions): Prom
   const model = await openModel(options.model)
   try {
     await checkOutput(out, parseFormat(format), model.path)
-    const factors = await readPeft(adapter, model)
+    const factors = await (adapter.endsWith('.gguf') ? readGgufAdapter : readPeft)(adapter, model)
     const method = backbone === undefined ? undefined : roundingMethod(backbone)
     const frozen = method
       ? await backboneWeights(model, { method, options: method.options.parse({}) })

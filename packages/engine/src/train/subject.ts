@@ -2,6 +2,7 @@ import { type Model, overlayWeights, SinterError, type TrainSetup } from '@sinte
 import type { Weight } from '@sinter/tensor-core'
 import { averaged } from './averaging.ts'
 import { backboneWeights } from './backbone.ts'
+import type { Teaching } from './teaching.ts'
 import { backboneOf, methodOf } from './train-parts.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 
@@ -14,13 +15,18 @@ export interface Subject {
   finish(): void
 }
 
-/** @throws SinterError `recipe` or `option` for what does not fit the model */
-export async function setUp(original: Model, recipe: TrainRecipe): Promise<Subject> {
+/**
+ * @param besides what is trained for a comparison with the teacher, and not written
+ * @throws SinterError `recipe` or `option` for what does not fit the model
+ */
+export async function setUp(original: Model, recipe: TrainRecipe, besides: Teaching['parameters']): Promise<Subject> {
   const backbone = backboneOf(recipe)
   const frozen = backbone ? await backboneWeights(original, backbone) : new Map<string, Weight>()
   const model = frozen.size > 0 ? original.over(overlayWeights(original.source, frozen)) : original
   const { method, options } = methodOf(recipe)
-  const { setup, finish } = averaged(await method.setUp(model, options, { seed: recipe.seed }), recipe.average)
+  const own = await method.setUp(model, options, { seed: recipe.seed })
+  const together = besides.size > 0 ? { ...own, parameters: new Map([...own.parameters, ...besides]) } : own
+  const { setup, finish } = averaged(together, recipe.average)
   // Tracing the blocks finds what does not fit, before any text is read.
   for (let block = 0; block < model.blocks; block++)
     model.tracedBlock(block, { rewrite: setup.rewrite, documents: true })

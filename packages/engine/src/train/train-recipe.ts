@@ -1,5 +1,5 @@
-import type { SoftLabelOptions } from '@sinter/distillation'
 import type { Averaging, DataFormat, Schedule } from '@sinter/model'
+import type { FeaturesRecipe, LossRecipe, TeacherRecipe } from './teacher-recipe.ts'
 
 export interface TrainDataRecipe {
   /** `-`: standard input. */
@@ -30,8 +30,10 @@ export interface TrainRecipe {
   readonly model?: string | undefined
   readonly method: Named
   readonly backbone?: { readonly method: string; readonly [option: string]: unknown } | undefined
-  readonly teacher?: string | undefined
-  readonly loss?: SoftLabelOptions | undefined
+  readonly teacher?: TeacherRecipe | undefined
+  /** Which options there are depends on the teacher. */
+  readonly loss?: LossRecipe | undefined
+  readonly features?: FeaturesRecipe | undefined
   readonly data: TrainDataRecipe
   readonly optimizer: Named
   readonly learningRate: number
@@ -61,9 +63,9 @@ export interface TrainRecipe {
 
 /** As written: what has a default may be left out. */
 export interface TrainRecipeInput
-  extends Partial<Omit<TrainRecipe, 'version' | 'method' | 'data' | 'loss' | 'output'>>,
+  extends Partial<Omit<TrainRecipe, 'version' | 'method' | 'data' | 'output' | 'features'>>,
     Pick<TrainRecipe, 'version' | 'method'> {
   readonly data: Partial<TrainDataRecipe> & Pick<TrainDataRecipe, 'path'>
-  readonly loss?: Partial<SoftLabelOptions> | undefined
   readonly output?: Partial<TrainRecipe['output']> | undefined
+  readonly features?: { readonly [Key in keyof FeaturesRecipe]?: Partial<FeaturesRecipe[Key]> } | undefined
 }

@@ -1,8 +1,6 @@
 import { resolve } from 'node:path'
-import { sharedVocabulary, softLabels } from '@sinter/distillation'
 import {
   createLearner,
-  crossEntropy,
   DivergedError,
   type Documents,
   type Model,
@@ -18,13 +16,15 @@ import { EventQueue } from '../run/event-queue.ts'
 import { openRunFolder } from '../run/run-folder.ts'
 import { checkTraining, checkTrainingSpace } from './check-training.ts'
 import { durableTensors, hasCheckpoint, loadCheckpoint } from './checkpoint.ts'
-import { datasetsOf, readDocuments } from './datasets.ts'
+import { datasetsOf, readDocuments, type TrainData } from './datasets.ts'
 import { describeDivergence } from './diverged.ts'
 import type { Emit, TrainOptions, TrainResult, TrainRunEvent } from './events.ts'
 import { openHistory } from './history.ts'
 import { takeSteps } from './loop.ts'
 import { promptsOf } from './prompts.ts'
 import { type Subject, setUp } from './subject.ts'
+import { isAsked, teacherModels } from './teacher-recipe.ts'
+import { openAnswers, type Teaching, teachingOf } from './teaching.ts'
 import { fingerprintOf } from './train-fingerprint.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 import { trainedKinds } from './trained-kinds.ts'
@@ -59,16 +59,29 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
   try {
     if (recipe.model === undefined) throw new SinterError('recipe', 'recipe: model: which model is trained? Name it')
     const model = keep(await openModel(recipe.model))
-    const teacher = recipe.teacher === undefined ? undefined : keep(await openModel(recipe.teacher))
-    await checkTraining(model, teacher, recipe, options)
-    const subject = await setUp(model, recipe)
+    const teachers: Model[] = []
+    for (const path of teacherModels(recipe.teacher)) teachers.push(keep(await openModel(path)))
+    await checkTraining(model, teachers, recipe, options)
+    const teaching = teachingOf(model, teachers, recipe)
+    const subject = await setUp(model, recipe, teaching.parameters)
     await checkTrainingSpace(model, subject.setup, recipe, options)
     const documents = keep(await readDocuments(model, recipe, options, emit))
     const fingerprint = await fingerprintOf(recipe, documents)
     const folder = keep(await openRunFolder(trainFolder(options.out), fingerprint, options.resume ?? false))
     const optimizer = keep(recipe.pagedOptimizer ? await pagedStates(folder.path) : memoryStates())
     try {
-      const job = { folder: folder.path, model, teacher, subject, documents, optimizer, recipe, options, emit }
+      const job = {
+        folder: folder.path,
+        model,
+        teachers,
+        teaching,
+        subject,
+        documents,
+        optimizer,
+        recipe,
+        options,
+        emit,
+      }
       const result = await trainIn(job)
       await folder.remove()
       return result
@@ -85,7 +98,8 @@ async function run(recipe: TrainRecipe, options: TrainOptions, emit: Emit): Prom
 interface Job {
   readonly folder: string
   readonly model: Model
-  readonly teacher: Model | undefined
+  readonly teachers: readonly Model[]
+  readonly teaching: Teaching
   readonly subject: Subject
   readonly documents: Documents
   readonly optimizer: OptimizerStore
@@ -95,11 +109,24 @@ interface Job {
 }
 
 async function trainIn(job: Job): Promise<TrainResult> {
+  const { model, teachers, documents, recipe, options, emit } = job
+  const data = await datasetsOf(documents, recipe)
+  const steps = recipe.steps ?? Math.ceil((recipe.epochs! * data.training.stepsPerEpoch) / recipe.accumulate)
+  if (recipe.teacher === undefined || !isAsked(recipe.teacher)) return trainOn(job, data, steps)
+  const passes = steps * recipe.accumulate
+  const { answer, close } = await openAnswers({ model, teachers, recipe, data, passes, options, emit })
+  try {
+    const heldOut = data.heldOut && (await answer(data.heldOut))
+    return await trainOn(job, { ...data, ...(heldOut && { heldOut }), answer }, steps)
+  } finally {
+    await close()
+  }
+}
+
+async function trainOn(job: Job, data: TrainData, steps: number): Promise<TrainResult> {
   const { folder, model: original, subject, documents, optimizer, recipe, options, emit } = job
   const { setup } = subject
-  const data = await datasetsOf(documents, recipe)
   const { training, heldOut } = data
-  const steps = recipe.steps ?? Math.ceil((recipe.epochs! * training.stepsPerEpoch) / recipe.accumulate)
   const checkpoint = await loadCheckpoint(folder, durableTensors(setup), optimizer)
   const history = await openHistory(folder, checkpoint?.step)
   const state = checkpoint ?? newTrainerState(optimizer)
@@ -159,20 +186,19 @@ async function trainIn(job: Job): Promise<TrainResult> {
 }
 
 async function withLearner(
-  { subject, teacher, recipe, options }: Job,
+  { subject, teaching, recipe, options }: Job,
   work: (learner: ReturnType<typeof createLearner>) => Promise<void>,
 ): Promise<void> {
   const { model, setup } = subject
   const backend = ortNodeBackend({ threads: options.threads })
   const learner = createLearner(model, {
     backend,
-    objective: teacher ? softLabels(recipe.loss ?? {}) : crossEntropy,
+    objective: teaching.objective,
+    ...teaching.learner,
     parameters: setup.parameters,
     rewrite: setup.rewrite,
     documents: true,
-    teacher,
     keepFrozen: recipe.frozen === 'memory',
-    ...(teacher && { sharedVocabulary: sharedVocabulary(model, teacher) }),
     ...(setup.constants && { constants: setup.constants }),
     ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })

@@ -1,7 +1,7 @@
-import { softLabelSchema } from '@sinter/distillation'
 import { averagingSchema, type Schedule, scheduleSchema } from '@sinter/model'
 import { z } from 'zod'
 import { formatSchema } from '../recipe/schema.ts'
+import { featuresSchema, teacherSchema } from './teacher-recipe.ts'
 import type { TrainRecipe } from './train-recipe.ts'
 
 // A million of anything is more than any run here can do; the ceilings catch slips of the keyboard.
@@ -45,12 +45,14 @@ const fields = {
     .looseObject({ method: z.string().min(1) })
     .optional()
     .describe('Rounds the frozen matrices first, by a method that needs no data: { method: nf4 } under lora is QLoRA.'),
-  teacher: z
-    .string()
-    .min(1)
+  teacher: teacherSchema
     .optional()
-    .describe('A model to learn from, with the same tokenizer, relative to the recipe.'),
-  loss: softLabelSchema.optional().describe('How to learn from the teacher.'),
+    .describe(
+      'Who is learnt from, with the same tokenizer: a model, several, or one that is asked beforehand: { model, cache } or a ' +
+        'server, { url, name, style, cache }. Paths are relative to the recipe.',
+    ),
+  loss: z.looseObject({}).optional().describe('How to learn from the teacher.'),
+  features: featuresSchema.optional().describe('What is compared inside student and teacher, one model, besides.'),
   data: data.describe('What is trained on.'),
   optimizer: named.default({ name: 'adamw' }).describe('And its options.'),
   learningRate: z.number().positive().max(10).default(1e-4).describe('The full rate.'),

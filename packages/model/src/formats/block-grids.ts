@@ -4,7 +4,7 @@ import type { QuantizeOptions } from '@sinter/tensor-core'
 export interface BlockGrid extends Pick<QuantizeOptions, 'bits' | 'symmetric' | 'symmetricRange' | 'supers'> {
   readonly groupSize: number
   readonly zero: 'integer' | 'min'
-  readonly scaleDType: 'f16' | 'f32'
+  readonly scaleDType: 'f16' | 'bf16' | 'f32'
 }
 
 const symmetric = (bits: number, groupSize: number) =>

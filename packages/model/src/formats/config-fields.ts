@@ -20,8 +20,22 @@ export const optionalNumber = (config: Config, name: string): number | undefined
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }
 
-/** Numbers of heads and their width, under the names that the families use. */
-export function headsOf(config: Config): { heads: number; kvHeads: number; headDim: number } {
+/** Sizes that a block has of its own, as transformers writes them: `{"per_layer_config": {"3": {"intermediate_size": 512}}}`. */
+export function ownSizes(config: Config, block: number | undefined): Config {
+  const own = isObject(config.per_layer_config) && block !== undefined ? config.per_layer_config[block] : undefined
+  return isObject(own) ? own : {}
+}
+
+/** Whether blocks have sizes of their own. */
+export const isUneven = (config: Config): boolean =>
+  isObject(config.per_layer_config) && Object.keys(config.per_layer_config).length > 0
+
+/**
+ * Numbers of heads and their width, under the names that the families use.
+ * @param block of this block; default: of the model
+ */
+export function headsOf(fullConfig: Config, block?: number): { heads: number; kvHeads: number; headDim: number } {
+  const config = { ...fullConfig, ...ownSizes(fullConfig, block) }
   const heads = numberField(config, 'num_attention_heads', optionalNumber(config, 'n_head'))
   const hidden = numberField(config, 'hidden_size', optionalNumber(config, 'n_embd'))
   return {

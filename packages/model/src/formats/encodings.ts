@@ -1,16 +1,20 @@
-import type { DType } from '@sinter/tensor-core'
-import {
-  type DecodeBlock,
-  decodeQ4_0,
-  decodeQ4_1,
-  decodeQ5_0,
-  decodeQ5_1,
-  decodeQ8_0,
-  type EncodeBlock,
-} from './blocks/block-32.ts'
-import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { bf16ToF32, type DType, f16ToF32, f32ToBf16, f32ToF16 } from '@sinter/tensor-core'
+import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
+import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
+import type { Decoded } from './blocks/expand-simd.ts'
 import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import {
+  decodeIQ1_M,
+  decodeIQ1_S,
+  decodeIQ2_S,
+  decodeIQ2_XS,
+  decodeIQ2_XXS,
+  decodeIQ3_S,
+  decodeIQ3_XXS,
+} from './blocks/iq-decode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
+import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {
   decodeQ1_0,
@@ -23,7 +27,6 @@ import {
   encodeTQ2_0,
 } from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
-import { f16At, putBf16, putF16 } from './half.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
 export interface Encoding {
@@ -69,15 +72,32 @@ function blocks(
   return { ...encoding, encode }
 }
 
-/** Blocks whose encoder is given whole rows, and the importance of their columns. */
+/** An encoding whose codecs take whole rows: they work on many blocks at once. */
 const rows = (
+  name: Decoded,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  importance: Encoding['importance'] = 'weighed',
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize,
+  blockBytes,
+  importance,
+  decode: decoders[name],
+  encode: encoders[name],
+})
+
+/** One whose encoder alone takes whole rows, for it searches and asks what the columns weigh. */
+const searched = (
   name: string,
   ggmlType: number,
   blockSize: number,
   blockBytes: number,
   decodeBlock: DecodeBlock,
   encode: EncodeRows,
-  importance: Encoding['importance'],
+  importance: Encoding['importance'] = 'weighed',
 ): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
 
 function plain(
@@ -108,49 +128,53 @@ const f32: Encoding = {
   encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
 }
 
-const f16 = blocks(
-  'F16',
-  1,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    out[to] = f16At(bytes, at)
+/** Halves of two bytes, which need not lie at even addresses. */
+const halves = (
+  name: 'F16' | 'BF16',
+  ggmlType: number,
+  widen: (bits: Uint16Array, out: Float32Array) => unknown,
+  narrow: (values: Float32Array, out?: Uint16Array) => Uint16Array,
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize: 1,
+  blockBytes: 2,
+  importance: 'ignored',
+  dtype: name === 'F16' ? 'f16' : 'bf16',
+  decode(bytes, out) {
+    const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+    widen(new Uint16Array(buffer, byteOffset, out.length), out)
   },
-  (values, from, out, at) => putF16(out, at, values[from]!),
-)
-
-const bf16 = blocks(
-  'BF16',
-  30,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    bits[0] = (bytes[at]! << 16) | (bytes[at + 1]! << 24)
-    out[to] = float[0]!
+  encode(values, out) {
+    if (out.byteOffset % 2 === 0) narrow(values, new Uint16Array(out.buffer, out.byteOffset, values.length))
+    else out.set(new Uint8Array(narrow(values).buffer))
   },
-  (values, from, out, at) => putBf16(out, at, values[from]!),
-)
-
-const float = new Float32Array(1)
-const bits = new Uint32Array(float.buffer)
+})
 
 /** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
 export const encodings: readonly Encoding[] = [
   f32,
-  { ...f16, dtype: 'f16' },
-  { ...bf16, dtype: 'bf16' },
-  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0, 'weighed'),
-  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1, 'weighed'),
-  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0, 'weighed'),
-  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1, 'weighed'),
-  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0, 'ignored'),
-  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K, 'weighed'),
-  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K, 'weighed'),
-  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K, 'weighed'),
-  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K, 'weighed'),
-  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K, 'weighed'),
-  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL, 'weighed'),
-  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS, 'weighed'),
+  halves('F16', 1, f16ToF32, f32ToF16),
+  halves('BF16', 30, bf16ToF32, f32ToBf16),
+  rows('Q4_0', 2, 32, 18),
+  rows('Q4_1', 3, 32, 20),
+  rows('Q5_0', 6, 32, 22),
+  rows('Q5_1', 7, 32, 24),
+  rows('Q8_0', 8, 32, 34, 'ignored'),
+  rows('Q2_K', 10, 256, 84),
+  rows('Q3_K', 11, 256, 110),
+  rows('Q4_K', 12, 256, 144),
+  rows('Q5_K', 13, 256, 176),
+  rows('Q6_K', 14, 256, 210),
+  searched('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
+  searched('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
+  searched('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
+  searched('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
+  searched('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
+  searched('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
+  searched('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
+  searched('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
+  searched('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
   blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
   blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
   blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
@@ -206,7 +230,10 @@ export function encodeValues(
       `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
     )
   if (importance && importance.length !== width)
-    throw new FormatError('size', `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`)
+    throw new FormatError(
+      'size',
+      `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
+    )
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)

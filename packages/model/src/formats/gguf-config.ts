@@ -3,6 +3,8 @@ import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { ropeFromGguf } from './gguf-rope-read.ts'
+import { stopIds } from './gguf-stops.ts'
+import { type UnevenSizes, unevenSizes } from './gguf-uneven.ts'
 import { boolOf, type GgufMetadata, type GgufValue, numberOf, numbersOf, stringsOf } from './gguf-value.ts'
 
 /**
@@ -28,32 +30,67 @@ export function configFromMetadata(
   const shape = shapeFields(family, get)
   if (family.arch === 'gpt2') return { ...common, ...gpt2Fields(shape) }
   const rope = ropeFromGguf(family.arch, metadata, tensor)
-  return { ...common, ...shape, ...rope, ...familyFields(family, get, has, shape) }
+  const perLayer = isUnevenFamily(family) ? uneven(family, get).perLayer : {}
+  return {
+    ...common,
+    ...shape,
+    ...rope,
+    ...familyFields(family, get, has, shape),
+    ...(Object.keys(perLayer).length > 0 && { per_layer_config: perLayer }),
+  }
 }
 
 function specialIds(metadata: GgufMetadata): Config {
   const id = (name: string): number | null => numberOf(metadata.get(`tokenizer.ggml.${name}_token_id`)) ?? null
-  return { bos_token_id: id('bos'), eos_token_id: id('eos'), pad_token_id: id('padding') }
+  const stops = stopIds(metadata)
+  return {
+    bos_token_id: id('bos'),
+    eos_token_id: stops?.length === 1 ? stops[0] : (stops ?? null),
+    pad_token_id: id('padding'),
+  }
 }
 
 type Get = (name: string) => GgufValue | undefined
 
+/** As many as config.json may say; checked before lists of that length are made. */
+const MAX_BLOCKS = 4096
+
 function shapeFields(family: GgufFamily, get: Get): { readonly [field: string]: number } {
-  const heads = required(family, get, 'attention.head_count')
   const hidden = required(family, get, 'embedding_length')
   const rms = numberOf(get('attention.layer_norm_rms_epsilon'))
+  const sizes = blockSizes(family, get)
   return {
-    num_hidden_layers: required(family, get, 'block_count'),
+    num_hidden_layers: blockCount(family, get),
     max_position_embeddings: required(family, get, 'context_length'),
     hidden_size: hidden,
-    intermediate_size: required(family, get, 'feed_forward_length'),
-    num_attention_heads: heads,
-    num_key_value_heads: get('attention.head_count_kv') ? required(family, get, 'attention.head_count_kv') : heads,
-    head_dim: numberOf(get('attention.key_length')) ?? hidden / heads,
+    ...sizes,
+    head_dim: numberOf(get('attention.key_length')) ?? hidden / sizes.num_attention_heads,
     ...(rms !== undefined
       ? { rms_norm_eps: rms }
       : { layer_norm_eps: required(family, get, 'attention.layer_norm_epsilon') }),
   }
+}
+
+function blockSizes(family: GgufFamily, get: Get): UnevenSizes['largest'] {
+  if (isUnevenFamily(family)) return uneven(family, get).largest
+  const heads = required(family, get, 'attention.head_count')
+  return {
+    intermediate_size: required(family, get, 'feed_forward_length'),
+    num_attention_heads: heads,
+    num_key_value_heads: get('attention.head_count_kv') ? required(family, get, 'attention.head_count_kv') : heads,
+  }
+}
+
+function blockCount(family: GgufFamily, get: Get): number {
+  const blocks = required(family, get, 'block_count')
+  if (Number.isInteger(blocks) && blocks > 0 && blocks <= MAX_BLOCKS) return blocks
+  throw new FormatError('limit', `gguf: expected ${family.arch}.block_count to be 1 … ${MAX_BLOCKS}, got ${blocks}`)
+}
+
+const isUnevenFamily = ({ arch, unevenArch }: GgufFamily): boolean => arch === unevenArch
+
+function uneven(family: GgufFamily, get: Get): UnevenSizes {
+  return unevenSizes(family.arch, blockCount(family, get), get)
 }
 
 function required(family: GgufFamily, get: Get, name: string): number {

@@ -40,7 +40,7 @@ export interface GgufWriteOptions extends GgufJobOptions {
 }
 
 /**
- * Writes a checkpoint as one GGUF file, tensors in llama.cpp's own order; pieces of a tensor are held at a time, and whole
+ * Writes a checkpoint as GGUF, tensors in llama.cpp's own order; pieces of a tensor are held at a time, and whole
  * only those whose layout differs.
  * @returns the plan, whose notes say where llama.cpp will compute something else
  * @throws FormatError `unsupported` when llama.cpp lacks the family or an option, `disk-full`
@@ -51,22 +51,29 @@ export async function writeGguf(
   options: GgufWriteOptions,
 ): Promise<GgufPlan> {
   const plan = planGguf(checkpoint.config, checkpoint.source)
-  const { job, notes } = checkpointJob(plan, checkpoint, options)
+  const tokenizer = tokenizerKeys(checkpoint, vocabSizeOf(plan))
+  const { job, notes } = checkpointJob(plan, checkpoint.source, tokenizer, options)
   await writeGgufJob(path, job, options)
   return { ...plan, notes }
+}
+
+/** What a file says of the tokenizer. */
+export interface TokenizerKeys {
+  readonly keys: ReadonlyMap<string, GgufValue>
+  readonly notes: readonly string[]
 }
 
 /** A checkpoint as the file that it will be. */
 export function checkpointJob(
   plan: GgufPlan,
-  checkpoint: GgufCheckpoint,
+  source: RowSource,
+  tokenizer: TokenizerKeys,
   options: GgufWriteOptions,
 ): { readonly job: GgufJob; readonly notes: readonly string[] } {
-  const tokenizer = tokenizerKeys(checkpoint, plan)
   const extra = [...plan.extra].map(([name, value]): GgufJobTensor => {
     return { name, shape: value.shape, encoding: encodingNamed('F32'), open: async () => heldRows(value) }
   })
-  const tensors = plan.tensors.map(tensor => jobTensor(tensor, checkpoint.source, options))
+  const tensors = plan.tensors.map(tensor => jobTensor(tensor, source, options))
   return {
     job: {
       metadata: new Map([...plan.metadata, ...general(options), ...tokenizer.keys, ...quantized(options)]),
@@ -119,16 +126,15 @@ export const QUANTIZATION_VERSION = 2
 
 const pair = (key: string, value: GgufValue): [string, GgufValue] => [key, value]
 
-function tokenizerKeys(
-  checkpoint: GgufCheckpoint,
-  plan: GgufPlan,
-): { keys: ReadonlyMap<string, GgufValue>; notes: readonly string[] } {
+/** @param vocabSize rows of the token embedding. @throws FormatError as `tokenizerToGguf` does */
+export function tokenizerKeys(checkpoint: Omit<GgufCheckpoint, 'source'>, vocabSize: number): TokenizerKeys {
   const { tokenizerJson, config } = checkpoint
-  if (tokenizerJson === undefined)
-    return {
-      keys: new Map([['tokenizer.ggml.model', ggufString('none')]]),
-      notes: ['the checkpoint has no tokenizer.json: the file takes and gives token ids only'],
-    }
-  const vocabSize = plan.tensors.find(({ name }) => name === 'token_embd.weight')?.shape[0] ?? 0
-  return tokenizerToGguf({ ...checkpoint, tokenizerJson, config, vocabSize })
+  if (tokenizerJson !== undefined) return tokenizerToGguf({ ...checkpoint, tokenizerJson, config, vocabSize })
+  return {
+    keys: new Map([['tokenizer.ggml.model', ggufString('none')]]),
+    notes: ['the checkpoint has no tokenizer.json: the file takes and gives token ids only'],
+  }
 }
+
+export const vocabSizeOf = ({ tensors }: GgufPlan): number =>
+  tensors.find(({ name }) => name === 'token_embd.weight')?.shape[0] ?? 0

@@ -1,10 +1,20 @@
 import { FormatError } from './format-error.ts'
+import { withStoredItems } from './gguf-stored.ts'
 import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufScalars } from './gguf-value.ts'
 
 /** A chat template of 16 MiB is beyond anything published; ggml itself allows a gigabyte. */
 const MAX_STRING_BYTES = 2 ** 24
-/** Items of all arrays together: a vocabulary of a million tokens has four million. Each costs memory far beyond its bytes. */
+/** Items of one array: a vocabulary has a quarter of a million tokens, and twice as many merges. */
 const MAX_ARRAY_ITEMS = 2 ** 24
+/**
+ * What the values may take in memory beyond the size of the file: a boolean is a byte there and eight here. Files with a vocabulary
+ * of 262 thousand tokens take 30 MB, and have more bytes themselves.
+ */
+const MAX_EXTRA_MEMORY = 48 * 2 ** 20
+/** V8: an element of an array; a string beside its characters; an array, or a number of 64 bits, with what holds it. */
+const ITEM_BYTES = 8
+const STRING_BYTES = 24
+const OBJECT_BYTES = 96
 /** No published key nests arrays more than twice; recursion must end. */
 const MAX_ARRAY_DEPTH = 4
 
@@ -22,7 +32,7 @@ export class GgufCursor {
   readonly #view: DataView
   readonly #fileSize: number
   readonly #where: string
-  #items = 0
+  #memory = 0
 
   constructor(bytes: Uint8Array, fileSize: number, where: string) {
     this.#bytes = bytes
@@ -54,10 +64,15 @@ export class GgufCursor {
 
   /** An unsigned 64-bit number that must be exact in JavaScript. */
   whole(what: string): number {
-    const value = this.#view.getBigUint64(this.#take(8, 'a number'), true)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new FormatError('overflow', `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${value}`)
-    return Number(value)
+    const at = this.#take(8, 'a number')
+    // A vocabulary has a quarter of a million of these: no BigInt for each.
+    const value = this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true)
+    if (value > Number.MAX_SAFE_INTEGER)
+      throw new FormatError(
+        'overflow',
+        `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${this.#view.getBigUint64(at, true)}`,
+      )
+    return value
   }
 
   /** A count of things that take at least `minBytes` each. */
@@ -76,6 +91,7 @@ export class GgufCursor {
   string(): string {
     const length = this.count('the length of a string', MAX_STRING_BYTES, 1)
     const at = this.#take(length, 'a string')
+    this.#spend(STRING_BYTES + length)
     try {
       return utf8.decode(this.#bytes.subarray(at, at + length))
     } catch (cause) {
@@ -88,6 +104,15 @@ export class GgufCursor {
     if (id === GGUF_ARRAY) return this.#array(key, 1)
     const type = this.#type(id, key)
     return { type, value: this.#scalar(type) }
+  }
+
+  #spend(bytes: number): void {
+    this.#memory += bytes
+    if (this.#memory > this.#fileSize + MAX_EXTRA_MEMORY)
+      throw new FormatError(
+        'limit',
+        `${this.#where}: a file of ${this.#fileSize} bytes whose metadata take ${this.#memory} in memory is not read`,
+      )
   }
 
   #type(id: number, key: string): GgufScalarType {
@@ -107,16 +132,45 @@ export class GgufCursor {
     const of = id === GGUF_ARRAY ? 'array' : this.#type(id, key)
     const minBytes = of === 'array' ? 12 : ggufScalars[of].bytes
     const count = this.count(`the length of ${JSON.stringify(key)}`, MAX_ARRAY_ITEMS, minBytes)
-    this.#items += count
-    if (this.#items > MAX_ARRAY_ITEMS)
-      throw new FormatError('limit', `${this.#where}: the arrays have more than ${MAX_ARRAY_ITEMS} items together`)
-    const value: (GgufScalar | GgufValue)[] = []
-    for (let i = 0; i < count; i++) value.push(of === 'array' ? this.#array(key, depth + 1) : this.#scalar(of))
-    return { type: 'array', of, value }
+    this.#spend(OBJECT_BYTES + count * ITEM_BYTES)
+    if (of === 'array')
+      return { type: 'array', of, value: Array.from({ length: count }, () => this.#array(key, depth + 1)) }
+    const from = this.at
+    if (of !== 'string') this.#take(count * minBytes, `the items of ${JSON.stringify(key)}`)
+    else for (let i = 0; i < count; i++) this.#skipString()
+    return this.#later(of, count, this.#bytes.subarray(from, this.at))
+  }
+
+  #skipString(): void {
+    const length = this.count('the length of a string', MAX_STRING_BYTES, 1)
+    this.#take(length, 'a string')
+    this.#spend(STRING_BYTES + length)
+  }
+
+  /** Items are decoded when somebody asks for them: a vocabulary that is only copied never is. */
+  #later(of: GgufScalarType, count: number, bytes: Uint8Array): GgufValue {
+    const [size, where] = [this.#fileSize, this.#where]
+    let decoded: readonly GgufScalar[] | undefined
+    const decode = (): readonly GgufScalar[] => {
+      const cursor = new GgufCursor(bytes, size, where)
+      return Array.from({ length: count }, () => cursor.#scalar(of))
+    }
+    return withStoredItems(
+      {
+        type: 'array',
+        of,
+        get value() {
+          decoded ??= decode()
+          return decoded
+        },
+      },
+      { count, bytes },
+    )
   }
 
   #scalar(type: GgufScalarType): GgufScalar {
     if (type === 'string') return this.string()
+    if (type === 'u64' || type === 'i64' || type === 'f64') this.#spend(STRING_BYTES)
     const at = this.#take(ggufScalars[type].bytes, 'a value')
     const view = this.#view
     switch (type) {

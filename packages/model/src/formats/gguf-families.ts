@@ -24,6 +24,8 @@ export interface GgufFamily {
   readonly headwiseQkv: boolean
   /** llama.cpp refuses a file without `output.weight`, so a tied embedding is written twice. */
   readonly needsOutput: boolean
+  /** The arch that computes the same with sizes of their own for its blocks. */
+  readonly unevenArch?: string | undefined
 }
 
 type Names = readonly (readonly [hf: string, gguf: string])[]
@@ -71,18 +73,23 @@ const llama: GgufFamily = {
   transposed: [],
   headwiseQkv: false,
   needsOutput: false,
+  unevenArch: 'deci',
 }
+/** LLaMA whose blocks have numbers of heads and widths of their own, as pruning leaves them. */
+const deci: GgufFamily = { ...llama, arch: 'deci' }
 const qwen2: GgufFamily = {
   ...llama,
   arch: 'qwen2',
   modelTypes: ['qwen2'],
   architecture: 'Qwen2ForCausalLM',
   interleavedRope: false,
+  unevenArch: undefined,
 }
 
 /** One row a family of llama.cpp. */
 export const ggufFamilies: readonly GgufFamily[] = [
   llama,
+  deci,
   qwen2,
   {
     ...qwen2,
@@ -120,7 +127,7 @@ export const ggufFamilies: readonly GgufFamily[] = [
       ['mlp.down_proj', 'ffn_down'],
     ],
   },
-  { ...llama, arch: 'smollm3', modelTypes: ['smollm3'], architecture: 'SmolLM3ForCausalLM' },
+  { ...llama, arch: 'smollm3', unevenArch: undefined, modelTypes: ['smollm3'], architecture: 'SmolLM3ForCausalLM' },
   {
     ...qwen2,
     arch: 'olmo2',
@@ -135,7 +142,7 @@ export const ggufFamilies: readonly GgufFamily[] = [
     ],
     needsOutput: true,
   },
-  { ...llama, arch: 'granite', modelTypes: ['granite'], architecture: 'GraniteForCausalLM' },
+  { ...llama, arch: 'granite', unevenArch: undefined, modelTypes: ['granite'], architecture: 'GraniteForCausalLM' },
   {
     ...qwen2,
     arch: 'gpt2',
@@ -182,14 +189,27 @@ export const ggufFamilies: readonly GgufFamily[] = [
   },
 ]
 
-/** The family that llama.cpp runs a `model_type` with. @throws FormatError `unsupported` */
-export function ggufFamilyOf(modelType: unknown): GgufFamily {
+/**
+ * The family that llama.cpp runs a `model_type` with.
+ * @param uneven whether blocks have sizes of their own
+ * @throws FormatError `unsupported`
+ */
+export function ggufFamilyOf(modelType: unknown, uneven = false): GgufFamily {
   const family = ggufFamilies.find(({ modelTypes }) => modelTypes.includes(String(modelType)))
-  if (family) return family
-  const known = ggufFamilies.flatMap(({ modelTypes }) => modelTypes).join(', ')
+  if (family) return uneven ? unevenFamily(family) : family
+  const known = [...new Set(ggufFamilies.flatMap(({ modelTypes }) => modelTypes))].join(', ')
   throw new FormatError(
     'unsupported',
     `GGUF has no place for a model of type ${JSON.stringify(modelType)}; it can be written for ${known}. Use --format hf`,
+  )
+}
+
+function unevenFamily(family: GgufFamily): GgufFamily {
+  if (family.unevenArch !== undefined) return ggufFamilyOfArch(family.unevenArch)
+  const able = ggufFamilies.filter(({ unevenArch }) => unevenArch !== undefined).flatMap(({ modelTypes }) => modelTypes)
+  throw new FormatError(
+    'unsupported',
+    `llama.cpp's ${family.arch} has blocks of one size; of several sizes it runs ${[...new Set(able)].join(', ')}. Use --format hf`,
   )
 }
 

@@ -5,10 +5,10 @@ import { type GgufMetadata, type GgufValue, numberOf } from './gguf-value.ts'
 
 /** A header this long holds a vocabulary of millions; it bounds what is read before the tensors are known. */
 export const MAX_GGUF_HEADER_BYTES: number = 256 * 2 ** 20
-/** The largest published models have a few thousand tensors. */
-const MAX_TENSORS = 2 ** 20
+/** The largest published models have a few thousand tensors. A description is 24 bytes in the file and some hundred in memory. */
+const MAX_TENSORS = 2 ** 16
 /** Published files have about fifty keys. */
-const MAX_KEYS = 2 ** 16
+const MAX_KEYS = 2 ** 14
 /** ggml's own limits: GGML_MAX_NAME with its final zero, GGML_MAX_DIMS. */
 const MAX_NAME_BYTES = 63
 const MAX_DIMS = 4

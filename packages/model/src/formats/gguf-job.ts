@@ -2,8 +2,9 @@ import { createPool, type Pool, sizeOf } from '@sinter/tensor-core'
 import { encodeKernel, encodeRows } from './encode-rows.ts'
 import { type Encoding, encodedBytes } from './encodings.ts'
 import { FormatError } from './format-error.ts'
+import { createGgufShardWriter } from './gguf-shards-write.ts'
 import type { GgufMetadata } from './gguf-value.ts'
-import { createGgufWriter, type GgufWriter } from './gguf-write.ts'
+import type { GgufWriter } from './gguf-write.ts'
 
 /** A GGUF file that is to be written: everything but the numbers, and where they come from. */
 export interface GgufJob {
@@ -36,6 +37,8 @@ export interface GgufRows {
 export interface GgufJobOptions {
   /** Threads to encode with. Default: the caller's alone. */
   readonly pool?: Pool | undefined
+  /** Most bytes of tensors in a file; more are spread over `NAME-00001-of-00003.gguf` … Default: one file. */
+  readonly shardBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Values written so far, and those of the whole file. */
   readonly onValues?: ((done: number, total: number) => void) | undefined
@@ -53,7 +56,7 @@ const SLOTS = 3
  * @throws FormatError `disk-full`, or what a source says of its file; nothing is left behind
  */
 export async function writeGgufJob(path: string, job: GgufJob, options: GgufJobOptions = {}): Promise<number> {
-  const writer = await createGgufWriter(path, job.metadata, job.tensors)
+  const writer = await createGgufShardWriter(path, job.metadata, job.tensors, options.shardBytes)
   const pool = options.pool ?? createPool()
   try {
     await writePieces(writer, job, pool, options)

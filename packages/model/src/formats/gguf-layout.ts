@@ -1,4 +1,5 @@
 import { f32, type TensorF32 } from '@sinter/tensor-core'
+import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { nameInBlock } from './gguf-names.ts'
 
@@ -18,11 +19,15 @@ export interface HeadShape {
   readonly headDim: number
 }
 
-/** What has to be done to a Hugging Face tensor of a family. */
-export function ggufLayout(family: GgufFamily, hfName: string, heads: HeadShape): GgufLayout {
+/**
+ * What has to be done to a Hugging Face tensor of a family.
+ * @param rows that the tensor has: the heads of a file that nobody vouches for are held against them before memory is taken
+ * @throws FormatError `size` when the heads have another number of rows
+ */
+export function ggufLayout(family: GgufFamily, hfName: string, heads: HeadShape, rows?: number): GgufLayout {
   const inside = nameInBlock(family, hfName)
   const isMatrix = hfName.endsWith('.weight')
-  const rowOrder = inside === undefined ? undefined : rowOrderOf(family, inside, heads)
+  const rowOrder = inside === undefined ? undefined : rowOrderOf(family, inside, heads, rows)
   return {
     transpose: isMatrix && inside !== undefined && family.transposed.includes(inside),
     add: family.normOffset === 1 && hfName.endsWith('norm.weight') ? 1 : 0,
@@ -34,27 +39,38 @@ function rowOrderOf(
   family: GgufFamily,
   inside: string,
   { heads, kvHeads, headDim }: HeadShape,
+  rows?: number,
 ): Int32Array | undefined {
-  if (family.interleavedRope && inside === 'self_attn.q_proj') return interleaveHalves(heads, headDim)
-  if (family.interleavedRope && inside === 'self_attn.k_proj') return interleaveHalves(kvHeads, headDim)
-  if (family.headwiseQkv && inside === 'attention.query_key_value') return gatherQkv(heads, headDim)
+  const checked = (count: number): number => {
+    if (!Number.isInteger(headDim) || headDim <= 0)
+      throw new FormatError('schema', `${inside}: heads of ${headDim} channels; expected a whole number`)
+    if (rows === undefined || count === rows) return count
+    throw new FormatError('size', `${inside}: the heads in the config have ${count} rows, but the tensor has ${rows}`)
+  }
+  if (family.interleavedRope && inside === 'self_attn.q_proj')
+    return interleaveHalves(checked(heads * headDim), headDim)
+  if (family.interleavedRope && inside === 'self_attn.k_proj')
+    return interleaveHalves(checked(kvHeads * headDim), headDim)
+  if (family.headwiseQkv && inside === 'attention.query_key_value')
+    return gatherQkv(checked(3 * heads * headDim), headDim)
   return undefined
 }
 
 /** Within each head, i and i + d/2 become neighbours: the pairs that llama.cpp's NORM rope turns. */
-function interleaveHalves(heads: number, headDim: number): Int32Array {
-  const order = new Int32Array(heads * headDim)
-  for (let h = 0; h < heads; h++)
+function interleaveHalves(rows: number, headDim: number): Int32Array {
+  const order = new Int32Array(rows)
+  for (let first = 0; first < rows; first += headDim)
     for (let j = 0; j < headDim / 2; j++) {
-      order[h * headDim + 2 * j] = h * headDim + j
-      order[h * headDim + 2 * j + 1] = h * headDim + headDim / 2 + j
+      order[first + 2 * j] = first + j
+      order[first + 2 * j + 1] = first + headDim / 2 + j
     }
   return order
 }
 
 /** [heads, (q k v), d] becomes [(q k v), heads, d]. */
-function gatherQkv(heads: number, headDim: number): Int32Array {
-  const order = new Int32Array(3 * heads * headDim)
+function gatherQkv(rows: number, headDim: number): Int32Array {
+  const order = new Int32Array(rows)
+  const heads = rows / (3 * headDim)
   let at = 0
   for (let part = 0; part < 3; part++)
     for (let h = 0; h < heads; h++) for (let d = 0; d < headDim; d++) order[at++] = (h * 3 + part) * headDim + d

@@ -1,4 +1,7 @@
-import { type Config, headsOf, numberField, optionalNumber, textConfig } from './config-fields.ts'
+import { readConfig } from '../config.ts'
+import { familyOf } from '../families/index.ts'
+import { withDefaults } from './config-defaults.ts'
+import { type Config, headsOf, isUneven, numberField, optionalNumber, ownSizes } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { type GgufRope, localRopeTheta, ropeParameters, ropeToGguf } from './gguf-rope.ts'
@@ -9,7 +12,7 @@ import { type GgufValue, ggufArray, ggufBool, ggufF32, ggufString, ggufU32 } fro
  * @throws FormatError `unsupported` when llama.cpp would compute something else than the config says
  */
 export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRope {
-  const config = textConfig(fullConfig)
+  const config = withDefaults(fullConfig)
   const { arch } = family
   const { heads, kvHeads, headDim } = headsOf(config)
   const hidden = numberField(config, 'hidden_size', optionalNumber(config, 'n_embd'))
@@ -18,16 +21,15 @@ export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRo
   put('block_count', ggufU32(numberField(config, 'num_hidden_layers', optionalNumber(config, 'n_layer'))))
   put('context_length', ggufU32(numberField(config, 'max_position_embeddings', optionalNumber(config, 'n_positions'))))
   put('embedding_length', ggufU32(hidden))
-  put(
-    'feed_forward_length',
-    ggufU32(numberField(config, 'intermediate_size', optionalNumber(config, 'n_inner') ?? 4 * hidden)),
-  )
+  const width = numberField(config, 'intermediate_size', optionalNumber(config, 'n_inner') ?? 4 * hidden)
+  put('feed_forward_length', ggufU32(width))
   put('attention.head_count', ggufU32(heads))
   put('attention.head_count_kv', ggufU32(kvHeads))
+  if (isUneven(config)) for (const [name, value] of unevenKeys(config, width)) put(name, value)
   put('attention.key_length', ggufU32(headDim))
   put('attention.value_length', ggufU32(headDim))
   put('vocab_size', ggufU32(numberField(config, 'vocab_size')))
-  put(...normEpsilon(config))
+  put(...normEpsilon(family, config))
   const rope = arch === 'gpt2' ? noRope : ropeToGguf(arch, config, rotatedDims(family, config, headDim))
   for (const [key, value] of rope.keys) keys.set(key, value)
   const notes = [...rope.notes]
@@ -35,15 +37,33 @@ export function configToMetadata(family: GgufFamily, fullConfig: Config): GgufRo
   return { keys, tensors: rope.tensors, notes }
 }
 
+/** One number a block, in place of one for all. */
+function unevenKeys(config: Config, width: number): [string, GgufValue][] {
+  const blocks = Array.from({ length: numberField(config, 'num_hidden_layers') }, (_, block) => {
+    const { heads, kvHeads } = headsOf(config, block)
+    return { heads, kvHeads, width: numberField(ownSizes(config, block), 'intermediate_size', width) }
+  })
+  const list = (name: 'heads' | 'kvHeads' | 'width'): GgufValue =>
+    ggufArray(
+      'i32',
+      blocks.map(block => block[name]),
+    )
+  return [
+    ['feed_forward_length', list('width')],
+    ['attention.head_count', list('heads')],
+    ['attention.head_count_kv', list('kvHeads')],
+  ]
+}
+
 const noRope: GgufRope = { keys: new Map(), tensors: new Map(), notes: [] }
 
-function normEpsilon(config: Config): readonly [string, GgufValue] {
-  const rms = optionalNumber(config, 'rms_norm_eps')
-  if (rms !== undefined) return ['attention.layer_norm_rms_epsilon', ggufF32(rms)]
-  return [
-    'attention.layer_norm_epsilon',
-    ggufF32(numberField(config, 'layer_norm_epsilon', optionalNumber(config, 'layer_norm_eps'))),
-  ]
+/** Families with layer norms; the others have RMS norms. */
+const layerNorms = ['gpt2', 'gptneox']
+
+function normEpsilon({ arch }: GgufFamily, config: Config): readonly [string, GgufValue] {
+  const given = ['rms_norm_eps', 'layer_norm_epsilon', 'layer_norm_eps'].map(name => optionalNumber(config, name))
+  const epsilon = given.find(value => value !== undefined) ?? numberField(config, 'norm_eps')
+  return [`attention.layer_norm_${layerNorms.includes(arch) ? '' : 'rms_'}epsilon`, ggufF32(epsilon)]
 }
 
 function rotatedDims(family: GgufFamily, config: Config, headDim: number): number {
@@ -67,22 +87,25 @@ const activations: { readonly [arch: string]: readonly string[] } = {
 
 function familyKeys(family: GgufFamily, config: Config, notes: string[]): [string, GgufValue][] {
   checkActivation(family, config, notes)
-  const window = optionalNumber(config, 'sliding_window')
   switch (family.arch) {
     case 'gemma2':
     case 'gemma3':
       return gemmaKeys(family, config)
+    case 'gpt2':
+      checkGpt2Scale(family, config)
+      return []
     case 'granite':
       return graniteKeys(family, config)
     case 'smollm3':
       checkNopeLayers(family, config)
+      noteWindow(family, config, notes)
       return []
     case 'gptneox':
       return [['use_parallel_residual', ggufBool(config.use_parallel_residual !== false)]]
     case 'phi3':
-      if (window !== undefined) notes.push(windowNote(family, window))
+      noteWindow(family, config, notes)
       return [
-        ['attention.sliding_window', ggufU32(window ?? 0)],
+        ['attention.sliding_window', ggufU32(optionalNumber(config, 'sliding_window') ?? 0)],
         ...(optionalNumber(config, 'original_max_position_embeddings') === undefined
           ? []
           : ([
@@ -93,13 +116,20 @@ function familyKeys(family: GgufFamily, config: Config, notes: string[]): [strin
             ] as [string, GgufValue][])),
       ]
     default:
-      if (window !== undefined && config.use_sliding_window !== false) notes.push(windowNote(family, window))
+      noteWindow(family, config, notes)
       return []
   }
 }
 
-const windowNote = (family: GgufFamily, window: number): string =>
-  `llama.cpp's ${family.arch} attends to everything: beyond ${window} tokens (sliding_window) its results differ`
+/** Of a window that some layer has: a config may name one that its family, or another key of it, leaves unused. */
+function noteWindow(family: GgufFamily, config: Config, notes: string[]): void {
+  const { layers, maxPositions } = readConfig(config, familyOf(config.model_type))
+  const window = Math.min(...layers.flatMap(layer => layer.window ?? []))
+  if (window < maxPositions)
+    notes.push(
+      `llama.cpp's ${family.arch} attends to everything: beyond ${window} tokens (sliding_window) its results differ`,
+    )
+}
 
 function checkActivation(family: GgufFamily, config: Config, notes: string[]): void {
   const name = String(config.hidden_activation ?? config.hidden_act ?? config.activation_function ?? 'silu')
@@ -115,7 +145,8 @@ function gemmaKeys(family: GgufFamily, config: Config): [string, GgufValue][] {
     const value = optionalNumber(config, field)
     if (value !== undefined) keys.push([key, ggufF32(value)])
   }
-  softcap('attn_logit_softcapping', 'attn_logit_softcapping')
+  // Gemma 3 has the key in its configs and does not use it.
+  if (family.arch === 'gemma2') softcap('attn_logit_softcapping', 'attn_logit_softcapping')
   softcap('final_logit_softcapping', 'final_logit_softcapping')
   const windowed = windowedLayers(config, family.arch === 'gemma2' ? 2 : 6)
   keys.push(['attention.sliding_window_pattern', ggufArray('bool', windowed)])
@@ -143,6 +174,12 @@ function checkGemmaScale(family: GgufFamily, config: Config): void {
   if (scalar !== expected) throw unsupported(family, `query_pre_attn_scalar ${scalar}`, `it uses ${expected}`)
 }
 
+function checkGpt2Scale(family: GgufFamily, config: Config): void {
+  const why = 'it divides scores by the root of the width of a head'
+  if (config.scale_attn_weights === false) throw unsupported(family, 'scale_attn_weights false', why)
+  if (config.scale_attn_by_inverse_layer_idx === true) throw unsupported(family, 'scale_attn_by_inverse_layer_idx', why)
+}
+
 function graniteKeys(family: GgufFamily, config: Config): [string, GgufValue][] {
   const { heads, headDim } = headsOf(config)
   if (headDim * heads !== config.hidden_size)
@@ -159,7 +196,11 @@ function graniteKeys(family: GgufFamily, config: Config): [string, GgufValue][] 
 /** llama.cpp leaves rotary positions out of every fourth layer, whatever the config says. */
 function checkNopeLayers(family: GgufFamily, config: Config): void {
   const stored = config.no_rope_layers
-  if (!Array.isArray(stored)) return
+  if (!Array.isArray(stored)) {
+    const interval = numberField(config, 'no_rope_layer_interval')
+    if (interval !== 4) throw unsupported(family, `no_rope_layer_interval ${interval}`, 'it has 4')
+    return
+  }
   const expected = stored.every((rotates, i) => Boolean(rotates) === ((i + 1) % 4 !== 0))
   if (!expected) throw unsupported(family, `no_rope_layers [${stored}]`, 'it leaves rope out of every fourth layer')
 }

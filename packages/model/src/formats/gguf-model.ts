@@ -1,14 +1,15 @@
-import { f32, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { f32, sizeOf, type Tensor, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { type OpenFile, openFile } from '../io/file.ts'
 import { type Config, headsOf } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufSource, openGguf } from './gguf.ts'
 import { configFromMetadata } from './gguf-config.ts'
-import { ggufFamilyOfArch } from './gguf-families.ts'
+import { type GgufFamily, ggufFamilyOfArch } from './gguf-families.ts'
 import { fromGgufLayout, type GgufLayout, ggufLayout, isPlainLayout } from './gguf-layout.ts'
-import { hfName } from './gguf-names.ts'
+import { blockOf, hfName } from './gguf-names.ts'
 import { type GgufTokenizer, tokenizerFromGguf } from './gguf-tokenizer-read.ts'
 import { stringOf } from './gguf-value.ts'
-import { checkRows, type TensorSource } from './source.ts'
+import { checkRows, type TensorInfo, type TensorSource } from './source.ts'
 
 /** A GGUF file as a model: Hugging Face names, orientation and config. */
 export interface GgufModel {
@@ -21,6 +22,9 @@ export interface GgufModel {
   readonly file: GgufSource
 }
 
+/** A number for each pair of channels of a head. Tables are read to know the model: a hostile one must not cost memory. */
+const MAX_TABLE = 2 ** 14
+
 /** Tables computed from the config, not parameters. */
 const ropeTables = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_factors_short.weight']
 
@@ -28,17 +32,21 @@ const ropeTables = ['rope_freqs.weight', 'rope_factors_long.weight', 'rope_facto
  * Opens a GGUF file as a model.
  * @throws FormatError as `openGguf` does; `unsupported` for an architecture that is not known
  */
-export async function openGgufModel(path: string): Promise<GgufModel> {
-  const file = await openGguf(path)
+export async function openGgufModel(path: string, open: OpenFile = openFile): Promise<GgufModel> {
+  return ggufModel(await openGguf(path, open), path)
+}
+
+/** An open file as a model. It is closed when it is not one. @throws as `openGgufModel` does */
+export async function ggufModel(file: GgufSource, path: string): Promise<GgufModel> {
   try {
     const family = ggufFamilyOfArch(stringOf(file.metadata.get('general.architecture')))
     const tables = new Map<string, TensorF32>()
-    for (const name of ropeTables) if (file.has(name)) tables.set(name, toF32(await file.read(name)))
+    for (const name of ropeTables) if (file.has(name)) tables.set(name, await readTable(file, name, path))
     const config = configFromMetadata(family, file.metadata, file.has, name => tables.get(name))
     const parts = new Map<string, Part>()
     for (const name of file.names()) {
       const hf = hfName(family, name)
-      if (hf !== undefined) parts.set(hf, { name, layout: ggufLayout(family, hf, headsOf(config)) })
+      if (hf !== undefined) parts.set(hf, { name, layout: layoutOf(family, config, hf, file.info(name)) })
       else if (!tables.has(name))
         throw new FormatError('unsupported', `${path}: the tensor ${JSON.stringify(name)} is not one of ${family.arch}`)
     }
@@ -47,6 +55,18 @@ export async function openGgufModel(path: string): Promise<GgufModel> {
     await file.close()
     throw error
   }
+}
+
+async function readTable(file: GgufSource, name: string, path: string): Promise<TensorF32> {
+  const { shape } = file.info(name)
+  if (sizeOf(shape) > MAX_TABLE) throw new FormatError('limit', `${path}: ${name} is [${shape}]; ${MAX_TABLE} are read`)
+  return toF32(await file.read(name))
+}
+
+function layoutOf(family: GgufFamily, config: Config, hf: string, { shape }: TensorInfo): GgufLayout {
+  const layout = ggufLayout(family, hf, headsOf(config, blockOf(family, hf)), shape[0] ?? 0)
+  if (!layout.transpose || shape.length === 2) return layout
+  throw new FormatError('size', `${hf}: expected a matrix, got [${shape}]`)
 }
 
 /** An unfamiliar tokenizer must not keep anybody from the weights. */

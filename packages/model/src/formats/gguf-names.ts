@@ -34,6 +34,12 @@ export function nameInBlock(family: GgufFamily, hfName: string): string | undefi
   return blockPart(family, splitSuffix(canonicalName(family, hfName))[0])?.rest
 }
 
+/** The block that a tensor belongs to. */
+export function blockOf(family: GgufFamily, hfName: string): number | undefined {
+  const found = blockPart(family, splitSuffix(canonicalName(family, hfName))[0])
+  return found && Number(found.block)
+}
+
 /** Multimodal checkpoints keep the text model one level down; GPT-2's on the hub lack the outer name. */
 function canonicalName(family: GgufFamily, name: string): string {
   const text = name.replace(/^(model\.)?language_model\.(model\.)?(?=embed_tokens|norm|layers)/, 'model.')

@@ -1,10 +1,11 @@
 import type { TensorF32 } from '@sinter/tensor-core'
-import { type Config, headsOf, textConfig } from './config-fields.ts'
+import { withDefaults } from './config-defaults.ts'
+import { type Config, headsOf, isUneven, textConfig } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufFamily, ggufFamilyOf } from './gguf-families.ts'
 import { type GgufLayout, ggufLayout, ggufShape } from './gguf-layout.ts'
 import { configToMetadata } from './gguf-metadata.ts'
-import { ggufName } from './gguf-names.ts'
+import { blockOf, ggufName } from './gguf-names.ts'
 import type { GgufValue } from './gguf-value.ts'
 import type { TensorSource } from './source.ts'
 
@@ -37,15 +38,17 @@ export interface GgufPlan {
  * @throws FormatError `unsupported` when llama.cpp does not have the family or an option of it
  */
 export function planGguf(fullConfig: Config, source: Pick<TensorSource, 'names' | 'info'>): GgufPlan {
-  const config = textConfig(fullConfig)
-  const family = ggufFamilyOf(config.model_type ?? fullConfig.model_type)
-  const heads = headsOf(config)
+  const given = textConfig(fullConfig)
+  const family = ggufFamilyOf(given.model_type ?? fullConfig.model_type, isUneven(given))
+  const config = withDefaults(fullConfig)
   const { keys, tensors: extra, notes } = configToMetadata(family, config)
   const tied = tiedOutput(family, config, source.names())
   const tensors: GgufPlanTensor[] = []
   const add = (name: string, from: string): void => {
-    const layout = ggufLayout(family, from, heads)
-    const shape = ggufShape(layout, source.info(from).shape)
+    const stored = source.info(from).shape
+    // A transposed tensor's rows are its last axis; none of those has heads.
+    const layout = ggufLayout(family, from, headsOf(config, blockOf(family, from)), stored[0] ?? 0)
+    const shape = ggufShape(layout, stored)
     tensors.push({ name, from, shape, layout, keepF32: shape.length === 1 || name.endsWith('_norm.weight') })
   }
   for (const from of source.names()) {

@@ -1,6 +1,8 @@
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import { tokenType } from './gguf-tokenizer.ts'
+import { sentencePieceMerges } from './gguf-merges.ts'
+import { tokenType } from './gguf-token-types.ts'
+import { unigramStages, wordPieceStages } from './gguf-tokenizer-read-kinds.ts'
 import { boolOf, type GgufMetadata, numberOf, numbersOf, stringOf, stringsOf } from './gguf-value.ts'
 import type { Json } from './json-strict.ts'
 import { preTokenizerJson } from './pre-tokenizers.ts'
@@ -15,7 +17,7 @@ export interface GgufTokenizer {
 
 /**
  * The tokenizer of a GGUF file, or undefined when it has none.
- * @throws FormatError `unsupported` for a kind that is not BPE, `schema` when its arrays disagree
+ * @throws FormatError `unsupported` for a kind that is not known, `schema` when its arrays disagree
  */
 export function tokenizerFromGguf(metadata: GgufMetadata): GgufTokenizer | undefined {
   const key = (name: string): ReturnType<GgufMetadata['get']> => metadata.get(`tokenizer.ggml.${name}`)
@@ -27,9 +29,22 @@ export function tokenizerFromGguf(metadata: GgufMetadata): GgufTokenizer | undef
     throw new FormatError('schema', `gguf: ${tokens.length} tokens, but ${types.length} token types`)
   const chatTemplate = stringOf(metadata.get('tokenizer.chat_template'))
   return {
-    tokenizerJson: kind === 'gpt2' ? byteLevel(metadata, tokens, types) : sentencePiece(metadata, kind, tokens, types),
+    tokenizerJson: jsonOf(metadata, kind, tokens, types),
     tokenizerConfig: tokenizerConfig(metadata, tokens),
     ...(chatTemplate !== undefined && { chatTemplate }),
+  }
+}
+
+function jsonOf(metadata: GgufMetadata, kind: string, tokens: readonly string[], types: readonly number[]): Config {
+  switch (kind) {
+    case 'gpt2':
+      return byteLevel(metadata, tokens, types)
+    case 'bert':
+      return assemble(metadata, tokens, types, wordPieceStages(metadata, tokens, types))
+    case 't5':
+      return assemble(metadata, tokens, types, unigramStages(metadata, tokens))
+    default:
+      return sentencePiece(metadata, kind, tokens, types)
   }
 }
 
@@ -52,7 +67,6 @@ function byteLevel(metadata: GgufMetadata, tokens: readonly string[], types: rea
   })
 }
 
-/** SentencePiece joins any two neighbours whose union is a token, best score first: that is a list of merges. */
 function sentencePiece(
   metadata: GgufMetadata,
   kind: string,
@@ -63,19 +77,8 @@ function sentencePiece(
   if (kind !== 'llama' || !scores || scores.length !== tokens.length)
     throw new FormatError(
       'unsupported',
-      `gguf: tokenizers of kind ${JSON.stringify(kind)} are not read (gpt2 and llama are)`,
+      `gguf: tokenizers of kind ${JSON.stringify(kind)} are not read (gpt2, llama, bert and t5 are)`,
     )
-  const ids = new Map(tokens.map((token, id) => [token, id]))
-  const joins: { readonly pair: readonly [string, string]; readonly score: number; readonly order: number }[] = []
-  for (const [id, token] of tokens.entries()) {
-    if (types[id] !== tokenType.normal) continue
-    const chars = [...token]
-    for (let cut = 1; cut < chars.length; cut++) {
-      const pair = [chars.slice(0, cut).join(''), chars.slice(cut).join('')] as const
-      if (ids.has(pair[0]) && ids.has(pair[1])) joins.push({ pair, score: scores[id]!, order: joins.length })
-    }
-  }
-  joins.sort((a, b) => b.score - a.score || a.order - b.order)
   const prefix = boolOf(metadata.get('tokenizer.ggml.add_space_prefix')) ?? true
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }
   const strip = prefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : []
@@ -91,12 +94,7 @@ function sentencePiece(
         ...strip,
       ],
     },
-    model: bpe(
-      { byte_fallback: true, fuse_unk: true },
-      tokens,
-      types,
-      joins.map(join => join.pair),
-    ),
+    model: bpe({ byte_fallback: true, fuse_unk: true }, tokens, types, sentencePieceMerges(tokens, types, scores)),
   })
 }
 

@@ -143,7 +143,8 @@ function* encodedPieces(
 
 const align = (at: number): number => Math.ceil(at / ALIGNMENT) * ALIGNMENT
 
-function layoutGguf(
+/** The bytes before the data, and where each tensor will lie. */
+export function layoutGguf(
   metadata: GgufMetadata,
   specs: readonly GgufSpec[],
 ): { readonly header: Uint8Array; readonly places: ReadonlyMap<string, Place>; readonly bytes: number } {

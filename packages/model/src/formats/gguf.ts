@@ -1,8 +1,9 @@
 import { sizeOf, type Tensor, tensor } from '@sinter/tensor-core'
-import { openFile, type RandomAccessFile } from '../io/file.ts'
+import { type OpenFile, openFile, type RandomAccessFile } from '../io/file.ts'
 import { decodeValues, encodedBytes } from './encodings.ts'
 import { FormatError } from './format-error.ts'
 import { type GgufEntry, type GgufHeader, MAX_GGUF_HEADER_BYTES, parseGgufHeader } from './gguf-header.ts'
+import { withShards } from './gguf-shards.ts'
 import type { GgufMetadata } from './gguf-value.ts'
 import { tensorOf } from './safetensors.ts'
 import { checkRows, type TensorSource } from './source.ts'
@@ -26,11 +27,17 @@ const FIRST_READ = 2 ** 20
 const DECODE_PIECE = 4 * 2 ** 20
 
 /**
- * Opens a GGUF file, version 2 or 3. Only the header is read.
+ * Opens a GGUF file, version 2 or 3, or all the files of a model by any one of them (`NAME-00001-of-00003.gguf`). Only headers are
+ * read.
  * @throws FormatError for every file that ggml refuses, and for types that are not read here
  */
-export async function openGguf(path: string): Promise<GgufSource> {
-  const file = await openFile(path)
+export async function openGguf(path: string, open: OpenFile = openFile): Promise<GgufSource> {
+  const openOne = async (name: string): Promise<GgufSource> => openGgufFile(await open(name))
+  return withShards(await openOne(path), path, openOne)
+}
+
+/** One GGUF file, whatever it lies in. It is closed with the source, and when it is refused. @throws as `openGguf` does */
+export async function openGgufFile(file: RandomAccessFile): Promise<GgufSource> {
   try {
     return sourceOf(file, await readHeader(file))
   } catch (error) {

@@ -31,15 +31,17 @@ interface Shard {
 /**
  * Starts `model.safetensors` in a folder, or numbered shards and their index when the tensors are larger than one file
  * may be. Tensors are divided in the order given.
+ * @param options `stem`: what stands for `model` in the names of the files
  */
 export function createWeightsWriter(
   folder: string,
   specs: readonly SafetensorsSpec[],
-  options: { readonly maxShardBytes?: number } = {},
+  options: { readonly maxShardBytes?: number; readonly stem?: string } = {},
 ): WeightsWriter {
+  const { stem = 'model' } = options
   const groups = divide(specs, options.maxShardBytes ?? DEFAULT_MAX_SHARD_BYTES)
   const shards: Shard[] = groups.map((group, i) => ({
-    file: groups.length === 1 ? 'model.safetensors' : shardName(i + 1, groups.length),
+    file: groups.length === 1 ? `${stem}.safetensors` : shardName(stem, i + 1, groups.length),
     specs: group,
   }))
   const shardOf = new Map(shards.flatMap(shard => shard.specs.map(({ name }) => [name, shard] as const)))
@@ -61,7 +63,7 @@ export function createWeightsWriter(
     writeRows: (name, start, rows) => put(name, writer => writer.writeRows(name, start, rows)),
     commit: async () => {
       for (const shard of shards) if (!shard.committed) await commitShard(shard, await startWriter(shard))
-      if (shards.length > 1) await atomicWriteFile(join(folder, 'model.safetensors.index.json'), indexJson(shards))
+      if (shards.length > 1) await atomicWriteFile(join(folder, `${stem}.safetensors.index.json`), indexJson(shards))
     },
     abort: async () => {
       for (const shard of shards) await shard.writer?.abort()
@@ -76,8 +78,8 @@ async function commitShard(shard: Shard, writer: SafetensorsWriter): Promise<voi
 
 const bytesOfSpec = ({ dtype, shape }: SafetensorsSpec): number => sizeOf(shape) * dtypes[dtype].bytes
 
-const shardName = (i: number, count: number): string =>
-  `model-${String(i).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.safetensors`
+const shardName = (stem: string, i: number, count: number): string =>
+  `${stem}-${String(i).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.safetensors`
 
 /** A new shard begins where the next tensor would not fit; a tensor larger than a shard gets one of its own. */
 function divide(specs: readonly SafetensorsSpec[], maxBytes: number): readonly (readonly SafetensorsSpec[])[] {

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path'
-import { openFile } from '../io/file.ts'
+import { type OpenFile, openFile } from '../io/file.ts'
+import { besideUrl, isUrl } from '../io/http.ts'
 import { FormatError } from './format-error.ts'
 import { isObject, parseJsonStrict } from './json-strict.ts'
 import { openSafetensors, type SafetensorsSource } from './safetensors.ts'
@@ -14,14 +15,14 @@ const MAX_SHARDS = 4096
  * @param indexPath `model.safetensors.index.json`
  * @throws FormatError `path` when the index points out of its folder, `missing` when a shard is absent or lacks a tensor
  */
-export async function openSafetensorsIndex(indexPath: string): Promise<SafetensorsSource> {
-  const weightMap = await readWeightMap(indexPath)
+export async function openSafetensorsIndex(indexPath: string, open: OpenFile = openFile): Promise<SafetensorsSource> {
+  const weightMap = await readWeightMap(indexPath, open)
   const shards = new Map<string, SafetensorsSource>()
   const close = async (): Promise<void> => {
     await Promise.all([...shards.values()].map(shard => shard.close()))
   }
   try {
-    for (const file of new Set(weightMap.values())) shards.set(file, await openShard(indexPath, file))
+    for (const file of new Set(weightMap.values())) shards.set(file, await openShard(indexPath, file, open))
     for (const [name, file] of weightMap)
       if (!shards.get(file)!.has(name))
         throw new FormatError(
@@ -50,8 +51,11 @@ export async function openSafetensorsIndex(indexPath: string): Promise<Safetenso
 }
 
 /** The files that an index names. @throws FormatError as `openSafetensorsIndex` does */
-export async function readWeightMap(indexPath: string): Promise<ReadonlyMap<string, string>> {
-  const file = await openFile(indexPath)
+export async function readWeightMap(
+  indexPath: string,
+  open: OpenFile = openFile,
+): Promise<ReadonlyMap<string, string>> {
+  const file = await open(indexPath)
   try {
     if (file.size > MAX_INDEX_BYTES)
       throw new FormatError('limit', `${indexPath}: ${file.size} bytes; an index of at most ${MAX_INDEX_BYTES} is read`)
@@ -84,9 +88,9 @@ function checkShardName(shard: unknown, name: string, indexPath: string): string
   return shard
 }
 
-async function openShard(indexPath: string, file: string): Promise<SafetensorsSource> {
+async function openShard(indexPath: string, file: string, open: OpenFile): Promise<SafetensorsSource> {
   try {
-    return await openSafetensors(join(dirname(indexPath), file))
+    return await openSafetensors(isUrl(indexPath) ? besideUrl(indexPath, file) : join(dirname(indexPath), file), open)
   } catch (cause) {
     if (cause instanceof FormatError && cause.code === 'missing')
       throw new FormatError('missing', `${indexPath}: the shard ${file} is not there`, { cause })

@@ -1,5 +1,5 @@
 import { bytesOf, type DType, dtypes, sizeOf, type Tensor, tensor } from '@sinter/tensor-core'
-import { openFile, type RandomAccessFile } from '../io/file.ts'
+import { type OpenFile, openFile, type RandomAccessFile } from '../io/file.ts'
 import { FormatError } from './format-error.ts'
 import {
   parseSafetensorsHeader,
@@ -20,8 +20,8 @@ export interface SafetensorsSource extends TensorSource {
  * Opens one safetensors file. Only the header is read; tensors are read by range when asked for.
  * @throws FormatError for every file that the format's reference reader refuses
  */
-export async function openSafetensors(path: string): Promise<SafetensorsSource> {
-  const file = await openFile(path)
+export async function openSafetensors(path: string, open: OpenFile = openFile): Promise<SafetensorsSource> {
+  const file = await open(path)
   try {
     return sourceOf(file, await readHeader(file))
   } catch (error) {

@@ -14,7 +14,7 @@ export interface TensorInfo {
 
 /** An open checkpoint. Tensors are read when asked for; nothing is kept. */
 export interface TensorSource {
-  readonly kind: 'safetensors' | 'gguf'
+  readonly kind: 'safetensors' | 'gguf' | 'onnx'
   names(): readonly string[]
   has(name: string): boolean
   /** @throws FormatError `missing` when there is no such tensor */

@@ -14,6 +14,8 @@ export interface RandomAccessFile {
   close(): Promise<void>
 }
 
+export type OpenFile = (path: string) => Promise<RandomAccessFile>
+
 /** Node refuses reads of 2 GiB and more; smaller pieces also keep libuv's threads free for others. */
 const READ_PIECE = 64 * 2 ** 20
 

@@ -85,7 +85,7 @@ function withIdleLayer(checkpoint: Checkpoint): GgufCheckpoint {
     return /layers\.2\..*(o_proj|down_proj)/.test(name) ? scaled(value, 0) : value
   }
   return {
-    config: { ...checkpoint.config, num_hidden_layers: 4, no_rope_layers: [1, 1, 1, 0] },
+    config: { ...checkpoint.config, num_hidden_layers: 4, no_rope_layers: [1, 1, 1, 0], layer_types: null },
     source: { names: () => [...source.names(), ...extra], info: name => source.info(from(name)), read },
   }
 }

@@ -30,6 +30,7 @@ export function testWith(
 /** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
 const withLlamaCpp = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64']
 
+export const canRunLlamaCpp: boolean = withLlamaCpp.includes(`${process.platform}-${process.arch}`)
+
 /** The folder, on a machine that can run llama.cpp. */
-export const forLlamaCpp = (folder: string | undefined): string | undefined =>
-  withLlamaCpp.includes(`${process.platform}-${process.arch}`) ? folder : undefined
+export const forLlamaCpp = (folder: string | undefined): string | undefined => (canRunLlamaCpp ? folder : undefined)

@@ -31,11 +31,10 @@ export function quantizedInputs(weight: QuantizedWeight, name: string): Record<s
   const [out, width] = q.shape
   const shape = [...q.scales.shape, 1]
   const zeros = q.zeroPoints ?? new Uint8Array(q.scales.data.length).fill(2 ** (q.bits - 1))
+  const floats = q.zeros ? toF32(q.zeros).data : Float32Array.from(zeros)
   return {
     [`${name}.codes`]: { dtype: 'u8', shape: [out, width / q.groupSize, q.groupSize], data: q.codes },
     [`${name}.scales`]: f32(shape, toF32(q.scales).data),
-    ...(q.mins
-      ? { [`${name}.mins`]: f32(shape, toF32(q.mins).data) }
-      : { [`${name}.zeroPoints`]: f32(shape, Float32Array.from(zeros)) }),
+    ...(q.mins ? { [`${name}.mins`]: f32(shape, toF32(q.mins).data) } : { [`${name}.zeroPoints`]: f32(shape, floats) }),
   }
 }

@@ -8,8 +8,8 @@ import { emitQuantized, quantizedInputs } from './quantized-emit.ts'
 import { type BitCount, denseOf, type Weight, type WeightAttributes } from './weight.ts'
 
 /**
- * A matrix on a grid of integers: `w = scale · (code − zeroPoint)`, or `w = scale · code + min`.
- * Without zero points and mins the grid is symmetric: the zero point is `2^(bits−1)` everywhere and not stored.
+ * A matrix on a grid of integers: `w = scale · (code − zeroPoint)`, or `w = scale · code + min`, or with zero points that are no whole
+ * numbers, `w = scale · (code − zero)` (HQQ). Difference, product and sum are rounded to f32. Without any of these the grid is symmetric: the zero point is `2^(bits−1)` everywhere and not stored.
  */
 export interface Quantized {
   readonly shape: readonly [number, number]
@@ -19,12 +19,14 @@ export interface Quantized {
   readonly groupSize: number
   /** One code a byte, `[out, in]`. */
   readonly codes: Uint8Array
-  /** f16 or f32 `[out, groups]`, or `[1, 1]`: one for the whole matrix. Codes were computed with these values, not finer ones. */
+  /** f16, bf16 or f32 `[out, groups]`, or `[1, 1]`: one for the whole matrix. Codes were computed with these values, not finer ones. */
   readonly scales: Tensor
   /** Integer zero points, one a byte, in the shape of `scales`. */
   readonly zeroPoints?: Uint8Array
   /** Float offsets, f16 or f32, in the shape of `scales`. */
   readonly mins?: Tensor
+  /** Float zero points, in the shape of `scales`. */
+  readonly zeros?: Tensor
 }
 
 export interface QuantizedWeight extends Weight {
@@ -94,8 +96,8 @@ function check(q: Omit<Quantized, 'codes'>): void {
   const perTensor = r === 1 && g === 1
   if (q.scales.shape.length !== 2 || !(perTensor || (r === rows && g === groups)))
     fail(`expected scales [${rows}, ${groups}] or [1, 1], got [${q.scales.shape}]`)
-  if (q.zeroPoints && q.mins) fail('has both zero points and mins')
-  const other = q.zeroPoints?.length ?? q.mins?.data.length ?? q.scales.data.length
+  if ([q.zeroPoints, q.mins, q.zeros].filter(Boolean).length > 1) fail('has two of zero points, mins and zeros')
+  const other = q.zeroPoints?.length ?? (q.mins ?? q.zeros ?? q.scales).data.length
   if (other !== q.scales.data.length) fail(`expected ${q.scales.data.length} zero points or mins, got ${other}`)
 }
 
@@ -127,6 +129,7 @@ function dequantizeOnBench(
   } else bench.codes.set(q.codes.subarray(start * cols, end * cols))
   bench.scales.set(floats(q.scales))
   if (q.zeroPoints) bench.zeros.set(q.zeroPoints.subarray(start * groups, end * groups))
+  else if (q.zeros) bench.zeros.set(floats(q.zeros))
   else bench.zeros.fill(q.mins ? 0 : 2 ** (q.bits - 1))
   if (q.mins) bench.offsets.set(floats(q.mins))
   else bench.offsets.fill(0)
@@ -144,13 +147,14 @@ function dequantizeAny(q: Quantized, start: number, end: number, out: Float32Arr
   const floats = (t: Tensor) => toF32({ ...t, data: t.data.subarray(first, last) }).data
   const scales = floats(q.scales)
   const mins = q.mins && floats(q.mins)
+  const zeros = q.zeros ? floats(q.zeros) : zeroPoints?.subarray(first, last)
   const middle = 2 ** (q.bits - 1)
   for (let i = start, g = 0, to = 0; i < end; i++)
     for (let column = 0; column < cols; column += groupSize, g++) {
       const at = perTensor ? 0 : g
       const count = Math.min(groupSize, cols - column)
       if (mins) offsetLevels(codes, i * cols + column, count, scales[at]!, mins[at]!, out, to)
-      else levels(codes, i * cols + column, count, scales[at]!, zeroPoints ? zeroPoints[first + at]! : middle, out, to)
+      else levels(codes, i * cols + column, count, scales[at]!, zeros ? zeros[at]! : middle, out, to)
       to += count
     }
 }
@@ -178,7 +182,7 @@ function levels(
   to: number,
 ): void {
   // + 0: a negative scale would make −0 of the middle code.
-  for (let k = 0; k < count; k++) out[to + k] = scale * (codes[from + k]! - zero) + 0
+  for (let k = 0; k < count; k++) out[to + k] = scale * Math.fround(codes[from + k]! - zero) + 0
 }
 
 function parts(q: Quantized, packed: Uint8Array | undefined): Record<string, Tensor> {
@@ -187,10 +191,12 @@ function parts(q: Quantized, packed: Uint8Array | undefined): Record<string, Ten
     scales: q.scales,
     ...(q.zeroPoints && { zeroPoints: bytesTensor(packBits(q.zeroPoints, q.bits)) }),
     ...(q.mins && { mins: q.mins }),
+    ...(q.zeros && { zeros: q.zeros }),
   }
 }
 
-const zeroKind = (q: Quantized): 'none' | 'integer' | 'min' => (q.mins ? 'min' : q.zeroPoints ? 'integer' : 'none')
+const zeroKind = (q: Quantized): 'none' | 'integer' | 'min' | 'float' =>
+  q.mins ? 'min' : q.zeros ? 'float' : q.zeroPoints ? 'integer' : 'none'
 
 function attributes(q: Quantized): WeightAttributes {
   const [rows, cols] = q.shape
@@ -198,11 +204,11 @@ function attributes(q: Quantized): WeightAttributes {
 }
 
 function bits(q: Quantized): BitCount {
-  const floatBits = (t: Tensor) => t.data.length * dtypes[t.dtype].bytes * 8
+  const sumBits = (t?: Tensor) => (t ? t.data.length * dtypes[t.dtype].bytes * 8 : 0)
   return {
     values: q.shape[0] * q.shape[1] * q.bits,
-    scales: floatBits(q.scales),
-    zeroPoints: q.mins ? floatBits(q.mins) : (q.zeroPoints?.length ?? 0) * q.bits,
+    scales: sumBits(q.scales),
+    zeroPoints: q.zeroPoints ? q.zeroPoints.length * q.bits : sumBits(q.mins ?? q.zeros),
     indices: 0,
   }
 }
@@ -219,6 +225,7 @@ export function decodeQuantized(
   checkPacked(packed, bits, shape[0] * shape[1])
   const base = { shape, bits, groupSize, scales }
   if (attributes.zero === 'min') return packedWeight({ ...base, mins: takePart(stored, 'mins') }, packed)
+  if (attributes.zero === 'float') return packedWeight({ ...base, zeros: takePart(stored, 'zeros') }, packed)
   if (attributes.zero !== 'integer') return packedWeight(base, packed)
   const zeroPoints = unpackBits(takeBytes(stored, 'zeroPoints'), bits, scales.data.length)
   return packedWeight({ ...base, zeroPoints }, packed)

@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts'
 import { decodeCodebook } from './codebook.ts'
 import { decodeDense } from './dense.ts'
+import { decodeFloatGrid } from './float-grid.ts'
 import { decodePermuted } from './permuted.ts'
 import { decodeQuantized } from './quantized.ts'
 import { decodeScaled } from './scaled.ts'
@@ -23,6 +24,7 @@ const decoders: Readonly<Record<string, Decoder>> = {
   quantized: (a, p) => decodeQuantized(a, p),
   'two-level': (a, p) => decodeTwoLevel(a, p),
   codebook: (a, p) => decodeCodebook(a, p),
+  float: (a, p) => decodeFloatGrid(a, p),
   sparse: (a, p) => decodeSparse(a, p),
   scaled: (a, p) => decodeScaled(a, p),
   permuted: (a, p) => decodePermuted(a, p),

@@ -55,18 +55,11 @@ const squares = new Float32Array(16)
 
 /**
  * Scale of a sub-block of 16 for codes −4 … 3 when nothing is known of importance (`make_q3_quants`): rounded once, then
- * improved level by level. The codes go to `codes`, from 0: no factor stands for them.
+ * improved level by level. The codes, from 0, go to `codes` where it is given: no factor stands for them.
  */
-export function descendScale(
-  values: Float32Array,
-  from: number,
-  fits: Fits,
-  sub: number,
-  codes: Uint8Array,
-  to: number,
-): void {
+export function descendScale(values: Float32Array, from: number, fits: Fits, sub: number, codes?: Uint8Array): void {
   fits.scales[sub] = fits.mins[sub] = fits.factors[sub] = fits.bases[sub] = 0
-  codes.fill(0, to, to + 16)
+  codes?.fill(0)
   const max = signedMax(values, from, 16)
   if (abs(max) < NO_SCALE) return
   const factor = fround(-4 / max)
@@ -81,7 +74,7 @@ export function descendScale(
     sums.l2 = fround(sums.l2 + fround(fround(squares[i]! * l) * l))
   }
   descend(values, from, squares, levels, 16, sums, level => clamp(level, -4, 3), false)
-  for (let i = 0; i < 16; i++) codes[to + i] = levels[i]! + 4
+  codes?.set(levels.map(level => level + 4))
   fits.scales[sub] = scaleOf(sums)
 }
 

@@ -1,19 +1,13 @@
 import type { EncodeRows } from '../encodings.ts'
-import {
-  type EncodeBlock,
-  encodeQ4_0,
-  encodeQ4_1,
-  encodeQ5_0,
-  encodeQ5_1,
-  encodeQ8_0,
-  packFiveBits,
-  packNibbles,
-} from './block-32.ts'
+import { packFiveBits, packNibbles } from './block-32.ts'
+import { type Blocks32, fastBlocks } from './blocks-32.ts'
 import { weightedScale, weightedScaleMin } from './fit-plan.ts'
 import type { Fitter } from './fitter.ts'
+import { hasSimd } from './has-simd.ts'
 import { encodeSuperBlocks } from './k-encode.ts'
 import * as k from './k-quants.ts'
 import { plainFitter } from './plain-fitter.ts'
+import { simdFitter } from './simd-fitter.ts'
 import { encodeWeighted, type WeightedBlock } from './weighted-rows.ts'
 
 /** Encoders of whole rows, by the names of their encodings. */
@@ -30,24 +24,21 @@ export interface Encoders {
   readonly Q6_K: EncodeRows
 }
 
-const eachBlock =
-  (blockBytes: number, encode: EncodeBlock): EncodeRows =>
-  (values, out) => {
-    for (let b = 0; b < values.length / 32; b++) encode(values, 32 * b, out, b * blockBytes)
-  }
-
-/** @param fitter who does the work of encodings whose scales are searched */
-export function createEncoders(fitter: () => Fitter): Encoders {
-  const either = (block: WeightedBlock, encode: EncodeBlock): EncodeRows => {
-    const [plain, weighted] = [eachBlock(block.blockBytes, encode), encodeWeighted(block, fitter)]
+/**
+ * @param fitter who does the work of encodings whose scales are searched
+ * @param blocks encoders of those whose scale follows from the extremes
+ */
+export function createEncoders(fitter: () => Fitter, blocks: Blocks32): Encoders {
+  const either = (block: WeightedBlock, plain: EncodeRows): EncodeRows => {
+    const weighted = encodeWeighted(block, fitter)
     return (values, out, width, importance) => (importance ? weighted : plain)(values, out, width, importance)
   }
   return {
-    Q4_0: either(weighted.Q4_0, encodeQ4_0),
-    Q4_1: either(weighted.Q4_1, encodeQ4_1),
-    Q5_0: either(weighted.Q5_0, encodeQ5_0),
-    Q5_1: either(weighted.Q5_1, encodeQ5_1),
-    Q8_0: eachBlock(34, encodeQ8_0),
+    Q4_0: either(weighted.Q4_0, blocks.Q4_0),
+    Q4_1: either(weighted.Q4_1, blocks.Q4_1),
+    Q5_0: either(weighted.Q5_0, blocks.Q5_0),
+    Q5_1: either(weighted.Q5_1, blocks.Q5_1),
+    Q8_0: blocks.Q8_0,
     Q2_K: encodeSuperBlocks(k.Q2_K, fitter),
     Q3_K: encodeSuperBlocks(k.Q3_K, fitter),
     Q4_K: encodeSuperBlocks(k.Q4_K, fitter),
@@ -87,4 +78,4 @@ const weighted = {
   },
 } as const satisfies Record<string, WeightedBlock>
 
-export const encoders: Encoders = createEncoders(() => plainFitter)
+export const encoders: Encoders = createEncoders(() => (hasSimd() ? simdFitter : plainFitter), fastBlocks)

@@ -12,14 +12,14 @@ export interface SubBlocks {
 
 /** The work that is done for every value of an encoding with searched scales. Two of them give the same bits: plain code and kernels. */
 export interface Fitter {
-  /** Finds the scales of all sub-blocks. Codes that no factor stands for (`descend`) go to `codes`. */
-  fit(plan: FitPlan, blocks: SubBlocks, fits: Fits, codes: Uint8Array): void
+  /** Finds the scales of all sub-blocks. */
+  fit(plan: FitPlan, blocks: SubBlocks, fits: Fits): void
   /**
    * Codes of all values on given grids, one a sub-block: nearest((x + min) / step) within `least … most`, stored from 0. Sub-blocks whose
    * step is 0 get any codes.
    */
   round(values: Float32Array, grids: Grids, codes: Uint8Array): void
-  /** Codes as the search left them. */
+  /** Codes as the search left them, which a search of kind `descend` does not say. */
   codes(values: Float32Array, fits: Fits, limits: Limits, codes: Uint8Array): void
   /** Adds the squares of the values to `sum`, in f32, one after the other. */
   addSquares(values: Float32Array, sum: number): number

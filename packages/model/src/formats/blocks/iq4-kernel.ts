@@ -1,23 +1,31 @@
 import {
-  and,
+  bits,
+  bytes,
+  byteLanes,
+  bytesAtLeast,
   type Code,
   constant,
-  f32x4,
+  f32,
+  floats,
+  floor,
   get,
-  i8x16,
-  i16x8,
-  i32x4,
+  i32,
+  ints,
   type Kernel,
   load,
+  loadEach,
+  loadFirst,
+  lookUp,
   loopBelow,
-  or,
   plus,
   put,
   repeat,
   type Simd,
+  shorts,
   simdKernels,
   step,
   store,
+  storeLane,
 } from '@sinter/tensor-core/wasm'
 import { iq4Levels } from './iq4-levels.ts'
 
@@ -51,17 +59,17 @@ export const iq4Kernels: (bytes: number) => Simd<Iq4Kernels> = simdKernels<Iq4Ke
 function squaresKernel(): Kernel {
   const [values, sums, groupBytes, end, at, stop, value, sum] = [0, 1, 2, 3, 4, 5, 6, 7] as const
   const chains = 4
-  const pointers = (c: number): Code => (c === 0 ? get(at) : [get(at), repeat(c, () => [get(groupBytes), plus])])
+  const pointer = (c: number): Code => [get(at), repeat(c, () => [get(groupBytes), plus])]
   const square = (c: number): Code => [
-    put(value, [pointers(c), f32x4.loadLow()]),
-    put(sum + c, [get(sum + c), get(value), get(value), f32x4.multiply, f32x4.add]),
+    put(value, [pointer(c), loadFirst(0)]),
+    put(sum + c, f32.add(get(sum + c), f32.multiply(get(value), get(value)))),
   ]
   const body: Code = [
     put(at, get(values)),
     put(stop, [get(values), get(groupBytes), plus]),
-    repeat(chains, c => put(sum + c, f32x4.splat(0))),
+    repeat(chains, c => put(sum + c, floats(0))),
     loopBelow(at, stop, [repeat(chains, square), step(at, 4)]),
-    repeat(chains, c => [get(sums), get(sum + c), f32x4.storeLow(4 * c)]),
+    repeat(chains, c => [get(sums), get(sum + c), storeLane(4 * c, 0)]),
     step(sums, 4 * chains),
     repeat(chains, () => put(values, [get(values), get(groupBytes), plus])),
   ]
@@ -72,7 +80,7 @@ function weightsKernel(): Kernel {
   const [values, weights, end, value] = [0, 1, 2, 3] as const
   const body: Code = [
     put(value, [get(values), load(0)]),
-    [get(weights), get(value), get(value), f32x4.multiply, store(0)],
+    [get(weights), f32.multiply(get(value), get(value)), store(0)],
     step(values, 16),
     step(weights, 16),
   ]
@@ -84,12 +92,14 @@ function weightsOfImportanceKernel(): Kernel {
   const four = (i: number): Code => [
     put(value, [get(values), load(16 * i)]),
     get(weights),
-    [get(importance), load(16 * i)],
-    [get(energy), get(value), get(value), f32x4.multiply, f32x4.add, f32x4.sqrt],
-    [f32x4.multiply, store(16 * i)],
+    f32.multiply(
+      [get(importance), load(16 * i)],
+      f32.sqrt(f32.add(get(energy), f32.multiply(get(value), get(value)))),
+    ),
+    store(16 * i),
   ]
   const body: Code = [
-    put(energy, [get(energies), f32x4.loadSplat()]),
+    put(energy, [get(energies), loadEach(0)]),
     repeat(8, four),
     step(values, 128),
     step(weights, 128),
@@ -122,61 +132,49 @@ const magicBits = 0x4b400000
  */
 function indicesOf(scaled: number, bucket: number): Code {
   const rest = bucket + 1
+  const bounded = (i: number): Code => f32.most(f32.least(floats(origin - 1), get(scaled + i)), floats(-origin))
   const whole = (i: number): Code =>
-    put(scaled + i, [
-      [f32x4.splat(origin - 1), get(scaled + i), f32x4.smaller, f32x4.splat(-origin), f32x4.larger, f32x4.floor],
-      [f32x4.splat(magic), f32x4.add, i32x4.splat(magicBits - origin), i32x4.subtract],
-    ])
-  const pair = (i: number): Code =>
-    put(scaled + i, [get(scaled + 2 * i), get(scaled + 2 * i + 1), i16x8.narrow])
-  const shifted = (i: number): Code => [get(scaled + i), i16x8.shiftRight(5)]
-  const remainder = (i: number): Code => [get(scaled + i), i16x8.splat(31), and]
-  const table = (of: (b: (typeof buckets)[number]) => number): Code => [
-    i8x16.of(buckets.map(of)),
-    get(bucket),
-    i8x16.swizzle,
-  ]
+    put(scaled + i, i32.subtract(f32.add(floor(bounded(i)), floats(magic)), ints(magicBits - origin)))
+  const pair = (i: number): Code => put(scaled + i, bytes.shortsOfInts(get(scaled + 2 * i), get(scaled + 2 * i + 1)))
+  const shifted = (i: number): Code => bytes.rightShorts(get(scaled + i), 5)
+  const remainder = (i: number): Code => bits.and(get(scaled + i), shorts(31))
+  const table = (of: (b: (typeof buckets)[number]) => number): Code =>
+    lookUp(byteLanes(...buckets.map(of)), get(bucket))
+  const passed = (middle: 'first' | 'second'): Code => bytesAtLeast(get(rest), table(b => b[middle]))
   return [
     repeat(4, whole),
     repeat(2, pair),
-    put(bucket, [shifted(0), shifted(1), i8x16.narrow]),
-    put(rest, [remainder(0), remainder(1), i8x16.narrow]),
-    put(bucket, [
-      table(b => b.below),
-      [get(rest), table(b => b.first), i8x16.atLeast, i8x16.subtract],
-      [get(rest), table(b => b.second), i8x16.atLeast, i8x16.subtract],
-    ]),
+    put(bucket, bytes.ofShorts(shifted(0), shifted(1))),
+    put(rest, bytes.ofShorts(remainder(0), remainder(1))),
+    put(bucket, bytes.subtract(bytes.subtract(table(b => b.below), passed('first')), passed('second'))),
   ]
 }
 
 function trialsKernel(): Kernel {
   const [values, weights, inverses, sums, end, stop] = [0, 1, 2, 3, 4, 5] as const
   const [value, weight, weighted, inverse, products, squares, scaled, bucket] = [6, 7, 8, 9, 13, 17, 21, 25] as const
-  const half = (h: number): Code => [get(bucket), h < 2 ? i16x8.extendLow : i16x8.extendHigh]
-  const level = (i: number): Code => [
-    half(i),
-    i % 2 === 0 ? i32x4.extendLow : i32x4.extendHigh,
-    f32x4.fromIntegers,
-  ]
+  const half = (i: number): Code => (i < 2 ? bytes.lowSignedShorts : bytes.highSignedShorts)(get(bucket))
+  const level = (i: number): Code =>
+    f32.fromInt((i % 2 === 0 ? bytes.lowSignedInts : bytes.highSignedInts)(half(i)))
   const accumulate = (i: number): Code => [
     put(scaled, level(i)),
-    put(weighted, [get(scaled), get(weight), f32x4.multiply]),
-    put(products + i, [get(products + i), get(weighted), get(value), f32x4.multiply, f32x4.add]),
-    put(squares + i, [get(squares + i), get(weighted), get(scaled), f32x4.multiply, f32x4.add]),
+    put(weighted, f32.multiply(get(scaled), get(weight))),
+    put(products + i, f32.add(get(products + i), f32.multiply(get(weighted), get(value)))),
+    put(squares + i, f32.add(get(squares + i), f32.multiply(get(weighted), get(scaled)))),
   ]
   const element: Code = [
-    put(value, [get(values), f32x4.loadSplat()]),
-    put(weight, [get(weights), f32x4.loadSplat()]),
-    repeat(4, i => put(scaled + i, [get(inverse + i), get(value), f32x4.multiply])),
+    put(value, [get(values), loadEach(0)]),
+    put(weight, [get(weights), loadEach(0)]),
+    repeat(4, i => put(scaled + i, f32.multiply(get(inverse + i), get(value)))),
     indicesOf(scaled, bucket),
-    put(bucket, [i8x16.of(iq4Levels), get(bucket), i8x16.swizzle]),
+    put(bucket, lookUp(byteLanes(...iq4Levels), get(bucket))),
     repeat(4, accumulate),
     step(values, 4),
     step(weights, 4),
   ]
   const block: Code = [
-    repeat(4, i => [put(inverse + i, [get(inverses), load(16 * i)]), put(products + i, f32x4.splat(0))]),
-    repeat(4, i => put(squares + i, f32x4.splat(0))),
+    repeat(4, i => [put(inverse + i, [get(inverses), load(16 * i)]), put(products + i, floats(0))]),
+    repeat(4, i => put(squares + i, floats(0))),
     put(stop, [get(values), constant(128), plus]),
     loopBelow(values, stop, element),
     repeat(4, i => [get(sums), get(products + i), store(16 * i), get(sums), get(squares + i), store(64 + 16 * i)]),
@@ -188,17 +186,17 @@ function trialsKernel(): Kernel {
 
 function codesKernel(): Kernel {
   const [values, inverses, out, end, inverse, scaled, bucket, low] = [0, 1, 2, 3, 4, 5, 9, 11] as const
-  const doubled = (value: Code, of: number): Code => [put(of, value), put(of, [get(of), get(of), f32x4.add])]
+  const doubled = (value: Code, of: number): Code => [put(of, value), put(of, f32.add(get(of), get(of)))]
   const half = (h: number): Code => [
-    repeat(4, i => doubled([get(values), load(64 * h + 16 * i), get(inverse), f32x4.multiply], scaled + i)),
+    repeat(4, i => doubled(f32.multiply([get(values), load(64 * h + 16 * i)], get(inverse)), scaled + i)),
     indicesOf(scaled, bucket),
   ]
   const block: Code = [
-    put(inverse, [get(inverses), f32x4.loadSplat()]),
+    put(inverse, [get(inverses), loadEach(0)]),
     half(0),
     put(low, get(bucket)),
     half(1),
-    [get(out), get(low), get(bucket), i16x8.shiftLeft(4), or, store(0)],
+    [get(out), bits.or(get(low), bytes.leftShorts(get(bucket), 4)), store(0)],
     step(values, 128),
     step(inverses, 4),
     step(out, 16),

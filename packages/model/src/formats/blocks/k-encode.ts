@@ -1,4 +1,5 @@
 import type { EncodeRows } from '../encodings.ts'
+import { descendScale } from './descend.ts'
 import { type FitPlan, fitLength } from './fit-plan.ts'
 import { codesOfFit, createFits } from './fits.ts'
 import type { Fitter, Limits } from './fitter.ts'
@@ -44,7 +45,6 @@ function createPiece({ plan }: SuperBlock) {
     fits: createFits(subBlocks),
     variances: variances!,
     grid: { steps: steps!, mins: mins! },
-    found: new Uint8Array(PIECE * 256),
     codes: new Uint8Array(PIECE * 256),
   }
 }
@@ -52,7 +52,7 @@ function createPiece({ plan }: SuperBlock) {
 function encodePiece(
   type: SuperBlock,
   fitter: Fitter,
-  { fits, variances, grid, found, codes }: Piece,
+  { fits, variances, grid, codes }: Piece,
   values: Float32Array,
   importance: Float32Array | undefined,
   out: Uint8Array,
@@ -62,7 +62,7 @@ function encodePiece(
   const plan = importance ? type.weightedPlan : type.plan
   const blocks = values.length / 256
   if (importance && type.variance) putVariances(values, fitter, variances, 256 / length, type.variance)
-  fitter.fit(plan, { values, importance, variances }, fits, found)
+  fitter.fit(plan, { values, importance, variances }, fits)
   const blank: number[] = []
   for (let b = 0; b < blocks; b++) if (!type.putScales(fits, b, !!importance, out, b * blockBytes, grid)) blank.push(b)
   const count = values.length / length
@@ -72,7 +72,7 @@ function encodePiece(
   for (let sub = 0; sub < count; sub++) {
     if (steps[sub] !== 0) continue
     const at = sub * length
-    if (plan.kind === 'descend') codes.set(found.subarray(at, at + length), at)
+    if (plan.kind === 'descend') descendScale(values, at, fits, sub, codes.subarray(at, at + length))
     else codesOfFit(fits, sub, values, at, codes, at, limits)
   }
   for (let b = 0; b < blocks; b++) type.pack(codes, 256 * b, out, b * blockBytes)

@@ -10,5 +10,4 @@ export function nearestInt(value: number): number {
 const cell = new Float32Array(1)
 const bits = new Int32Array(cell.buffer)
 
-export const clamp = (value: number, least: number, most: number): number =>
-  Math.max(least, Math.min(most, value))
+export const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value))

@@ -1,6 +1,6 @@
 import { descendScale } from './descend.ts'
 import { type FitPlan, fitLength, type Weighing } from './fit-plan.ts'
-import { codesOfFit } from './fits.ts'
+import { codesOfFit, type Fits } from './fits.ts'
 import type { Fitter, SubBlocks } from './fitter.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
 import { searchScale, signedSteps } from './search-scale.ts'
@@ -15,10 +15,10 @@ const weights = new Float32Array(32)
  * 1 to 5 million values a second.
  */
 export const plainFitter: Fitter = {
-  fit(plan, blocks, fits, codes) {
+  fit(plan, blocks, fits) {
     const length = fitLength(plan)
     const search = searchOf(plan)
-    for (let sub = 0; sub < blocks.values.length / length; sub++) search(blocks, sub, fits, codes)
+    for (let sub = 0; sub < blocks.values.length / length; sub++) search(blocks, sub, fits)
   },
   round(values, { steps, mins, length, least, most }, codes) {
     for (let sub = 0; sub < steps.length; sub++)
@@ -37,11 +37,10 @@ export const plainFitter: Fitter = {
   },
 }
 
-type Search = (blocks: SubBlocks, sub: number, fits: Parameters<Fitter['fit']>[2], codes: Uint8Array) => void
+type Search = (blocks: SubBlocks, sub: number, fits: Fits) => void
 
 function searchOf(plan: FitPlan): Search {
-  if (plan.kind === 'descend')
-    return ({ values }, sub, fits, codes) => descendScale(values, 16 * sub, fits, sub, codes, 16 * sub)
+  if (plan.kind === 'descend') return ({ values }, sub, fits) => descendScale(values, 16 * sub, fits, sub)
   const length = fitLength(plan)
   if (plan.kind === 'scale-min') {
     const steps = gridSteps(plan.search)

@@ -34,7 +34,7 @@ export const encodeWeighted =
       const blocks = some.length / length
       const theirs = repeatImportance(importance!, width, length * block, some.length)
       const spread = Float32Array.from({ length: blocks }, (_, b) => variances[Math.floor((block + b) / perRow)]!)
-      fitter().fit(type.plan, { values: some, importance: theirs, variances: spread }, fits, codes)
+      fitter().fit(type.plan, { values: some, importance: theirs, variances: spread }, fits)
       fitter().codes(some, fits, type.limits, codes)
       for (let b = 0; b < blocks; b++) {
         const at = (block + b) * type.blockBytes

@@ -1,0 +1,28 @@
+import type { FormatError, Model, TensorSource } from '@sinter/model'
+
+/** What is looked at: a model, or the tensors alone of a file whose model is not known. */
+export interface Opened {
+  readonly source: TensorSource
+  readonly model?: Model
+  /** Why there is no model. */
+  readonly problem?: string
+}
+
+/**
+ * Opens a model to look at it, on the disk or behind an http(s) address; weights are not read. A file of a family that does not run
+ * here, or without its configuration, still has tensors to tell of.
+ */
+export async function openToLook(path: string): Promise<Opened> {
+  const { FormatError, isUrl, modelOf, openModel, openRemoteCheckpoint, openTensors } = await import('@sinter/model')
+  try {
+    const model = isUrl(path) ? await modelOf(await openRemoteCheckpoint(path)) : await openModel(path)
+    return { model, source: model.source }
+  } catch (error) {
+    if (!(error instanceof FormatError) || !['unsupported', 'missing'].includes(error.code)) throw error
+    const source = await openTensors(path).catch((second: FormatError) => {
+      // Without the file its configuration does not matter; of a folder there is nothing to tell beyond the first error.
+      throw second.code === 'missing' ? second : error
+    })
+    return { source, problem: error.message }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Codebook, CodebookWeight, Weight } from '@sinter/tensor-core'
+import { partRecord, readParts } from './emitted-form.ts'
+import type { WeightForm } from './weight-form.ts'
+
+const twelfths = [0, 0.0625, 8, 12, 4, 6, 2, 3]
+
+/** The tables that `MatMulBnb4` has built in, by its `quant_type`. They are those of bitsandbytes. */
+const tables: readonly Float32Array[] = [
+  Float32Array.of(...twelfths.map(x => x / 12), ...twelfths.map(x => -x / 12)),
+  Float32Array.of(
+    ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
+    ...[-0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725],
+    ...[0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
+  ),
+]
+
+const codebookOf = (weight: Weight): Codebook => (weight as CodebookWeight).codebook
+
+const tableOf = ({ bits, levels }: Codebook): number =>
+  bits === 4 ? tables.findIndex(table => table.every((level, code) => level === levels[code])) : -1
+
+/** Whether the codes are NF4 or FP4 in blocks that `MatMulBnb4` takes: powers of 2 from 16 on. */
+export function isBnb4(weight: Weight): boolean {
+  const codebook = codebookOf(weight)
+  const { shape, blockSize } = codebook
+  const power = blockSize >= 16 && (blockSize & (blockSize - 1)) === 0
+  return power && (shape[0] * shape[1]) % blockSize === 0 && tableOf(codebook) >= 0
+}
+
+/** NF4 and FP4 with the codes as they are; scales that are quantized themselves are widened for the kernel. */
+export const bnb4: WeightForm = {
+  emit({ builder, store }, weight, x, name) {
+    const codebook = codebookOf(weight)
+    const [out, width] = codebook.shape
+    const scales = weight.inputs(name)[`${name}.scales`]!
+    const given = {
+      [`${name}.codes`]: weight.parts().codes!,
+      [`${name}.scales`]: { ...scales, shape: [scales.data.length] },
+    }
+    for (const [key, tensor] of Object.entries(given)) store.put(key, tensor)
+    const y = builder.node(
+      'MatMulBnb4',
+      [x, ...Object.keys(given)],
+      {
+        K: BigInt(width),
+        N: BigInt(out),
+        block_size: BigInt(codebook.blockSize),
+        quant_type: BigInt(tableOf(codebook)),
+      },
+      'com.microsoft',
+    )
+    return { y, record: { kind: 'bnb4', ...partRecord(store, weight, name, given) } }
+  },
+  read: (record, take) => readParts(record, take),
+}

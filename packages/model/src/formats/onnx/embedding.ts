@@ -1,0 +1,170 @@
+import { bytesOf, castTo, type DType, packedBytes, toF32, type Weight } from '@sinter/tensor-core'
+import type { TensorInfo } from '../source.ts'
+import { emitForm } from './forms.ts'
+import { fitsNBits, multiplyNBits, storeNBits } from './n-bits.ts'
+import { text, whole } from './record-fields.ts'
+import { type NBits, roundToNBits } from './round.ts'
+import type { OnnxSource } from './source-of.ts'
+import { asF32, ints } from './values.ts'
+import type { FormContext, FormRecord } from './weight-form.ts'
+
+/** Of embedding and head: bits to round to, or a type of plain numbers. */
+export type TableType = NBits | 'f16' | 'f32'
+
+/** A table `[rows, width]` that is looked up by row, multiplied with, or both. */
+export interface Table {
+  readonly record: FormRecord
+  /** Rows by id, f32 `[batch, tokens, width]`. */
+  lookUp(ids: string): string
+  /** `x Wᵀ` */
+  multiply(x: string): string
+}
+
+/** Values held at a time: an embedding in f32 would be a gigabyte. */
+const PIECE = 2 ** 22
+
+/**
+ * Stores an embedding or a head, in its own compressed form when it has one that can be looked up, and otherwise rounded as `type`
+ * says.
+ */
+export async function storeTable(
+  context: FormContext,
+  source: OnnxSource,
+  name: string,
+  type: TableType,
+  block: number,
+): Promise<Table> {
+  const weight = await source.weight(name)
+  if (weight && isLookUp(weight)) return nBitsTable(context, storeNBits(context, weight, name), name)
+  const info = source.info(name)
+  const width = info.shape[1]!
+  const divides = [block, 64, 32, 16].find(size => size <= block && width % size === 0)
+  if (weight || typeof type === 'string' || divides === undefined)
+    return plainTable(context, await storePlain(context, source, name, info, type === 'f16' ? 'f16' : 'f32'))
+  return nBitsTable(context, await storeRounded(context, source, name, info, type, divides), name)
+}
+
+/** A head that nothing looks up may have any form. */
+export async function storeHead(
+  context: FormContext,
+  source: OnnxSource,
+  name: string,
+  type: TableType,
+  block: number,
+  x: string,
+): Promise<{ readonly y: string; readonly record: FormRecord }> {
+  const weight = await source.weight(name)
+  if (weight) return emitForm(context, weight, x, name)
+  const { record, multiply } = await storeTable(context, source, name, type, block)
+  return { record, y: multiply(x) }
+}
+
+/** `GatherBlockQuantized` has whole zero points only, and rows without filling. */
+function isLookUp(weight: Weight): boolean {
+  if (weight.kind !== 'quantized' || !fitsNBits(weight)) return false
+  const { zero, bits, groupSize } = weight.attributes()
+  const power = typeof groupSize === 'number' && groupSize >= 16 && (groupSize & (groupSize - 1)) === 0
+  return zero !== 'min' && [2, 4, 8].includes(Number(bits)) && power && weight.shape[1] % Number(groupSize) === 0
+}
+
+/** Codes for both operators are the same bytes: `MatMulNBits` sees them as blocks, `GatherBlockQuantized` as rows. */
+function nBitsTable(context: FormContext, record: FormRecord, name: string): Table {
+  const { builder, store } = context
+  const [rows, cols, bits] = [
+    whole(record, 'rows', 1, 2 ** 24),
+    whole(record, 'cols', 1, 2 ** 24),
+    whole(record, 'bits', 1, 8),
+  ]
+  return {
+    record,
+    lookUp(ids) {
+      const flat = store.alias(`${name}.rows`, text(record, 'codes'), [rows, packedBytes(cols, bits)])
+      const scales = asF32(builder, text(record, 'scales'), record.scaleType === 'f16' ? 'f16' : 'f32')
+      const zeros = record.zeroPoints === undefined ? [] : [text(record, 'zeroPoints')]
+      return builder.node(
+        'GatherBlockQuantized',
+        [flat, ids, scales, ...zeros],
+        {
+          bits: BigInt(bits),
+          block_size: BigInt(whole(record, 'groupSize', 16, 256)),
+          gather_axis: 0n,
+          quantize_axis: 1n,
+        },
+        'com.microsoft',
+      )
+    },
+    multiply: x => multiplyNBits(context, record, x),
+  }
+}
+
+function plainTable({ builder }: FormContext, record: FormRecord): Table {
+  const [values, dtype] = [text(record, 'values'), text(record, 'dtype') as DType]
+  return {
+    record,
+    lookUp: ids => asF32(builder, builder.node('Gather', [values, ids], { axis: 0n }), dtype),
+    multiply: x => {
+      const flipped = builder.node('Transpose', [values], { perm: [1n, 0n] })
+      return builder.node('MatMul', [x, asF32(builder, flipped, dtype)])
+    },
+  }
+}
+
+/** Rows in order, f32, a piece at a time. */
+async function* pieces(source: OnnxSource, name: string, { shape }: TensorInfo) {
+  const [rows, width] = shape as readonly [number, number]
+  const step = Math.max(1, Math.floor(PIECE / width))
+  for (let start = 0; start < rows; start += step)
+    yield { start, values: toF32(await source.readRows(name, start, Math.min(step, rows - start))) }
+}
+
+async function storePlain(
+  { store }: FormContext,
+  source: OnnxSource,
+  name: string,
+  info: TensorInfo,
+  dtype: 'f16' | 'f32',
+): Promise<FormRecord> {
+  const { shape } = info
+  const place = store.reserve(name, dtype, shape)
+  for await (const { start, values } of pieces(source, name, info)) {
+    const part = bytesOf(dtype === 'f32' ? values : castTo(values, dtype))
+    await place.write(part, start * (part.length / values.shape[0]!))
+  }
+  return { kind: 'plain', values: name, dtype }
+}
+
+async function storeRounded(
+  { store }: FormContext,
+  source: OnnxSource,
+  name: string,
+  info: TensorInfo,
+  bits: NBits,
+  block: number,
+): Promise<FormRecord> {
+  const [rows, cols] = info.shape as readonly [number, number]
+  const blocks = cols / block
+  const codes = store.reserve(`${name}.codes`, 'u8', [rows, blocks, (block * bits) / 8])
+  const scales = store.reserve(`${name}.scales`, 'f16', [rows, blocks])
+  for await (const { start, values } of pieces(source, name, info)) {
+    const parts = roundToNBits(values, bits, block).parts()
+    await codes.write(bytesOf(parts.codes!), (start * cols * bits) / 8)
+    await scales.write(bytesOf(parts.scales!), start * blocks * 2)
+  }
+  return {
+    ...{ kind: 'nBits', rows, cols, bits, groupSize: block, perTensor: rows * blocks === 1 },
+    ...{ zero: 'none', scaleType: 'f16', codes: codes.name, scales: scales.name },
+  }
+}
+
+/** Learned positions: rows by position id. */
+export async function storePositions(
+  context: FormContext,
+  source: OnnxSource,
+  { name, offset }: { readonly name: string; readonly offset: number },
+  ids: string,
+): Promise<{ readonly y: string; readonly record: FormRecord }> {
+  const record = await storePlain(context, source, name, source.info(name), 'f32')
+  const { builder } = context
+  const places = offset === 0 ? ids : builder.node('Add', [ids, ints(builder, [offset])])
+  return { record, y: plainTable(context, record).lookUp(places) }
+}

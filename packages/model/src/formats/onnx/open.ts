@@ -1,0 +1,179 @@
+import { dirname, join } from 'node:path'
+import { dtypes, sizeOf, type Tensor, toF32, type Weight } from '@sinter/tensor-core'
+import { openFile, type RandomAccessFile } from '../../io/file.ts'
+import { FormatError } from '../format-error.ts'
+import { tensorOf } from '../safetensors.ts'
+import { checkRows, type TensorInfo, type TensorSource } from '../source.ts'
+import { flip } from './dense-form.ts'
+import { readForm } from './forms.ts'
+import { parseMetadata, type StoredModel, type TensorRecord } from './metadata.ts'
+import { type Initializer, parseModelFile } from './model-file.ts'
+import { text } from './record-fields.ts'
+import { rowsOf } from './source-of.ts'
+import type { FormRecord, Take } from './weight-form.ts'
+
+/** A graph without its weights: those of the largest models have some megabytes. */
+const MAX_MODEL_BYTES = 256 * 2 ** 20
+/** transformers.js looks for a hundred files of data. */
+const MAX_DATA_FILES = 128
+
+export interface OnnxTensorSource extends TensorSource {
+  readonly kind: 'onnx'
+  weight(name: string): Promise<Weight | undefined>
+}
+
+/**
+ * Opens a model that `writeOnnx` wrote, as a checkpoint. Weights are not read.
+ * @param path the model file, `…/onnx/model_q4.onnx`
+ * @throws FormatError for files of others, for data that are missing or cut off, and for locations outside the folder
+ */
+export async function openOnnx(path: string): Promise<OnnxTensorSource> {
+  const model = await readModel(path)
+  const files = new Map<string, RandomAccessFile>()
+  const close = async (): Promise<void> => {
+    for (const file of files.values()) await file.close()
+  }
+  try {
+    for (const [name, { data }] of model.tensors) {
+      if (data instanceof Uint8Array) continue
+      const { location, offset, length } = data
+      let file = files.get(location)
+      if (!file) {
+        if (files.size >= MAX_DATA_FILES)
+          throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
+        files.set(location, (file = await openFile(join(dirname(path), location))))
+      }
+      if (offset + length > file.size)
+        throw new FormatError(
+          'truncated',
+          `${file.path}: ends at ${file.size}, but ${JSON.stringify(name)} lies beyond`,
+        )
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return sourceOver(path, model, files, close)
+}
+
+async function readModel(path: string): Promise<StoredModel> {
+  const file = await openFile(path)
+  try {
+    if (file.size > MAX_MODEL_BYTES)
+      throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
+    return parseOnnx(await file.read(0, file.size), path)
+  } finally {
+    await file.close()
+  }
+}
+
+/** A model file as a checkpoint, from its bytes. @throws FormatError as `openOnnx` does */
+export const parseOnnx = (bytes: Uint8Array, where: string): StoredModel =>
+  parseMetadata(parseModelFile(bytes, where), where)
+
+function sourceOver(
+  path: string,
+  { records, tensors }: StoredModel,
+  files: ReadonlyMap<string, RandomAccessFile>,
+  close: () => Promise<void>,
+): OnnxTensorSource {
+  const record = (name: string): TensorRecord => {
+    const found = records.get(name)
+    if (!found) throw new FormatError('missing', `${path}: has no tensor ${JSON.stringify(name)}`)
+    return found
+  }
+  const stored = (name: string): Initializer => {
+    const found = tensors.get(name)
+    if (!found) throw new FormatError('missing', `${path}: has no stored tensor ${JSON.stringify(name)}`)
+    return found
+  }
+  const bytes = async ({ data }: Initializer, start: number, count: number): Promise<Uint8Array> =>
+    data instanceof Uint8Array
+      ? data.slice(start, start + count)
+      : files.get(data.location)!.read(data.offset + start, count)
+  const take: Take = async name => {
+    const found = stored(name)
+    return tensorOf(found.dtype, found.shape, await bytes(found, 0, found.data.length))
+  }
+  const takeRows = async (name: string, start: number, count: number): Promise<Tensor> => {
+    const found = stored(name)
+    checkRows(name, found.shape, start, count)
+    const row = sizeOf(found.shape.slice(1)) * dtypes[found.dtype].bytes
+    return tensorOf(found.dtype, [count, ...found.shape.slice(1)], await bytes(found, start * row, count * row))
+  }
+  const whole = async (name: string): Promise<Weight> => {
+    const { form, shape, flipped } = record(name)
+    const weight = await soundly(path, name, () => readForm(form, take))
+    const expected = flipped ? shape.toReversed() : shape
+    if (weight.shape.join() === expected.join()) return weight
+    throw new FormatError(
+      'size',
+      `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`,
+    )
+  }
+  const read = async (name: string): Promise<Tensor> => {
+    const { form, shape, flipped } = record(name)
+    if (form.kind === 'plain') return expectShape(path, name, shape, await take(text(form, 'values')))
+    const values = form.kind === 'dense' ? (await whole(name)).parts().values! : (await whole(name)).dense()
+    return flipped ? flip(values) : values
+  }
+  return {
+    kind: 'onnx',
+    names: () => [...records.keys()],
+    has: name => records.has(name),
+    info: name => infoOf(record(name), stored),
+    read,
+    async readRows(name, start, count) {
+      const { form, shape } = record(name)
+      checkRows(name, shape, start, count)
+      if (form.kind === 'plain') return takeRows(text(form, 'values'), start, count)
+      // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
+      if (form.kind === 'nBits' && count > 0)
+        return toF32(
+          (
+            await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
+          ).dense(),
+        )
+      return rowsOf(name, await read(name), start, count)
+    },
+    weight: async name => (['plain', 'dense'].includes(record(name).form.kind) ? undefined : whole(name)),
+    close,
+  }
+}
+
+/** Weights check what they are made of with errors of their own, which do not know the file. */
+async function soundly<T>(path: string, name: string, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make()
+  } catch (cause) {
+    if (cause instanceof FormatError) throw cause
+    throw new FormatError('schema', `${path}: ${JSON.stringify(name)}: ${(cause as Error).message}`, { cause })
+  }
+}
+
+function expectShape(path: string, name: string, shape: readonly number[], tensor: Tensor): Tensor {
+  if (tensor.shape.join() === shape.join()) return tensor
+  throw new FormatError('size', `${path}: ${JSON.stringify(name)}: expected [${shape}], stored is [${tensor.shape}]`)
+}
+
+function infoOf({ shape, form }: TensorRecord, stored: (name: string) => Initializer): TensorInfo {
+  const bytes = partsOf(form).reduce((sum, name) => sum + stored(name).data.length, 0)
+  if (form.kind !== 'plain' && form.kind !== 'dense') return { encoding: nameOf(form), dtype: 'f32', shape, bytes }
+  const { dtype } = stored(text(form, 'values'))
+  return { encoding: dtype.toUpperCase(), dtype, shape, bytes }
+}
+
+const nameOf = (form: FormRecord): string =>
+  form.kind === 'nBits' ? `MatMulNBits:${String(form.bits)}` : form.kind === 'bnb4' ? 'MatMulBnb4' : form.kind
+
+const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns', 'order']
+
+/** Names of the stored tensors that a form is made of. */
+function partsOf(form: FormRecord): string[] {
+  const own = partFields.map(field => form[field]).filter(value => typeof value === 'string')
+  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry =>
+    String((entry as unknown[])[0]),
+  )
+  const inner = [form.inner ?? [], form.terms ?? []].flat().flatMap(nested => partsOf(nested as FormRecord))
+  return [...own, ...parts, ...inner]
+}

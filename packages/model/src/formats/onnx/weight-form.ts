@@ -1,0 +1,32 @@
+import type { OnnxBuilder, Tensor, Weight } from '@sinter/tensor-core'
+import type { Json } from '../json-strict.ts'
+import type { TensorStore } from './tensor-store.ts'
+
+/** What a weight is emitted with. */
+export interface FormContext {
+  readonly builder: OnnxBuilder
+  readonly store: TensorStore
+  /** Of `MatMulNBits`: 1 computes in f32, 4 rounds what enters to 8 bits. */
+  readonly accuracyLevel: number
+}
+
+/** How a weight was stored: what the model file's metadata say, so that it can be read again. */
+export interface FormRecord {
+  readonly kind: string
+  readonly [key: string]: Json
+}
+
+/** A stored tensor by name. @throws FormatError `missing` */
+export type Take = (name: string) => Promise<Tensor>
+
+/** One representation in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
+export interface WeightForm {
+  /** `x` and the result are ONNX values, f32 `[batch, tokens, width]`. @param name the stored name, the stem of the parts' */
+  emit(
+    context: FormContext,
+    weight: Weight,
+    x: string,
+    name: string,
+  ): { readonly y: string; readonly record: FormRecord }
+  read(record: FormRecord, take: Take): Promise<Weight>
+}
