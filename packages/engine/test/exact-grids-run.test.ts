@@ -13,7 +13,9 @@ const path = fileURLToPath(new URL('../../../apps/cli/assets/demo-model', import
 const folder = await mkdtemp(join(tmpdir(), 'sinter-exact-'))
 const text = join(folder, 'text.txt')
 
-beforeAll(() => writeFile(text, 'Anna took the red apple to the garden, and Ben ate it under the old tree. '.repeat(300)))
+beforeAll(() =>
+  writeFile(text, 'Anna took the red apple to the garden, and Ben ate it under the old tree. '.repeat(300)),
+)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 async function run(step: RecipeStep, format: string, out: string): Promise<string> {
@@ -42,7 +44,8 @@ test('compressed for a mix: types are those of the preset, values those that the
     const cols = stored.shape[1]!
     const rows = layout.rowOrder ?? Int32Array.from({ length: stored.shape[0]! }, (_, row) => row)
     for (const [row, original] of rows.entries()) {
-      const values = (t: typeof stored, r: number) => Array.from(t.data.subarray(r * cols, (r + 1) * cols) as Float32Array)
+      const values = (t: typeof stored, r: number) =>
+        Array.from(t.data.subarray(r * cols, (r + 1) * cols) as Float32Array)
       expect(values(stored, row).map(v => v + 0)).toEqual(values(expected, original))
     }
     compressed++

@@ -19,6 +19,7 @@ export type { Family, TensorNames } from './families/family.ts'
 export { families, familyOf } from './families/index.ts'
 export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { assertFinite } from './finite.ts'
+export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export {
   decodeValues,
   type Encoding,
@@ -42,7 +43,6 @@ export {
 } from './formats/folders/write-folder.ts'
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf, openGgufFile } from './formats/gguf.ts'
-export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
 export {
   checkpointJob,

@@ -57,7 +57,9 @@ describe.each(superGrids)('%s', (name, { bits, groupSize, symmetric, supers }) =
           ...(!symmetric && { minCodes: mins, superMins: tensor([1, superBlocks], superMins) }),
         })
         const packed = packSuperBlocks(name, blockOf({ mins, superMins, ...block }))
-        expect(numbers(decodeValues(encodingNamed(name), packed, superBlocks * 256))).toEqual(numbers(weight.dense().data))
+        expect(numbers(decodeValues(encodingNamed(name), packed, superBlocks * 256))).toEqual(
+          numbers(weight.dense().data),
+        )
         expect(totalBits(weight.bits())).toBe(8 * packed.length)
         expect(blockGridBits(blockGrids[name]!) * superBlocks * 256).toBe(8 * packed.length)
       }),

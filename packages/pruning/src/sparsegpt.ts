@@ -162,7 +162,9 @@ export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
     encoding: z
       .enum(symmetricEncodings)
       .optional()
-      .describe('Quantize in the same pass to the grid of this GGUF encoding, in place of bits, groupSize and symmetric.'),
+      .describe(
+        'Quantize in the same pass to the grid of this GGUF encoding, in place of bits, groupSize and symmetric.',
+      ),
     groupSize: z
       .int()
       .min(-1)

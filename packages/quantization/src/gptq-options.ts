@@ -35,7 +35,9 @@ export function gptqChoices({ encoding, groups, range, sweeps }: GptqOptions): {
   readonly range: NonNullable<GptqOptions['range']>
   readonly sweeps: number
 } {
-  const [ownGroups, ownRange, ownSweeps] = encoding ? (['together', 'fit', 8] as const) : (['static', 'mse', 0] as const)
+  const [ownGroups, ownRange, ownSweeps] = encoding
+    ? (['together', 'fit', 8] as const)
+    : (['static', 'mse', 0] as const)
   return { groups: groups ?? ownGroups, range: range ?? ownRange, sweeps: sweeps ?? ownSweeps }
 }
 
@@ -53,7 +55,8 @@ function gridOf(options: GptqOptions): BlockGrid {
 }
 
 /** Columns whose grids are fitted at once. */
-const unitOf = ({ groupSize, supers }: BlockGrid, cols: number): number => supers?.size ?? columnsPerGroup(cols, groupSize)
+const unitOf = ({ groupSize, supers }: BlockGrid, cols: number): number =>
+  supers?.size ?? columnsPerGroup(cols, groupSize)
 
 /** What the column solver is told. Groups that do not fill a row cannot change places with one another: they stay static. */
 export function quantizeOptions(options: GptqOptions, cols: number): QuantizeOptions {
@@ -73,43 +76,47 @@ export function hessianOptions(options: GptqOptions, cols: number): HessianOptio
 }
 
 export const gptqSchema: z.ZodType<GptqOptions> = z.strictObject({
-    ...gridFields,
-    groupSize: gridFields.groupSize.refine(
-      size => size !== 0,
-      'gptq has no grid for the whole matrix; use -1, one a row',
+  ...gridFields,
+  groupSize: gridFields.groupSize.refine(
+    size => size !== 0,
+    'gptq has no grid for the whole matrix; use -1, one a row',
+  ),
+  actOrder: z.boolean().default(gptqDefaults.actOrder).describe('Quantize the inputs that matter most first.'),
+  groups: z
+    .enum(['static', 'live', 'stale', 'together'])
+    .optional()
+    .describe(
+      'What a group is fitted to: static, the original weights; live, the weights as corrected so far; ' +
+        'stale, as corrected at the start of the block (the reference code); together, as live, but actOrder keeps the columns ' +
+        'of a group side by side. Live and stale with actOrder store an order. Default: static; with encoding, together.',
     ),
-    actOrder: z.boolean().default(gptqDefaults.actOrder).describe('Quantize the inputs that matter most first.'),
-    groups: z
-      .enum(['static', 'live', 'stale', 'together'])
-      .optional()
-      .describe(
-        'What a group is fitted to: static, the original weights; live, the weights as corrected so far; ' +
-          'stale, as corrected at the start of the block (the reference code); together, as live, but actOrder keeps the columns ' +
-          'of a group side by side. Live and stale with actOrder store an order. Default: static; with encoding, together.',
-      ),
-    range: z
-      .enum(['minmax', 'mse', 'fit'])
-      .optional()
-      .describe(
-        'Scale of a group: that of its whole range, of the shrunken one with the least error, or least squares (not for ' +
-          'asymmetric grids with a whole zero point). Default: mse; with encoding, fit.',
-      ),
-    encoding: z
-      .enum(Object.keys(blockGrids))
-      .optional()
-      .describe('A GGUF encoding whose own grid is aimed at, in place of bits, groupSize, symmetric, zero and scaleDType.'),
-    sweeps: z
-      .int()
-      .min(0)
-      .max(100)
-      .optional()
-      .describe('Passes afterwards that move codes for which another level has become better (QuantEase). Default: 0; with encoding, 8.'),
-    weighted: z.boolean().default(gptqDefaults.weighted).describe('Weigh the errors of range: mse by the Hessian.'),
-    damping: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(gptqDefaults.damping)
-      .describe('Added to the diagonal of the Hessian, as a share of its mean; raised when the factorization fails.'),
-    blockSize: z.int().min(1).max(4096).default(gptqDefaults.blockSize).describe('Columns per block; speed only.'),
-  })
+  range: z
+    .enum(['minmax', 'mse', 'fit'])
+    .optional()
+    .describe(
+      'Scale of a group: that of its whole range, of the shrunken one with the least error, or least squares (not for ' +
+        'asymmetric grids with a whole zero point). Default: mse; with encoding, fit.',
+    ),
+  encoding: z
+    .enum(Object.keys(blockGrids))
+    .optional()
+    .describe(
+      'A GGUF encoding whose own grid is aimed at, in place of bits, groupSize, symmetric, zero and scaleDType.',
+    ),
+  sweeps: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe(
+      'Passes afterwards that move codes for which another level has become better (QuantEase). Default: 0; with encoding, 8.',
+    ),
+  weighted: z.boolean().default(gptqDefaults.weighted).describe('Weigh the errors of range: mse by the Hessian.'),
+  damping: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(gptqDefaults.damping)
+    .describe('Added to the diagonal of the Hessian, as a share of its mean; raised when the factorization fails.'),
+  blockSize: z.int().min(1).max(4096).default(gptqDefaults.blockSize).describe('Columns per block; speed only.'),
+})

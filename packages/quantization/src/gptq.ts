@@ -14,7 +14,15 @@ import {
   type TwoLevelWeight,
   type Weight,
 } from '@sinter/tensor-core'
-import { type GptqOptions, gptqChoices, gptqDefaults, gptqSchema, gridNamed, hessianOptions, quantizeOptions } from './gptq-options.ts'
+import {
+  type GptqOptions,
+  gptqChoices,
+  gptqDefaults,
+  gptqSchema,
+  gridNamed,
+  hessianOptions,
+  quantizeOptions,
+} from './gptq-options.ts'
 import { columnsPerGroup, gridBits } from './options.ts'
 import { solvedWeight } from './solved-weight.ts'
 

@@ -141,7 +141,9 @@ export const rtnMethod: WeightMethod<RtnMethodOptions> = {
     encoding: z
       .enum(Object.keys(blockGrids))
       .optional()
-      .describe('A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.'),
+      .describe(
+        'A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.',
+      ),
     percentile: z.number().gt(0).max(100).default(99.9).describe('Percentile of |w| that range: percentile keeps.'),
     rmsFactor: z.number().positive().default(3).describe('Multiple of the root mean square that range: rms keeps.'),
   }),

@@ -1,12 +1,22 @@
 import type { BlockGrid } from '@sinter/model'
-import { f32ToF16, fitSuperBlock, type SuperScales, type TensorF32, type TwoLevelWeight, twoLevelWeight } from '@sinter/tensor-core'
+import {
+  f32ToF16,
+  fitSuperBlock,
+  type SuperScales,
+  type TensorF32,
+  type TwoLevelWeight,
+  twoLevelWeight,
+} from '@sinter/tensor-core'
 
 /**
  * Rounds every weight to the nearest level of its super-block's grid, which is fitted to the weights alone, all columns alike.
  * @param weight f32 `[out, in]`, finite
  * @throws RangeError for rows that super-blocks do not fill
  */
-export function roundSuperBlocks(weight: TensorF32, grid: BlockGrid & { readonly supers: SuperScales }): TwoLevelWeight {
+export function roundSuperBlocks(
+  weight: TensorF32,
+  grid: BlockGrid & { readonly supers: SuperScales },
+): TwoLevelWeight {
   const { bits, groupSize, symmetric, supers } = grid
   const [rows, cols] = weight.shape as [number, number]
   const { size, most, least } = supers

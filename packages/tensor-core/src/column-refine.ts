@@ -50,7 +50,17 @@ export async function refineColumns(
       const view = (data: Float64Array, n: number) => viewOf(matrix(n, width, data.subarray(0, n * width)))
       await accumulate(view(gradient, count), view(errors, count), view(damped, width), pool)
       const { groupCount, groupOf } = quantized
-      const args: RefineArgs = { width, groupCount, groupOf, largestCode: 2 ** bits - 1, hessian: damped, codes: some, scales, gradient, sweeps }
+      const args: RefineArgs = {
+        width,
+        groupCount,
+        groupOf,
+        largestCode: 2 ** bits - 1,
+        hessian: damped,
+        codes: some,
+        scales,
+        gradient,
+        sweeps,
+      }
       await pool.rows(refineRows, count, args)
       codes.set(some.subarray(0, count * width), start * width)
       errorsOf(weight, solution, some, start, count, errors)

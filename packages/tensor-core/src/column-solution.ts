@@ -86,7 +86,9 @@ function quantizedOf({ rows, grid, groupOf, groupCount, ...state }: State, posit
     groupOf: Int32Array.from(position, p => groupOf[p]!),
     groupCount,
     groupSize: state.groupSize,
-    ...(state.supers && { supers: supersOf(state.supers, rows, groupCount, groupCount / (state.unit / state.groupSize)) }),
+    ...(state.supers && {
+      supers: supersOf(state.supers, rows, groupCount, groupCount / (state.unit / state.groupSize)),
+    }),
   }
 }
 

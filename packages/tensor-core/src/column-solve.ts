@@ -129,7 +129,8 @@ function superArgs(
  * @throws TypeError for an order that tears super-blocks apart, whose scales would then have no place
  */
 function groupsOf(order: Int32Array, { groups, groupSize, unit, supers }: SolvePlan): Int32Array {
-  const together = order.length % unit === 0 && order.every((column, i) => sameRun(column, order[i - (i % unit)]!, unit))
+  const together =
+    order.length % unit === 0 && order.every((column, i) => sameRun(column, order[i - (i % unit)]!, unit))
   if (supers && groups !== 'static' && !together)
     throw new TypeError(
       `columnSolve: groups under one scale of scales must stay together; give the Hessian together: ${unit}, or use groups: static`,

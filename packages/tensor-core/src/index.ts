@@ -6,8 +6,8 @@ export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
 export type { WeightRows } from './column-layout.ts'
 export { refineColumns } from './column-refine.ts'
-export { type ColumnSolution, columnSolve } from './column-solve.ts'
 export type { QuantizedColumns, SuperColumns } from './column-solution.ts'
+export { type ColumnSolution, columnSolve } from './column-solve.ts'
 export {
   blockEdges,
   type ColumnSolveOptions,

@@ -76,9 +76,7 @@ function chooseSigned(
 
 function fitWithMins(run: WeighedRun, from: number, grid: SuperGrid): SuperFit {
   const { groupSize, supers, most } = grid
-  const wanted = Array.from(codesOf(grid), (_, g) =>
-    fitScaleAndMin(run, from + g * groupSize, groupSize, most, true),
-  )
+  const wanted = Array.from(codesOf(grid), (_, g) => fitScaleAndMin(run, from + g * groupSize, groupSize, most, true))
   const scale = Math.max(...wanted.map(group => group.scale)) / supers.most
   const min = -Math.min(...wanted.map(group => group.min)) / supers.mostMin!
   let best = { scale: 0, min: 0, scaleCodes: codesOf(grid), minCodes: codesOf(grid) }

@@ -23,8 +23,7 @@ function rowLoss(weight: Float32Array, solved: Float64Array, hessian: Float64Arr
   const delta = Float64Array.from({ length: d }, (_, c) => weight[row * d + c]! - solved[row * d + c]!)
   let loss = 0
   for (let i = 0; i < d; i++)
-    for (let j = 0; j < d; j++)
-      loss += delta[i]! * delta[j]! * (hessian[i * d + j]! + (i === j ? damping * mean : 0))
+    for (let j = 0; j < d; j++) loss += delta[i]! * delta[j]! * (hessian[i * d + j]! + (i === j ? damping * mean : 0))
   return loss
 }
 

@@ -41,10 +41,11 @@ function sinter(...args: readonly string[]): string {
   })
 }
 
-const exists = (path: string): Promise<boolean> => access(path).then(
-  () => true,
-  () => false,
-)
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 interface Score {
   readonly name: string
@@ -68,12 +69,28 @@ const makers: Readonly<Record<string, (mix: string, plain: string, path: string)
   'llama.cpp': (mix, plain, path) => quantize(mix, plain, path),
   'llama.cpp imatrix': async (mix, plain, path) => quantize(mix, plain, path, await importance()),
   ours: (mix, _, path) => {
-    sinter('compress', model, '--method', 'gptq', '--format', `gguf:${mix}`, ...calibrated, '--no-report', ...common, '--out', path)
+    sinter(
+      'compress',
+      model,
+      '--method',
+      'gptq',
+      '--format',
+      `gguf:${mix}`,
+      ...calibrated,
+      '--no-report',
+      ...common,
+      '--out',
+      path,
+    )
   },
 }
 
 function quantize(mix: string, input: string, output: string, weights?: ReadonlyMap<string, Float32Array>): void {
-  const options = { fileType: ggufMixes[mix]!.fileType, threads: Number(values.threads), ...(weights && { importance: weights }) }
+  const options = {
+    fileType: ggufMixes[mix]!.fileType,
+    threads: Number(values.threads),
+    ...(weights && { importance: weights }),
+  }
   loadLlamaQuantize().quantize(input, output, options)
 }
 

@@ -72,7 +72,11 @@ function superBytes({ twoLevel }: TwoLevelWeight, encoding: string, rows: readon
 }
 
 /** Rows in order of what has so many numbers a row. */
-function gathered<A extends Uint8Array | Uint16Array>(all: A, { shape }: Pick<TwoLevel, 'shape'>, rows: readonly number[]): A {
+function gathered<A extends Uint8Array | Uint16Array>(
+  all: A,
+  { shape }: Pick<TwoLevel, 'shape'>,
+  rows: readonly number[],
+): A {
   const width = all.length / shape[0]
   const out = all.slice()
   for (const [i, row] of rows.entries()) out.set(all.subarray(row * width, (row + 1) * width), i * width)

@@ -40,7 +40,13 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
  * The options again for a matrix that gets a type of its own in a mix: what the mix's main type fixed is that one's.
  * @param options as recipes give them, checked against the mix before
  */
-export function refitToType(method: Method, options: Options, output: OutputPlan, type: string, where: string): Options {
+export function refitToType(
+  method: Method,
+  options: Options,
+  output: OutputPlan,
+  type: string,
+  where: string,
+): Options {
   const fit = formatNamed(output.container).fit?.(output.encoding)
   if (!fit || !holdsGrid(method, fit)) return options
   const open = Object.entries(options).filter(([key]) => !Object.hasOwn(fit.fixed, key))

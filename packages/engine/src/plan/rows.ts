@@ -34,7 +34,11 @@ export function planRows(
     const type = glob === undefined && tensor.block === null ? place.types?.get(tensor.tensor) : undefined
     const stored = place.stored(tensor.tensor, type ?? output.encoding, type !== undefined)
     const rounded = type !== undefined && tensor.shape.length > 1
-    return keepRow(tensor, rounded ? `${output.encoding} has ${type} for it` : keepReason(tensor, glob, folding), stored)
+    return keepRow(
+      tensor,
+      rounded ? `${output.encoding} has ${type} for it` : keepReason(tensor, glob, folding),
+      stored,
+    )
   })
 }
 

@@ -35,7 +35,8 @@ export function resolveSteps(recipe: Recipe, output: OutputPlan): ResolvedStep[]
   })
   const resolved = methods.map((method, i) => method.options.parse(given[i]) as Options)
   return methods.map((method, index) => {
-    if (method.kind === 'weight') return { method, index, given: optionsOf(recipe.steps[index]!), options: resolved[index]! }
+    if (method.kind === 'weight')
+      return { method, index, given: optionsOf(recipe.steps[index]!), options: resolved[index]! }
     checkTransform(recipe, methods, index)
     const next = methods.findIndex((m, i) => i > index && m.kind === 'weight')
     const own = given[index]!

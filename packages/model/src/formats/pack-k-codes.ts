@@ -50,7 +50,8 @@ export function packSuperBlocks(name: string, block: SuperBlockCodes): Uint8Arra
 function check({ name, subBlock, mostCode, mostScale, mins }: Layout, block: SuperBlockCodes): void {
   const supers = block.superScales.length
   const expect = (what: string, expected: number, got: number) => {
-    if (got !== expected) throw new RangeError(`${name}: expected ${expected} ${what} for ${supers} super-blocks, got ${got}`)
+    if (got !== expected)
+      throw new RangeError(`${name}: expected ${expected} ${what} for ${supers} super-blocks, got ${got}`)
   }
   const subBlocks = (supers * 256) / subBlock
   expect('codes', supers * 256, block.codes.length)
@@ -79,7 +80,12 @@ function putTwoBits(codes: Uint8Array, from: number, shift: number, out: Uint8Ar
   }
 }
 
-function putQ2_K({ codes, scales, mins, superScales, superMins }: SuperBlockCodes, b: number, out: Uint8Array, at: number) {
+function putQ2_K(
+  { codes, scales, mins, superScales, superMins }: SuperBlockCodes,
+  b: number,
+  out: Uint8Array,
+  at: number,
+) {
   for (let j = 0; j < 16; j++) out[at + j] = scales[16 * b + j]! | (mins![16 * b + j]! << 4)
   putTwoBits(codes, 256 * b, 0, out, at + 16)
   putU16(out, at + 80, superScales[b]!)

@@ -17,7 +17,8 @@ export function fitUnit(args: BlockArgs & WithGrid, tile: Tile, i: number): void
   for (const [k, position] of positions.entries()) {
     const at = position * rows + tile.row
     const inBlock = (position - start) * lanes
-    const from = position < end ? tile.values.subarray(inBlock, inBlock + tile.count) : weights.subarray(at, at + tile.count)
+    const from =
+      position < end ? tile.values.subarray(inBlock, inBlock + tile.count) : weights.subarray(at, at + tile.count)
     space.values.set(from, k * lanes)
   }
   fitRows(args, groupOf[i]!, tile, space, importanceOf(args, positions))

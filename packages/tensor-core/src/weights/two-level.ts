@@ -97,7 +97,8 @@ function check(q: TwoLevel): void {
   expect('codes', rows * cols, codes.length)
   expect('scale codes', groups, scaleCodes.length)
   expect('scales of scales', supers, superScales.data.length)
-  if ((minCodes === undefined) !== (superMins === undefined)) fail('expected both codes and scales of minimums, or none')
+  if ((minCodes === undefined) !== (superMins === undefined))
+    fail('expected both codes and scales of minimums, or none')
   expect('codes of minimums', groups, minCodes?.length ?? groups)
   expect('scales of minimums', supers, superMins?.data.length ?? supers)
   if (superScales.dtype !== 'f16' || (superMins && superMins.dtype !== 'f16')) fail('expected scales of scales in f16')
@@ -110,11 +111,20 @@ function parts(q: TwoLevel): Record<string, Tensor> {
     codes: bytesTensor(packBits(q.codes, q.bits)),
     scaleCodes: bytesTensor(packBits(q.scaleCodes, q.scaleBits)),
     superScales: q.superScales,
-    ...(q.minCodes && q.superMins && { minCodes: bytesTensor(packBits(q.minCodes, q.scaleBits)), superMins: q.superMins }),
+    ...(q.minCodes &&
+      q.superMins && { minCodes: bytesTensor(packBits(q.minCodes, q.scaleBits)), superMins: q.superMins }),
   }
 }
 
-function attributes({ shape: [rows, cols], bits, groupSize, superSize, scaleBits, scaleZero, ...q }: TwoLevel): WeightAttributes {
+function attributes({
+  shape: [rows, cols],
+  bits,
+  groupSize,
+  superSize,
+  scaleBits,
+  scaleZero,
+  ...q
+}: TwoLevel): WeightAttributes {
   return { rows, cols, bits, groupSize, superSize, scaleBits, scaleZero, mins: q.minCodes !== undefined }
 }
 
@@ -127,10 +137,7 @@ function bits({ shape, bits, scaleBits, scaleCodes, superScales, minCodes, super
   }
 }
 
-export function decodeTwoLevel(
-  attributes: WeightAttributes,
-  stored: Readonly<Record<string, Tensor>>,
-): TwoLevelWeight {
+export function decodeTwoLevel(attributes: WeightAttributes, stored: Readonly<Record<string, Tensor>>): TwoLevelWeight {
   const shape = takeShape(attributes)
   const [bits, scaleBits] = [takeInt(attributes, 'bits', 1, 8), takeInt(attributes, 'scaleBits', 1, 8)]
   const groupSize = takeInt(attributes, 'groupSize', 1, MAX_DIM)
