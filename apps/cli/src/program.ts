@@ -16,6 +16,7 @@ import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { trainCommand } from './commands/train.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { colorful } from './terminal/style.ts'
 import { version } from './version.ts'
 
@@ -34,6 +35,7 @@ const commands = [
   generateCommand,
   dataCommand,
   logitsCommand,
+  verifyCommand,
   methodsCommand,
   schemaCommand,
   demoCommand,
@@ -59,7 +61,7 @@ Examples:
 
 MODEL is a Hugging Face folder, a .safetensors file with its config.json beside it, or a .gguf file.
 Each command explains itself: sinter compress --help. Exit codes: 0 done, 1 unexpected, 2 usage,
-3 bad input, 4 no space or permission, 130 interrupted.`,
+3 bad input, 4 no space or permission, 5 a runtime computes something else, 6 it is not installed, 130 interrupted.`,
     )
   for (const command of commands) program.addCommand(command())
   shape(program, 'sinter')

@@ -17,6 +17,7 @@ const names = [
   'generate',
   'data',
   'logits',
+  'verify',
   'methods',
   'schema',
   'demo',

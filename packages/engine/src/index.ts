@@ -52,3 +52,4 @@ export { type MergeOptions, type MergeResult, mergeAdapter } from './train/merge
 export { sampleTraining } from './train/sample-training.ts'
 export type { TrainDataRecipe, TrainRecipe, TrainRecipeInput } from './train/train-recipe.ts'
 export { trainFolder, trainModel } from './train/train-run.ts'
+export { type Verification, type VerifyOptions, verify } from './verify/verify.ts'

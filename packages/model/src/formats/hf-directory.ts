@@ -140,7 +140,7 @@ async function openFolder(path: string, folder: string, weights: string): Promis
 
 /**
  * A folder of compressed matrices becomes one of matrices, and its config that of a plain model.
- * @throws FormatError as `quantizedSource` does
+ * @throws FormatError as `expandSparse` and `quantizedSource` do
  */
 async function compressedFolder(
   folder: string,
@@ -148,12 +148,14 @@ async function compressedFolder(
   stored: TensorSource,
 ): Promise<Pick<Checkpoint, 'config' | 'source'>> {
   // The key of an ONNX export says how that one is loaded, nothing of the model.
-  const { quantization_config, compression_config, 'transformers.js_config': _, ...config } = file
+  const { 'transformers.js_config': _, ...whole } = file
   try {
+    const expanded = await expandSparse(whole, stored)
+    const { quantization_config, compression_config, ...config } = expanded.config
     const how = quantization_config ?? compression_config ?? (await earlierConfig(folder, stored))
-    if (how === undefined || how === null) return await expandSparse(config, stored)
+    if (how === undefined || how === null) return { config, source: expanded.source }
     if (!isObject(how)) throw new FormatError('schema', `${folder}: config.json: quantization_config is not an object`)
-    return { config, source: await quantizedSource(how, stored) }
+    return { config, source: await quantizedSource(how, expanded.source) }
   } catch (error) {
     await stored.close()
     throw error
