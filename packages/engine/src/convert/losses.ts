@@ -1,4 +1,4 @@
-import { encodingNamed } from '@sinter/model'
+import { encodings } from '@sinter/model'
 import { groupBy } from '../group-by.ts'
 import type { ConversionRow } from './conversion.ts'
 
@@ -24,11 +24,13 @@ export function lossOf(from: string, to: string): Loss {
   return fits ? 'nothing' : blocks ? 'rounded again' : 'rounded'
 }
 
-const isPlain = (name: string): boolean => name in floats || encodingNamed(name).dtype !== undefined
+/** Other names are those of compressed matrices, in a folder or an ONNX model. */
+const isPlain = (name: string): boolean =>
+  name in floats || encodings.some(encoding => encoding.name === name && encoding.dtype !== undefined)
 
 /** What is lost, a line for each way. */
 export function describeLosses(rows: readonly ConversionRow[]): string[] {
-  const lossy = rows.filter(({ from, to }) => lossOf(from, to) !== 'nothing')
+  const lossy = rows.filter(({ from, to, kept }) => !kept && lossOf(from, to) !== 'nothing')
   return [...groupBy(lossy, ({ from, to }) => `${from} ${to}`).values()].map(group => {
     const { from, to } = group[0]!
     const tensors = group.length === 1 ? '1 tensor' : `${group.length} tensors`
