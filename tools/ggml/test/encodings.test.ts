@@ -47,11 +47,16 @@ const edges: Readonly<Record<string, (i: number) => number>> = {
 const overflowing = ['squares that overflow', 'the largest finite value', 'the largest beside the least']
 
 describe.skipIf(!ggml)('the same as ggml', () => {
-  it.each(blocks)('$name: rows of six distributions, with and without importance', encoding => {
-    const tally = newTally()
-    compareSlice(ggml!, encoding, randomSlice(1, 20), tally)
-    expect(tally).toEqual({ rows: 120, encode: 0, weighted: 0, decode: 0 })
-  })
+  it.each(blocks)(
+    '$name: rows of six distributions, with and without importance',
+    encoding => {
+      const tally = newTally()
+      compareSlice(ggml!, encoding, randomSlice(1, 20), tally)
+      expect(tally).toEqual({ rows: 120, encode: 0, weighted: 0, decode: 0 })
+      // ggml looks for the neighbours of a codebook's points before its first row.
+    },
+    300_000,
+  )
 
   it.each(robust)('$name: values at the limits', encoding => {
     const names = Object.keys(edges).filter(name => !overflowing.includes(name) || !/^(IQ4|MXFP4)/.test(encoding.name))
