@@ -12,6 +12,7 @@ export { encodeE2M1, type Fp8Options, fp8, type MxElement, mx, nvfp4, nvfp4Scale
 export { foldScales } from './fold.ts'
 export { fp4, fp4Levels, fp4Method } from './fp4.ts'
 export { type GptqOptions, type GptqResult, gptq, gptqDefaults, gptqMethod } from './gptq.ts'
+export { int8ByRows, int8Method } from './int8-rows.ts'
 export { type LevelSearch, levelSearch } from './level-search.ts'
 export { nf4, nf4Levels, nf4Method } from './nf4.ts'
 export { type GridOptions, gridBits } from './options.ts'

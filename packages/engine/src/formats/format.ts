@@ -1,4 +1,5 @@
 import type { Checkpoint, LowRankFactors, Model, TensorInfo } from '@sinter/model'
+import type { Weight } from '@sinter/tensor-core'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import type { RunResult } from '../run/events.ts'
 
@@ -19,7 +20,9 @@ export interface Format {
   /** What is stored in place of what a method makes of rows of `inputs`, for people; undefined when it is held as it is. */
   readonly recoding?: (type: string, method: string, inputs: number, fits: boolean) => string | undefined
   /** How a tensor will lie in the output. */
-  readonly stored: (type: string, info: TensorInfo, compressed: boolean) => Stored
+  readonly stored: (type: string, info: TensorInfo, compressed: boolean, bitsPerWeight?: number) => Stored
+  /** Why a matrix in its compressed form cannot be stored number for number, where that is asked for; undefined when it can. */
+  readonly cannotHold?: (type: string, weight: Weight) => string | undefined
   /** What one must know before a run that compresses into it. */
   readonly warning?: string
   /** Writes it, one tensor at a time; it appears under its name when it is complete. */
@@ -41,6 +44,10 @@ export type Options = Readonly<Record<string, unknown>>
 
 export interface Fit {
   readonly fixed: Options
+  /** Groups may have any columns: their index is stored. */
+  readonly anyColumns?: boolean
+  /** What the type holds, for people. */
+  readonly holds: string
 }
 
 export interface Stored {

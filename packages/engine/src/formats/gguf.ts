@@ -8,11 +8,13 @@ import type { Fit, Format, Notes, OutputJob, Stored } from './format.ts'
 
 const blocks32 = { groupSize: 32, scaleDType: 'f16' } as const
 
+const holds = (bits: number, kind: string): string => `${bits}-bit codes in groups of 32, ${kind}, scales in f16`
+
 /** Encodings that hold a method's own codes and scales, and what that asks of the grid. One line an encoding. */
 const fits: Readonly<Record<string, Fit>> = {
-  Q4_0: { fixed: { ...blocks32, bits: 4, symmetric: true } },
-  Q4_1: { fixed: { ...blocks32, bits: 4, symmetric: false, zero: 'min' } },
-  Q8_0: { fixed: { ...blocks32, bits: 8, symmetric: true } },
+  Q4_0: { fixed: { ...blocks32, bits: 4, symmetric: true }, holds: holds(4, 'symmetric') },
+  Q4_1: { fixed: { ...blocks32, bits: 4, symmetric: false, zero: 'min' }, holds: holds(4, 'with a minimum') },
+  Q8_0: { fixed: { ...blocks32, bits: 8, symmetric: true }, holds: holds(8, 'symmetric') },
 }
 
 /** Types that llama.cpp reads adapters in. */

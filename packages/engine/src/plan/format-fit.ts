@@ -1,6 +1,6 @@
 import { type Method, SinterError } from '@sinter/model'
 import type { Options } from '../formats/format.ts'
-import { formatNamed, formats } from '../registry/formats.ts'
+import { formatNamed } from '../registry/formats.ts'
 import { optionFields } from '../registry/methods.ts'
 import type { OutputPlan } from './plan.ts'
 
@@ -8,7 +8,7 @@ import type { OutputPlan } from './plan.ts'
 const neighbours: Options = { groups: 'static' }
 
 /** Whether a method ends on a grid whose scales and zeros it lets the recipe choose. */
-function endsOnGrid(method: Method): boolean {
+export function endsOnGrid(method: Method): boolean {
   const fields = optionFields(method)
   return ['bits', 'groupSize', 'symmetric', 'scaleDType'].every(key => Object.hasOwn(fields, key))
 }
@@ -21,7 +21,7 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
   const fit = formatNamed(output.container).fit?.(output.encoding)
   if (!fit || !endsOnGrid(method)) return options
   const fields = optionFields(method)
-  const ordered = Object.hasOwn(fields, 'groups') && options.actOrder !== false
+  const ordered = !fit.anyColumns && Object.hasOwn(fields, 'groups') && options.actOrder !== false
   const fixed = { ...fit.fixed, ...(ordered && neighbours) }
   for (const [key, value] of Object.entries(fixed)) {
     const given = options[key]
@@ -29,23 +29,20 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
       throw new SinterError(
         'option',
         `${where}: ${key} ${JSON.stringify(given)} does not fit into ${output.encoding}, which holds ` +
-          `${describe(fit.fixed)}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options)}`,
+          `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(value)}${alternative(options, output.container)}`,
       )
   }
   return { ...options, ...fixed }
 }
 
-const describe = ({ bits, symmetric, groupSize }: Options): string =>
-  `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in f16`
-
-/** Another type that holds what was asked for, or the container that holds anything. */
-function alternative(options: Options): string {
-  for (const { name, types, fit } of formats)
-    for (const type of types) {
-      const fixed = fit?.(type)?.fixed
-      if (fixed && Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
-        return `, or use ${name}:${type}`
-    }
+/** Another type of the container that holds what was asked for, or the container that holds anything. */
+function alternative(options: Options, container: string): string {
+  const { name, types, fit } = formatNamed(container)
+  for (const type of types) {
+    const fixed = fit?.(type)?.fixed
+    if (fixed && Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
+      return `, or use ${name}:${type}`
+  }
   return ', or use the format hf'
 }
 

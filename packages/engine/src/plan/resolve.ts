@@ -5,6 +5,7 @@ import type { CalibrationRecipe, Recipe } from '../recipe/recipe.ts'
 import { formatNamed, parseFormat } from '../registry/formats.ts'
 import { checkCalibration } from './calibration-text.ts'
 import { estimate, type MachineRates } from './estimate.ts'
+import { checkHeld } from './held.ts'
 import { checkOutput, checkSpace } from './output-place.ts'
 import { outputBytes, storedAs } from './output-size.ts'
 import type { CalibrationPlan, OutputPlan, Plan, PlanRow } from './plan.ts'
@@ -37,13 +38,12 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   const output = outputOf(recipe)
   const steps = resolveSteps(recipe, output)
   const tensors = tensorRoles(model)
-  const targeted = new Set<string>()
   const rows = planRows(recipe, steps, tensors, t => storedAs(output, model.source.info(t.tensor), false), output)
-  for (const row of rows) if (row.action === 'compress') targeted.add(row.tensor)
+  await checkHeld(model, rows, output)
   const transforms = steps.filter(isTransform).map(({ method, options }) => ({ method, options }))
   const calibration = await calibrationOf(model, recipe, steps, options.calibrationText)
   const threads = options.threads ?? availableParallelism()
-  const size = outputBytes(model, output, targeted)
+  const size = outputBytes(model, output, bitsOf(rows))
   const { rates, memoryBudget } = options
   const cost = estimate({ model, rows, tensors, transforms, calibration, threads, outputBytes: size, rates })
   const cache = chooseCache(cost.memoryBytes, memoryBudget)
@@ -70,6 +70,10 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
     warnings: warnings(rows, output, memoryBytes, memoryBudget),
   }
 }
+
+/** Bits a weight of the matrices that are compressed. */
+const bitsOf = (rows: readonly PlanRow[]): ReadonlyMap<string, number> =>
+  new Map(rows.filter(row => row.action === 'compress').map(row => [row.tensor, row.bitsPerWeight]))
 
 const weightsNeedData = (rows: readonly PlanRow[]): boolean =>
   rows.some(row => row.steps.some(({ method, options }) => method.needs(options).length > 0))

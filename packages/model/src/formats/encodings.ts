@@ -13,7 +13,7 @@ import {
   decodeIQ3_S,
   decodeIQ3_XXS,
 } from './blocks/iq-decode.ts'
-import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
 import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import {

@@ -5,7 +5,6 @@ import {
   type Code,
   choose,
   constant,
-  everyInt,
   f32,
   floats,
   get,
@@ -15,25 +14,22 @@ import {
   ints,
   type Kernel,
   load,
-  loadBytes,
   loadEach,
   loadHalf,
   loadInteger,
-  loadShort,
   loopBelow,
-  plus,
   put,
   repeat,
   shiftInteger,
   shuffle,
-  shuffleLanes,
   step,
   store,
   storeInteger,
   when,
 } from '@sinter/tensor-core/wasm'
-import { nearestIntLanes } from './nearest-int-simd.ts'
+import { eachGroup, integerLocals, locals, nearestPoint } from './iq-nearest-kernel.ts'
 import type { SearchPlaces } from './iq-search-memory.ts'
+import { nearestIntLanes } from './nearest-int-simd.ts'
 
 /**
  * The search that ggml's IQ2 and IQ3 encoders share, for four sub-blocks at once, each in a lane of its own: every sum is added up in
@@ -44,17 +40,13 @@ import type { SearchPlaces } from './iq-search-memory.ts'
 /** Which groups take their points anew at the scale that was found: all, those off the grid, or all if one was. */
 export type Refines = 'always' | 'off-grid' | 'all'
 
-const integers = { trial: 0, trialEnd: 1, at: 2, end: 3, slot: 4, entry: 5, quad: 6, quadEnd: 7 } as const
-const { trial, trialEnd, at, end, slot, entry, quad, quadEnd } = integers
-const vectors = Array.from({ length: 20 }, (_, i) => 8 + i)
-const [id, scale, product, square, found, best, mask, cell, least, where, distance, pair, level, error] = vectors as [
-  ...Fixed14,
-]
-const [low, high, one, two, three, four] = vectors.slice(14) as [...Fixed6]
-type Fixed6 = [number, number, number, number, number, number]
-type Fixed14 = [...Fixed6, ...Fixed6, number, number]
-
-const largestFloat = 3.4028234663852886e38
+const { trial, trialEnd, at, slot, entry, scale, error, own } = locals
+const [id, product, square, found, best, mask, cell, level, low, high, one, two, three, four] = Array.from(
+  { length: 14 },
+  (_, i) => own + i,
+) as Fourteen
+type Six = [number, number, number, number, number, number]
+type Fourteen = [...Six, ...Six, number, number]
 
 export function searchKernel(places: SearchPlaces, refines: Refines): Kernel {
   const { size, dim } = places
@@ -84,7 +76,7 @@ export function searchKernel(places: SearchPlaces, refines: Refines): Kernel {
     refine(places, refines),
     [constant(places.scale), get(found), store(0)],
   ]
-  return { parameters: 0, integers: 8, vectors: vectors.length, body }
+  return { parameters: 0, integers: integerLocals, vectors: own + 14 - integerLocals, body }
 }
 
 const keep = (to: number, from: number): Code => [
@@ -122,13 +114,6 @@ function refine(places: SearchPlaces, refines: Refines): Code {
   ]
 }
 
-const eachGroup = ({ size, dim, magnitudes }: SearchPlaces, results: number, body: Code): Code => [
-  put(at, constant(magnitudes)),
-  put(end, constant(magnitudes + 16 * size)),
-  put(slot, constant(results)),
-  loopBelow(at, end, [body, step(at, 16 * dim), step(slot, 16)]),
-]
-
 const roundGroups = (places: SearchPlaces, results: number, group: (lane: number) => Code): Code =>
   eachGroup(places, results, [cellOf(places), repeat(4, group)])
 
@@ -140,10 +125,7 @@ function cellOf({ dim, base }: SearchPlaces): Code {
     const half = f32.multiply(floats(0.5), f32.subtract(f32.multiply(get(id), x), floats(1)))
     return nearestIntLanes(half, 0, base - 1)
   }
-  return [
-    put(cell, nearest(dim - 1)),
-    repeat(dim - 1, i => put(cell, i32.add(times, nearest(dim - 2 - i)))),
-  ]
+  return [put(cell, nearest(dim - 1)), repeat(dim - 1, i => put(cell, i32.add(times, nearest(dim - 2 - i))))]
 }
 
 /** Point of the group in one lane, and whether it had to be searched. */
@@ -158,67 +140,6 @@ function roundGroup(places: SearchPlaces, lane: number): Code {
   ]
 }
 
-/**
- * The first at the least distance of the list at `entry`, four neighbours at a time.
- * @param leveled what a byte of the list stands for
- */
-function nearestPoint(places: SearchPlaces, lane: number, leveled: (byte: Code) => Code = byte => byte): Code {
-  const { dim, roots, magnitudes } = places
-  const x = (i: number): Code => [get(at), loadEach(16 * i + 4 * lane)]
-  const w = (i: number): Code => [get(at), loadEach(16 * i + 4 * lane + roots - magnitudes)]
-  const term = (i: number): Code => [
-    i % 2 === 0 ? put(pair, [get(quad), loadBytes(4 * i)]) : [],
-    put(level, leveled(f32.fromInt(i % 2 === 0 ? bytes.lowInts(get(pair)) : bytes.highInts(get(pair))))),
-    put(error, f32.subtract(f32.multiply(get(scale), get(level)), x(i))),
-    put(error, f32.multiply(f32.multiply(w(i), get(error)), get(error))),
-    put(distance, i === 0 ? get(error) : f32.add(get(distance), get(error))),
-  ]
-  const turned = (vector: Code, pick: readonly number[]): Code => shuffleLanes(vector, vector, pick)
-  const leastOf = (local: number, pick: readonly number[]): Code => f32.least(get(local), turned(get(local), pick))
-  const firstOf = (local: number, pick: readonly number[]): Code => i32.least(get(local), turned(get(local), pick))
-  return [
-    put(quadEnd, [get(entry), loadInteger(0)]),
-    put(quad, [get(entry), constant(8), plus]),
-    put(scale, [constant(places.trialScale), loadEach(4 * lane)]),
-    put(least, floats(largestFloat)),
-    put(where, ints(places.nowhere)),
-    loopBelow(quad, quadEnd, [
-      repeat(dim, term),
-      put(where, choose(f32.less(get(distance), get(least)), everyInt(get(quad)), get(where))),
-      put(least, f32.least(get(least), get(distance))),
-      step(quad, places.quadBytes),
-    ]),
-    put(distance, leastOf(least, [1, 0, 3, 2])),
-    put(distance, leastOf(distance, [2, 3, 0, 1])),
-    put(where, i32.add(get(where), laneOffsets)),
-    put(where, choose(f32.equal(get(least), get(distance)), get(where), ints(0x7fffffff))),
-    put(where, firstOf(where, [1, 0, 3, 2])),
-    put(where, firstOf(where, [2, 3, 0, 1])),
-    put(entry, [intOf(get(where), 0), loadShort(4 * dim)]),
-  ]
-}
-
-/**
- * From lists to points where `kept` has lists: IQ1's levels are moved by a shift of each group (in `tried`), values have signs, and
- * squares are weighed as they are (in `roots`).
- */
-export function pointsKernel(places: SearchPlaces): Kernel {
-  const shift = one
-  const point = (lane: number): Code => [
-    put(entry, [get(slot), loadInteger(4 * lane)]),
-    when(integerAtLeast(get(entry), constant(places.lists)), [
-      put(shift, [get(slot), loadEach(4 * lane + places.tried - places.kept)]),
-      nearestPoint(places, lane, byte => f32.add(byte, get(shift))),
-    ]),
-    [get(slot), get(entry), storeInteger(4 * lane)],
-  ]
-  const body = eachGroup(places, places.kept, repeat(4, point))
-  return { parameters: 0, integers: 8, vectors: vectors.length, body }
-}
-
-/** Each neighbour's address is two bytes behind that of the one before. */
-const laneOffsets: Code = [0xfd, 0x0c, ...new Uint8Array(Int32Array.of(0, 2, 4, 6).buffer)]
-
 /** Σ w·x·q and Σ w·q² of each lane. */
 function leastSquares(places: SearchPlaces, results: number): Code {
   const { dim, weights, magnitudes } = places
@@ -232,10 +153,7 @@ function leastSquares(places: SearchPlaces, results: number): Code {
   const term = (i: number): Code => [
     put(level, levelOf(i)),
     put(error, w(i)),
-    put(
-      product,
-      f32.add(get(product), f32.multiply(f32.multiply(get(error), [get(at), load(16 * i)]), get(level))),
-    ),
+    put(product, f32.add(get(product), f32.multiply(f32.multiply(get(error), [get(at), load(16 * i)]), get(level)))),
     put(square, f32.add(get(square), f32.multiply(f32.multiply(get(error), get(level)), get(level)))),
   ]
   return [

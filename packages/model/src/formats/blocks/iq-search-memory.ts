@@ -1,4 +1,5 @@
-import { type Simd, simdKernels } from '@sinter/tensor-core/wasm'
+import { simdKernels } from '@sinter/tensor-core/wasm'
+import { fitKernel, fitNumerators } from './iq-fit-kernel.ts'
 import type { Grid } from './iq-grids.ts'
 import type { Neighbours } from './iq-neighbours.ts'
 import { type Refines, searchKernel } from './iq-search-kernel.ts'
@@ -20,12 +21,15 @@ export interface SearchPlaces {
   /** [4], the scale to begin with, then the one that was found. */
   readonly scale: number
   readonly trialScale: number
+  /** Of a fit: the levels, and what scales it tries. */
+  readonly levels: number
+  readonly fitNumerators: number
   /** Points of the groups, then whether each was off the grid, [2, groups, 4]. */
   readonly kept: number
   readonly tried: number
   /** For each cell the address of its point, or of its list. */
   readonly cells: number
-  /** The least address of a list: its end, then quads of neighbours: their levels, [dim, 4] bytes, and addresses, [4] shorts. */
+  /** The least address of a list: its end, then quads of neighbours: their levels, [dim, 4] bytes (of three, where a table begins), and addresses, [4] shorts. */
   readonly lists: number
   readonly quadBytes: number
   /** A quad of points that are none. */
@@ -40,6 +44,8 @@ export interface Search {
   readonly roots: Float32Array
   readonly largest: Float32Array
   readonly scale: Float32Array
+  /** From the largest magnitudes to a scale to begin with. */
+  fit(): void
   /** Of the kept points, [groups, 4]; the number of points where none was found. */
   pointOf(group: number, lane: number): number
   /** Begins with the first point everywhere, on the grid or off it. */
@@ -57,12 +63,16 @@ export function createSearch(
   refines: Refines,
 ): Search {
   const places = searchPlaces(grid, neighbours, size, numerators.length)
-  const open: (bytes: number) => Simd<{ search(): void }> = simdKernels(() => ({ search: searchKernel(places, refines) }))
+  const open = simdKernels<{ search(): void; fit(): void }>(() => ({
+    search: searchKernel(places, refines),
+    fit: fitKernel(places),
+  }))
   const { kernels, memory } = open(places.bytes)
   const view = new DataView(memory.buffer)
   putTables(grid, neighbours, places, view, level => 2 * level + 1)
   const floats = (at: number, count: number): Float32Array => new Float32Array(memory.buffer, at, count)
   floats(places.numerators, numerators.length).set(numerators)
+  floats(places.fitNumerators, fitNumerators.length).set(fitNumerators)
   const results = new Int32Array(memory.buffer, places.kept, (8 * size) / grid.dim)
   return {
     magnitudes: floats(places.magnitudes, 4 * size),
@@ -70,6 +80,7 @@ export function createSearch(
     roots: floats(places.roots, 4 * size),
     largest: floats(places.largest, 4),
     scale: floats(places.scale, 4),
+    fit: kernels.fit,
     pointOf: (group, lane) => results[4 * group + lane]! / pointBytes,
     run(onGrid) {
       results.fill(0, 0, results.length / 2)
@@ -91,6 +102,7 @@ export function searchPlaces(grid: Grid, neighbours: Neighbours, size: number, t
   const [magnitudes, weights, roots] = [take(lanes), take(lanes), take(lanes)]
   const numerators = take(4 * trials)
   const [largest, scale, trialScale] = [take(16), take(16), take(16)]
+  const [levels, fits] = [take(lanes), take(4 * fitNumerators.length)]
   const [kept, tried] = [take((2 * lanes) / dim), take((2 * lanes) / dim)]
   const nowhere = take(quadBytes)
   const cellTable = take(4 * neighbours.point.length)
@@ -101,6 +113,7 @@ export function searchPlaces(grid: Grid, neighbours: Neighbours, size: number, t
   }
   return {
     ...{ size, dim, base, magnitudes, weights, roots, numerators, numeratorsEnd: numerators + 4 * trials },
+    ...{ levels, fitNumerators: fits },
     ...{ largest, scale, trialScale, kept, tried, cells: cellTable, lists, quadBytes, nowhere, bytes: top },
   }
 }
@@ -113,7 +126,8 @@ export function putTables(
   view: DataView,
   byteOf: (level: number) => number,
 ): void {
-  const { dim, cells, levels } = grid
+  const { dim, base, cells, levels } = grid
+  const listed = (level: number): number => (base === 3 ? 4 * level : byteOf(level))
   levels.forEach((level, i) => {
     view.setUint8(Math.floor(i / dim) * pointBytes + (i % dim), byteOf(level))
   })
@@ -133,7 +147,7 @@ export function putTables(
   function putQuad(at: number, mine: Uint16Array, first: number): void {
     for (let n = 0; n < 4; n++) {
       const neighbour = mine[Math.min(first + n, mine.length - 1)]!
-      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, byteOf(levels[neighbour * dim + i]!))
+      for (let i = 0; i < dim; i++) view.setUint8(at + 4 * i + n, listed(levels[neighbour * dim + i]!))
       view.setUint16(at + 4 * dim + 2 * n, neighbour * pointBytes, true)
     }
   }

@@ -8,6 +8,7 @@ import {
   f32,
   floats,
   get,
+  i32,
   ints,
   type Kernel,
   load,
@@ -88,6 +89,33 @@ const eachBound = (places: SplitPlaces, bounds: number, body: Code): Code => [
 
 const times = (a: Code, ...factors: readonly number[]): Code =>
   factors.reduce((product: Code, factor) => f32.multiply(product, floats(factor)), a)
+
+/**
+ * Ranks of `size` values, [size, 4] at `values`, to as many ints at `ranks`: how many are smaller, or equal and before. That is the
+ * order of a merge sort, which ggml has from the C library.
+ */
+export function ranksKernel(size: number, values: number, ranks: number): Kernel {
+  const [at, other, end, last] = [0, 1, 2, 3] as const
+  const [value, rank] = [4, 5] as const
+  const count = (is: Code): Code => [put(rank, i32.subtract(get(rank), is)), step(other, 16)]
+  const one: Code = [
+    put(value, [get(at), load(0)]),
+    put(rank, ints(0)),
+    put(other, constant(values)),
+    loopBelow(other, at, count(f32.atMost([get(other), load(0)], get(value)))),
+    put(other, [get(at), constant(16), plus]),
+    loopBelow(other, last, count(f32.less([get(other), load(0)], get(value)))),
+    [get(at), get(rank), store(ranks - values)],
+    step(at, 16),
+  ]
+  const body: Code = [
+    put(at, constant(values)),
+    put(end, constant(values + 16 * size)),
+    put(last, get(end)),
+    loopBelow(at, end, one),
+  ]
+  return { parameters: 0, integers: 4, vectors: 2, body }
+}
 
 /**
  * Of 32 values: sums of weight · value, then of weight, [2, 33, 4]. Behind them is room for four more such arrays.

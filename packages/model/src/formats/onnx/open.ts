@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { dtypes, sizeOf, type Tensor, toF32, type Weight } from '@sinter/tensor-core'
-import { openFile, type RandomAccessFile } from '../../io/file.ts'
+import { type OpenFile, openFile, type RandomAccessFile } from '../../io/file.ts'
 import { FormatError } from '../format-error.ts'
 import { tensorOf } from '../safetensors.ts'
 import { checkRows, type TensorInfo, type TensorSource } from '../source.ts'
@@ -27,8 +27,8 @@ export interface OnnxTensorSource extends TensorSource {
  * @param path the model file, `…/onnx/model_q4.onnx`
  * @throws FormatError for files of others, for data that are missing or cut off, and for locations outside the folder
  */
-export async function openOnnx(path: string): Promise<OnnxTensorSource> {
-  const model = await readModel(path)
+export async function openOnnx(path: string, open: OpenFile = openFile): Promise<OnnxTensorSource> {
+  const model = await readModel(path, open)
   const files = new Map<string, RandomAccessFile>()
   const close = async (): Promise<void> => {
     for (const file of files.values()) await file.close()
@@ -39,11 +39,15 @@ export async function openOnnx(path: string): Promise<OnnxTensorSource> {
       const { location, offset, length } = data
       let file = files.get(location)
       if (!file) {
-        if (files.size >= MAX_DATA_FILES) throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
-        files.set(location, (file = await openFile(join(dirname(path), location))))
+        if (files.size >= MAX_DATA_FILES)
+          throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
+        files.set(location, (file = await open(join(dirname(path), location))))
       }
       if (offset + length > file.size)
-        throw new FormatError('truncated', `${file.path}: ends at ${file.size}, but ${JSON.stringify(name)} lies beyond`)
+        throw new FormatError(
+          'truncated',
+          `${file.path}: ends at ${file.size}, but ${JSON.stringify(name)} lies beyond`,
+        )
     }
   } catch (error) {
     await close()
@@ -52,8 +56,8 @@ export async function openOnnx(path: string): Promise<OnnxTensorSource> {
   return sourceOver(path, model, files, close)
 }
 
-async function readModel(path: string): Promise<StoredModel> {
-  const file = await openFile(path)
+async function readModel(path: string, open: OpenFile): Promise<StoredModel> {
+  const file = await open(path)
   try {
     if (file.size > MAX_MODEL_BYTES)
       throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
@@ -64,7 +68,8 @@ async function readModel(path: string): Promise<StoredModel> {
 }
 
 /** A model file as a checkpoint, from its bytes. @throws FormatError as `openOnnx` does */
-export const parseOnnx = (bytes: Uint8Array, where: string): StoredModel => parseMetadata(parseModelFile(bytes, where), where)
+export const parseOnnx = (bytes: Uint8Array, where: string): StoredModel =>
+  parseMetadata(parseModelFile(bytes, where), where)
 
 function sourceOver(
   path: string,
@@ -101,7 +106,10 @@ function sourceOver(
     const weight = await soundly(path, name, () => readForm(form, take))
     const expected = flipped ? shape.toReversed() : shape
     if (weight.shape.join() === expected.join()) return weight
-    throw new FormatError('size', `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`)
+    throw new FormatError(
+      'size',
+      `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`,
+    )
   }
   const read = async (name: string): Promise<Tensor> => {
     const { form, shape, flipped } = record(name)
@@ -122,7 +130,9 @@ function sourceOver(
       // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
       if (form.kind === 'nBits' && count > 0)
         return toF32(
-          (await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))).dense(),
+          (
+            await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
+          ).dense(),
         )
       return rowsOf(name, await read(name), start, count)
     },
@@ -161,7 +171,9 @@ const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns'
 /** Names of the stored tensors that a form is made of. */
 function partsOf(form: FormRecord): string[] {
   const own = partFields.map(field => form[field]).filter(value => typeof value === 'string')
-  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry => String((entry as unknown[])[0]))
+  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry =>
+    String((entry as unknown[])[0]),
+  )
   const inner = [form.inner ?? [], form.terms ?? []].flat().flatMap(nested => partsOf(nested as FormRecord))
   return [...own, ...parts, ...inner]
 }
