@@ -1,7 +1,16 @@
 import { paint } from './terminal/style.ts'
 
 /** What the process ends with. Scripts rely on these numbers: docs/cli.md lists them. */
-export const exitCodes = { ok: 0, unexpected: 1, usage: 2, input: 3, output: 4, interrupted: 130 } as const
+export const exitCodes = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  input: 3,
+  output: 4,
+  differs: 5,
+  missing: 6,
+  interrupted: 130,
+} as const
 
 /** A command line that makes no sense: what was expected, what came, what to do. */
 export class UsageError extends Error {

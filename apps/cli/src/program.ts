@@ -1,12 +1,14 @@
 import { Command } from 'commander'
 import { compareCommand } from './commands/compare.ts'
 import { compressCommand } from './commands/compress.ts'
+import { convertCommand } from './commands/convert.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { distillCommand } from './commands/distill.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
 import { generateCommand } from './commands/generate.ts'
+import { imatrixCommand } from './commands/imatrix.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
 import { mergeCommand } from './commands/merge.ts'
@@ -14,6 +16,7 @@ import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { trainCommand } from './commands/train.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { colorful } from './terminal/style.ts'
 import { version } from './version.ts'
 
@@ -21,6 +24,8 @@ const commands = [
   inspectCommand,
   planCommand,
   compressCommand,
+  convertCommand,
+  imatrixCommand,
   finetuneCommand,
   distillCommand,
   trainCommand,
@@ -30,6 +35,7 @@ const commands = [
   generateCommand,
   dataCommand,
   logitsCommand,
+  verifyCommand,
   methodsCommand,
   schemaCommand,
   demoCommand,
@@ -55,7 +61,7 @@ Examples:
 
 MODEL is a Hugging Face folder, a .safetensors file with its config.json beside it, or a .gguf file.
 Each command explains itself: sinter compress --help. Exit codes: 0 done, 1 unexpected, 2 usage,
-3 bad input, 4 no space or permission, 130 interrupted.`,
+3 bad input, 4 no space or permission, 5 a runtime computes something else, 6 it is not installed, 130 interrupted.`,
     )
   for (const command of commands) program.addCommand(command())
   shape(program, 'sinter')

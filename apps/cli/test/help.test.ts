@@ -15,6 +15,7 @@ const names = [
   'generate',
   'data',
   'logits',
+  'verify',
   'methods',
   'schema',
   'demo',

@@ -1,3 +1,4 @@
+export { compareLogits, type LogitDifference } from './compare-logits.ts'
 export type { DiskBytes } from './disk-bytes.ts'
 export { type Divergence, divergence, type Percent, type Spread, spread } from './divergence.ts'
 export { type EvaluateOptions, type Evaluation, evaluate, wantedBos } from './evaluate.ts'

@@ -12,9 +12,15 @@ export type SinterErrorCode =
   | 'diverged'
   | 'output'
   | 'disk-space'
+  | 'client-differs'
+  | 'client-refused'
+  | 'client-missing'
 
-/** Process exit codes: 2 the request makes no sense, 3 what was given to read is no good, 4 no room or no permission. */
-const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
+/**
+ * Process exit codes: 2 the request makes no sense, 3 what was given to read is no good, 4 no room or no permission, 5 a client
+ * does not compute what we do, 6 there is no client to ask.
+ */
+const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 | 5 | 6 } = {
   recipe: 2,
   'unknown-name': 2,
   option: 2,
@@ -27,6 +33,9 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 } = {
   diverged: 2,
   output: 4,
   'disk-space': 4,
+  'client-differs': 5,
+  'client-refused': 5,
+  'client-missing': 6,
 }
 
 /** An error that its reader can do something about: the message says what was expected, what came, and what to do. */

@@ -3,7 +3,7 @@
  * aborts on files it does not like. The first argument names a JSON file with an array of `ClientInput`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from 'node-llama-cpp'
+import type { Llama, LlamaModel, Token } from 'node-llama-cpp'
 
 export interface ClientInput {
   readonly path: string
@@ -17,6 +17,8 @@ export interface ClientInput {
   readonly texts: readonly string[]
   /** Where the logits go: f32, row-major, [rows, tokens, vocabulary]. */
   readonly logitsTo?: string
+  /** For files that do not say it. */
+  readonly vocabSize?: number
   /** Tokens in one call, at most 8: llama.cpp sums in another order when it gets another number of them. */
   readonly atOnce?: number
 }
@@ -31,10 +33,8 @@ export interface ClientOutput {
 /** Tokens asked for together: each answer is a Map of the whole vocabulary, tens of bytes an entry. */
 const AT_ONCE = 8
 
-async function evaluate(
-  model: LlamaModel,
-  { ids, greedy, logitsTo, lora, atOnce = AT_ONCE }: ClientInput,
-): Promise<number[]> {
+async function evaluate(model: LlamaModel, input: ClientInput): Promise<number[]> {
+  const { ids, greedy, logitsTo, lora, atOnce = AT_ONCE } = input
   const longest = Math.max(1, ...ids.map(row => row.length))
   const context = await model.createContext({
     contextSize: longest + greedy + 8,
@@ -55,7 +55,7 @@ async function evaluate(
         row.slice(i, i + atOnce).map(id => [id as Token, { generateNext: { logits: true, options } }]),
       )
       for (const result of results) {
-        const logits = new Float32Array(vocabularyOf(model))
+        const logits = new Float32Array(vocabularyOf(model, input))
         for (const [token, value] of result?.next.logits ?? []) logits[token] = value
         rows.push(logits)
       }
@@ -72,16 +72,18 @@ async function evaluate(
   return out
 }
 
-const vocabularyOf = (model: LlamaModel): number =>
-  (model.fileInfo.metadata as unknown as Record<string, { vocab_size: number }>)[
-    model.fileInfo.metadata.general.architecture
-  ]!.vocab_size
+function vocabularyOf({ fileInfo: { metadata } }: LlamaModel, { vocabSize }: ClientInput): number {
+  const fields = metadata as unknown as Readonly<Record<string, { readonly vocab_size?: number }>>
+  const size = fields[metadata.general.architecture]?.vocab_size ?? vocabSize
+  if (size === undefined) throw new Error('the file does not say how many tokens there are')
+  return size
+}
 
 async function answer(llama: Llama, input: ClientInput): Promise<ClientOutput> {
   const model = await llama.loadModel({ modelPath: input.path })
   const output: ClientOutput = {
     architecture: model.fileInfo.metadata.general.architecture,
-    vocabSize: vocabularyOf(model),
+    vocabSize: vocabularyOf(model, input),
     greedy: input.ids.length > 0 ? await evaluate(model, input) : [],
     tokenized: input.texts.map(text => model.tokenize(text, true) as number[]),
   }
@@ -89,13 +91,23 @@ async function answer(llama: Llama, input: ClientInput): Promise<ClientOutput> {
   return output
 }
 
-const inputs = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ClientInput[]
-const llama = await getLlama({
-  gpu: false,
-  build: 'never',
-  skipDownload: true,
-  progressLogs: false,
-  logLevel: LlamaLogLevel.error,
-})
-for (const input of inputs) console.log(`\n@@${JSON.stringify(await answer(llama, input))}`)
-await llama.dispose()
+const say = (line: unknown): void => console.log(`\n@@${JSON.stringify(line)}`)
+
+async function main(): Promise<void> {
+  const library = await import('node-llama-cpp').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  })
+  if (!library) return say({ missing: ['node-llama-cpp'] })
+  const inputs = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ClientInput[]
+  const llama = await library.getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: library.LlamaLogLevel.error,
+  })
+  for (const input of inputs) say(await answer(llama, input))
+  await llama.dispose()
+}
+
+await main().catch((error: unknown) => say({ error: error instanceof Error ? error.message : String(error) }))
