@@ -6,9 +6,9 @@ import {
   loadTokenizer,
   openGgufFile,
   parseGgufHeader,
-  type RandomAccessFile,
 } from '@sinter/model'
 import { ggufSeeds } from './gguf-seeds.ts'
+import { memoryFile } from './memory-file.ts'
 import type { Random } from './random.ts'
 import type { Target } from './target.ts'
 
@@ -48,20 +48,5 @@ async function refusal(action: () => Promise<string>): Promise<string> {
   } catch (error) {
     if (error instanceof FormatError) return `model refused: ${error.code}`
     throw error
-  }
-}
-
-function memoryFile(bytes: Uint8Array): RandomAccessFile {
-  return {
-    path: 'file',
-    size: bytes.length,
-    read: async (offset, length, into) => {
-      if (offset + length > bytes.length)
-        throw new FormatError('truncated', `file: expected bytes ${offset} … ${offset + length}, has ${bytes.length}`)
-      const part = into ?? new Uint8Array(length)
-      part.set(bytes.subarray(offset, offset + length))
-      return part
-    },
-    close: async () => {},
   }
 }

@@ -1,6 +1,5 @@
-import { fp4, fp8, gptq, mx, nf4, nvfp4, rtn } from '@sinter/quantization'
+import { fp4, fp8, gptq, int8ByRows, mx, nf4, nvfp4, rtn } from '@sinter/quantization'
 import type { TensorF32, Weight } from '@sinter/tensor-core'
-import { int8RowsOf } from './int8-rows.ts'
 
 /** A folder that is written and opened. */
 export interface Case {
@@ -58,6 +57,6 @@ export const cases: readonly Case[] = [
   { name: 'bnb-nf4', format: 'bitsandbytes', compress: weight => nf4(weight) },
   { name: 'bnb-nf4-f32-scales', format: 'bitsandbytes', compress: weight => nf4(weight, { doubleQuant: false }) },
   { name: 'bnb-fp4', format: 'bitsandbytes', compress: weight => fp4(weight, { blockSize: 128 }) },
-  { name: 'bnb-int8', format: 'bitsandbytes:int8', compress: int8RowsOf },
+  { name: 'bnb-int8', format: 'bitsandbytes:int8', compress: int8ByRows },
   ...([2, 3, 4, 8] as const).map(bits => plain(`hqq-${bits}bit`, 'hqq', { bits, groupSize: 64, ...asym })),
 ]

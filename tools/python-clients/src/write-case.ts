@@ -8,8 +8,13 @@ export async function writeCase(input: string, path: string, { format, compress 
   try {
     const linears = await linearNames(input)
     const source = checkpoint.source
-    const weight = async (name: string): Promise<Weight | undefined> =>
-      linears.has(name) ? compress(toF32(await source.read(name))) : undefined
+    // Every weight is asked for twice; the models of these tests are small.
+    const made = new Map<string, Weight>()
+    const weight = async (name: string): Promise<Weight | undefined> => {
+      if (!linears.has(name)) return undefined
+      if (!made.has(name)) made.set(name, await compress(toF32(await source.read(name))))
+      return made.get(name)
+    }
     const written = await writeCompressedFolder(
       path,
       { ...checkpoint, source: { ...source, weight } },

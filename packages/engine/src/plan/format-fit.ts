@@ -1,6 +1,6 @@
 import { type Method, SinterError } from '@sinter/model'
 import type { Fit, Options } from '../formats/format.ts'
-import { formatNamed, formats } from '../registry/formats.ts'
+import { formatNamed } from '../registry/formats.ts'
 import { optionFields } from '../registry/methods.ts'
 import type { OutputPlan } from './plan.ts'
 
@@ -25,7 +25,7 @@ export function fitToFormat(method: Method, options: Options, output: OutputPlan
     throw new SinterError(
       'option',
       `${where}: ${key} ${JSON.stringify(options[key])} does not fit into ${output.encoding}, which holds ` +
-        `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(wanted)}${alternative(method, options)}`,
+        `${fit.holds}; leave ${key} out, set it to ${JSON.stringify(wanted)}${alternative(method, options, output.container)}`,
     )
   }
   for (const [key, value] of Object.entries(fixed))
@@ -67,16 +67,16 @@ function aimsAt(method: Method, { fixed: { encoding } }: Fit): boolean {
 /** Whether what a method makes can lie on the grid. */
 const holdsGrid = (method: Method, fit: Fit): boolean => endsOnGrid(method) || aimsAt(method, fit)
 
-/** Another type that holds what was asked for, or the container that holds anything. */
-function alternative(method: Method, options: Options): string {
-  for (const { name, types, fit } of formats)
-    for (const type of types) {
-      const found = fit?.(type)
-      if (!found || (found.special && !aimsAt(method, found))) continue
-      const { encoding: _, ...fixed } = found.fixed
-      if (Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
-        return `, or use ${name}:${type}`
-    }
+/** Another type of the container that holds what was asked for, or the container that holds anything. */
+function alternative(method: Method, options: Options, container: string): string {
+  const { name, types, fit } = formatNamed(container)
+  for (const type of types) {
+    const found = fit?.(type)
+    if (!found || (found.special && !aimsAt(method, found))) continue
+    const { encoding: _, ...fixed } = found.fixed
+    if (Object.entries(fixed).every(([key, value]) => options[key] === undefined || options[key] === value))
+      return `, or use ${name}:${type}`
+  }
   return ', or use the format hf'
 }
 

@@ -61,10 +61,13 @@ function byteLevel(json: Config, model: Config): TokenizerKind {
       ['pre', ggufString(pre ?? 'default')],
       ['merges', ggufArray('string', merges)],
     ],
-    notes:
-      pre === undefined
+    notes: [
+      ...(pre === undefined
         ? ['llama.cpp has no pre-tokenizer like this one (tokenizer.json): it may split text differently']
-        : [],
+        : []),
+      // Hardly any text is not in NFC.
+      ...normalizerNote(json, ['NFC']),
+    ],
   }
 }
 
@@ -79,8 +82,22 @@ function byteFallback(json: Config, model: Config): TokenizerKind {
       ['scores', ggufArray('f32', scores(tokens, mergesOf(model)))],
       ['add_space_prefix', ggufBool(addsSpacePrefix(json))],
     ],
-    notes: [],
+    notes: normalizerNote(json, ['Prepend', 'Replace']),
   }
+}
+
+/** llama.cpp takes text as it is, but for what the kind itself does. */
+function normalizerNote(json: Config, harmless: readonly string[]): readonly string[] {
+  const strange = stagesOf(json.normalizer).filter(type => !harmless.includes(type))
+  return strange.length === 0
+    ? []
+    : [`llama.cpp does not normalize text as this tokenizer.json does (${strange.join(', ')})`]
+}
+
+/** The types of a stage, or of the stages of a sequence. */
+function stagesOf(stage: unknown): readonly string[] {
+  if (!isObject(stage)) return []
+  return Array.isArray(stage.normalizers) ? stage.normalizers.flatMap(stagesOf) : [String(stage.type)]
 }
 
 /**

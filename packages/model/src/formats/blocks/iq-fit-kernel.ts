@@ -40,12 +40,7 @@ export function fitKernel(places: SearchPlaces): Kernel {
   const each = (body: Code): Code => [
     put(at, constant(magnitudes)),
     put(end, constant(magnitudes + 16 * size)),
-    loopBelow(at, end, [
-      put(x, [get(at), load(0)]),
-      put(w, [get(at), load(weights - magnitudes)]),
-      body,
-      step(at, 16),
-    ]),
+    loopBelow(at, end, [put(x, [get(at), load(0)]), put(w, [get(at), load(weights - magnitudes)]), body, step(at, 16)]),
   ]
   const inverse = (numerator: Code): Code => f32.divide(numerator, [constant(places.largest), load(0)])
   const body: Code = [

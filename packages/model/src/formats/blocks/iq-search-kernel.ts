@@ -125,10 +125,7 @@ function cellOf({ dim, base }: SearchPlaces): Code {
     const half = f32.multiply(floats(0.5), f32.subtract(f32.multiply(get(id), x), floats(1)))
     return nearestIntLanes(half, 0, base - 1)
   }
-  return [
-    put(cell, nearest(dim - 1)),
-    repeat(dim - 1, i => put(cell, i32.add(times, nearest(dim - 2 - i)))),
-  ]
+  return [put(cell, nearest(dim - 1)), repeat(dim - 1, i => put(cell, i32.add(times, nearest(dim - 2 - i))))]
 }
 
 /** Point of the group in one lane, and whether it had to be searched. */
@@ -156,10 +153,7 @@ function leastSquares(places: SearchPlaces, results: number): Code {
   const term = (i: number): Code => [
     put(level, levelOf(i)),
     put(error, w(i)),
-    put(
-      product,
-      f32.add(get(product), f32.multiply(f32.multiply(get(error), [get(at), load(16 * i)]), get(level))),
-    ),
+    put(product, f32.add(get(product), f32.multiply(f32.multiply(get(error), [get(at), load(16 * i)]), get(level)))),
     put(square, f32.add(get(square), f32.multiply(f32.multiply(get(error), get(level)), get(level)))),
   ]
   return [

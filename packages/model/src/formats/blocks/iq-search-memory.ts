@@ -1,6 +1,6 @@
 import { simdKernels } from '@sinter/tensor-core/wasm'
-import type { Grid } from './iq-grids.ts'
 import { fitKernel, fitNumerators } from './iq-fit-kernel.ts'
+import type { Grid } from './iq-grids.ts'
 import type { Neighbours } from './iq-neighbours.ts'
 import { type Refines, searchKernel } from './iq-search-kernel.ts'
 

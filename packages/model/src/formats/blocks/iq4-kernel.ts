@@ -1,7 +1,7 @@
 import {
   bits,
-  bytes,
   byteLanes,
+  bytes,
   bytesAtLeast,
   type Code,
   constant,
@@ -92,10 +92,7 @@ function weightsOfImportanceKernel(): Kernel {
   const four = (i: number): Code => [
     put(value, [get(values), load(16 * i)]),
     get(weights),
-    f32.multiply(
-      [get(importance), load(16 * i)],
-      f32.sqrt(f32.add(get(energy), f32.multiply(get(value), get(value)))),
-    ),
+    f32.multiply([get(importance), load(16 * i)], f32.sqrt(f32.add(get(energy), f32.multiply(get(value), get(value))))),
     store(16 * i),
   ]
   const body: Code = [
@@ -140,13 +137,26 @@ function indicesOf(scaled: number, bucket: number): Code {
   const remainder = (i: number): Code => bits.and(get(scaled + i), shorts(31))
   const table = (of: (b: (typeof buckets)[number]) => number): Code =>
     lookUp(byteLanes(...buckets.map(of)), get(bucket))
-  const passed = (middle: 'first' | 'second'): Code => bytesAtLeast(get(rest), table(b => b[middle]))
+  const passed = (middle: 'first' | 'second'): Code =>
+    bytesAtLeast(
+      get(rest),
+      table(b => b[middle]),
+    )
   return [
     repeat(4, whole),
     repeat(2, pair),
     put(bucket, bytes.ofShorts(shifted(0), shifted(1))),
     put(rest, bytes.ofShorts(remainder(0), remainder(1))),
-    put(bucket, bytes.subtract(bytes.subtract(table(b => b.below), passed('first')), passed('second'))),
+    put(
+      bucket,
+      bytes.subtract(
+        bytes.subtract(
+          table(b => b.below),
+          passed('first'),
+        ),
+        passed('second'),
+      ),
+    ),
   ]
 }
 
@@ -154,8 +164,7 @@ function trialsKernel(): Kernel {
   const [values, weights, inverses, sums, end, stop] = [0, 1, 2, 3, 4, 5] as const
   const [value, weight, weighted, inverse, products, squares, scaled, bucket] = [6, 7, 8, 9, 13, 17, 21, 25] as const
   const half = (i: number): Code => (i < 2 ? bytes.lowSignedShorts : bytes.highSignedShorts)(get(bucket))
-  const level = (i: number): Code =>
-    f32.fromInt((i % 2 === 0 ? bytes.lowSignedInts : bytes.highSignedInts)(half(i)))
+  const level = (i: number): Code => f32.fromInt((i % 2 === 0 ? bytes.lowSignedInts : bytes.highSignedInts)(half(i)))
   const accumulate = (i: number): Code => [
     put(scaled, level(i)),
     put(weighted, f32.multiply(get(scaled), get(weight))),
