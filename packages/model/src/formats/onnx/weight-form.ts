@@ -10,6 +10,8 @@ export interface FormContext {
   readonly accuracyLevel: number
   /** Whether rows of compressed tables are looked up by `GatherBlockQuantized`, which not every build of ONNX Runtime has. */
   readonly gatherBlocks: boolean
+  /** Whether 8-bit matrices with a scale a row are multiplied with activations in 8 bits (W8A8). */
+  readonly integerProducts: boolean
 }
 
 /** How a weight was stored: what the model file's metadata say, so that it can be read again. */
