@@ -118,7 +118,7 @@ describe('rounded matrices', () => {
       const rows = [Array.from({ length: 20 }, (_, i) => (7 * i + 3) % model.config.vocabSize)]
       const decoder = await openDecoder(file, model.config)
       const difference = relative(await decoder.step({ ids: rows }), await ours(model, rows))
-      expect(difference).toBeLessThan(0.1)
+      expect(difference).toBeLessThan(0.05)
       // Rounding of activations that changed nothing would be none.
       expect(difference).toBeGreaterThan(1e-4)
       await decoder.close()

@@ -2,8 +2,8 @@ import { packedWeight, type QuantizedWeight, type Weight } from '@sinter/tensor-
 import { FormatError } from '../format-error.ts'
 import { flip } from './dense-form.ts'
 import { text, whole } from './record-fields.ts'
-import { asF32 } from './values.ts'
-import type { FormContext, FormRecord, Take, WeightForm } from './weight-form.ts'
+import { asF32, floatScalar, ints } from './values.ts'
+import type { FormContext, FormRecord, RoundedInput, Take, WeightForm } from './weight-form.ts'
 
 /** Codes are unsigned, and stand for numbers around this: products of unsigned codes do not overflow on any processor. */
 const MIDDLE = 128
@@ -17,8 +17,8 @@ export function isRowwise(weight: Weight): boolean {
 }
 
 /**
- * 8-bit weights times 8-bit activations, as quantize and dequantize around `MatMul`: ONNX Runtime makes an integer product of it.
- * Activations get one scale a call, from their own range.
+ * 8-bit weights times 8-bit activations (W8A8) as an integer product, `MatMulInteger`. Every token has its own scale, found when it
+ * comes.
  */
 export const w8a8: WeightForm = {
   emit(context, weight, x, name) {
@@ -35,15 +35,31 @@ export const w8a8: WeightForm = {
 }
 
 /** `x Wᵀ`. Codes that are stored by rows, because they are looked up too, are turned by a node. */
-export function multiplyRowwise({ builder: b }: FormContext, record: FormRecord, x: string): string {
-  const [quantized, scale, zero] = b.nodes('DynamicQuantizeLinear', [x], 3)
-  const entering = b.node('DequantizeLinear', [quantized!, scale!, zero!])
-  const rows = whole(record, 'rows', 1, 2 ** 24)
-  const middles = b.constant('u8', [rows], new Uint8Array(rows).fill(MIDDLE))
+export function multiplyRowwise(context: FormContext, record: FormRecord, x: string): string {
+  const { builder: b } = context
+  const middle = b.constant('u8', [], [MIDDLE])
+  const entering = roundedTokens(context, x)
   const stored = text(record, 'codes')
   const codes = record.flipped === true ? stored : b.node('Transpose', [stored], { perm: [1n, 0n] })
+  const sums = b.node('Cast', [b.node('MatMulInteger', [entering.codes, codes, middle, middle])], { to: 1n })
   const scales = asF32(b, text(record, 'scales'), record.scaleType === 'f16' ? 'f16' : 'f32')
-  return b.node('MatMul', [entering, b.node('DequantizeLinear', [codes, scales, middles], { axis: 1n })])
+  return b.node('Mul', [b.node('Mul', [sums, entering.scale]), scales])
+}
+
+/**
+ * Each token with a scale of its own: the first token of a text is often a hundred times as large as the others, who would be
+ * nothing beside it. Linears behind one input share the work.
+ */
+function roundedTokens({ builder: b, rounded }: FormContext, x: string): RoundedInput {
+  const known = rounded.get(x)
+  if (known) return known
+  const largest = b.node('ReduceMax', [b.node('Abs', [x]), ints(b, [-1])], { keepdims: 1n })
+  const scale = b.node('Mul', [b.node('Max', [largest, floatScalar(b, 1e-30)]), floatScalar(b, 1 / 127)])
+  const level = b.node('Round', [b.node('Div', [x, scale])])
+  const codes = b.node('Cast', [b.node('Add', [level, floatScalar(b, MIDDLE)])], { to: 2n })
+  const made = { codes, scale }
+  rounded.set(x, made)
+  return made
 }
 
 async function readRowwise(record: FormRecord, take: Take): Promise<Weight> {

@@ -70,7 +70,14 @@ export async function writeOnnx(
   const { gatherBlocks = genai } = options
   try {
     const records = await buildDecoder(
-      { builder, store, accuracyLevel, gatherBlocks, integerProducts: type.integerProducts === true },
+      {
+        builder,
+        store,
+        accuracyLevel,
+        gatherBlocks,
+        integerProducts: type.integerProducts === true,
+        rounded: new Map(),
+      },
       { model, source, type, blockSize, embeddings, genai, signal: options.signal, onTensor: options.onTensor },
     )
     const names = await store.commit()
