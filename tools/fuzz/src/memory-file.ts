@@ -1,6 +1,6 @@
 import { FormatError, type RandomAccessFile } from '@sinter/model'
 
-/** Bytes at hand as a file. */
+/** Bytes as a file, as readers get one from the disk. */
 export function memoryFile(bytes: Uint8Array): RandomAccessFile {
   return {
     path: 'file',

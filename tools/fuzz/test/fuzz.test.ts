@@ -3,8 +3,8 @@ import { fuzz, MAX_ALLOCATION, MAX_MILLISECONDS } from '../src/fuzz.ts'
 import { guardedFuzz } from '../src/guard.ts'
 import { makeTargets } from '../src/targets.ts'
 
-it('2,000 mutated files: read or refused, never a crash, a hang, or memory without bound', async () => {
-  const report = await fuzz(await makeTargets(), 0, 2000)
+it('3,000 mutated files: read or refused, never a crash, a hang, or memory without bound', async () => {
+  const report = await fuzz(await makeTargets(), 0, 3000)
   expect(report.failures).toEqual([])
   expect(report.largestAllocation).toBeLessThan(MAX_ALLOCATION)
   expect(report.slowest).toBeLessThan(MAX_MILLISECONDS)

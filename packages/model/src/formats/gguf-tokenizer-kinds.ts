@@ -10,7 +10,7 @@ type Tokens = readonly (string | undefined)[]
 export interface TokenizerKind {
   /** `tokenizer.ggml.model` */
   readonly model: 'llama' | 'gpt2' | 'bert' | 't5'
-  readonly vocab: readonly (readonly [token: string, id: number])[]
+  readonly vocab: Iterable<readonly [token: string, id: number]>
   /** The token for what has none. */
   readonly unknown: unknown
   /** How llama.cpp spells a token that is no special one. */
@@ -37,7 +37,13 @@ export function kindOf(json: Config): TokenizerKind {
   )
 }
 
-const vocabOf = (model: Config): [string, number][] => Object.entries(model.vocab as Readonly<Record<string, number>>)
+/** One by one: pairs of a quarter of a million tokens would take 25 MB for a moment. */
+const vocabOf = (model: Config): Iterable<readonly [string, number]> => ({
+  *[Symbol.iterator]() {
+    const vocab = model.vocab as Readonly<Record<string, number>>
+    for (const token in vocab) yield [token, vocab[token]!] as const
+  },
+})
 const same = (token: string): string => token
 
 const mergesOf = ({ merges }: Config): readonly (readonly string[])[] =>
@@ -55,10 +61,13 @@ function byteLevel(json: Config, model: Config): TokenizerKind {
       ['pre', ggufString(pre ?? 'default')],
       ['merges', ggufArray('string', merges)],
     ],
-    notes:
-      pre === undefined
+    notes: [
+      ...(pre === undefined
         ? ['llama.cpp has no pre-tokenizer like this one (tokenizer.json): it may split text differently']
-        : [],
+        : []),
+      // Hardly any text is not in NFC.
+      ...normalizerNote(json, ['NFC']),
+    ],
   }
 }
 
@@ -73,8 +82,22 @@ function byteFallback(json: Config, model: Config): TokenizerKind {
       ['scores', ggufArray('f32', scores(tokens, mergesOf(model)))],
       ['add_space_prefix', ggufBool(addsSpacePrefix(json))],
     ],
-    notes: [],
+    notes: normalizerNote(json, ['Prepend', 'Replace']),
   }
+}
+
+/** llama.cpp takes text as it is, but for what the kind itself does. */
+function normalizerNote(json: Config, harmless: readonly string[]): readonly string[] {
+  const strange = stagesOf(json.normalizer).filter(type => !harmless.includes(type))
+  return strange.length === 0
+    ? []
+    : [`llama.cpp does not normalize text as this tokenizer.json does (${strange.join(', ')})`]
+}
+
+/** The types of a stage, or of the stages of a sequence. */
+function stagesOf(stage: unknown): readonly string[] {
+  if (!isObject(stage)) return []
+  return Array.isArray(stage.normalizers) ? stage.normalizers.flatMap(stagesOf) : [String(stage.type)]
 }
 
 /**
