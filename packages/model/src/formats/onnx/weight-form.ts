@@ -34,6 +34,11 @@ export type Take = (name: string) => Promise<Tensor>
 /** One representation in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
 export interface WeightForm {
   /** `x` and the result are ONNX values, f32 `[batch, tokens, width]`. @param name the stored name, the stem of the parts' */
-  emit(context: FormContext, weight: Weight, x: string, name: string): { readonly y: string; readonly record: FormRecord }
+  emit(
+    context: FormContext,
+    weight: Weight,
+    x: string,
+    name: string,
+  ): { readonly y: string; readonly record: FormRecord }
   read(record: FormRecord, take: Take): Promise<Weight>
 }
