@@ -27,9 +27,14 @@ function blockOf(groupSize: number, cols: number): number | undefined {
 }
 
 /** @returns undefined where `MatMulNBits` cannot hold the numbers as they are */
-export function nBitsLayout({ shape, bits, groupSize, scales, zeroPoints, mins }: Omit<Quantized, 'codes'>):
-  | NBitsLayout
-  | undefined {
+export function nBitsLayout({
+  shape,
+  bits,
+  groupSize,
+  scales,
+  zeroPoints,
+  mins,
+}: Omit<Quantized, 'codes'>): NBitsLayout | undefined {
   const cols = shape[1]
   const group = scales.data.length === 1 ? cols : Math.min(groupSize, cols)
   const block = blockOf(group, cols)
