@@ -10,7 +10,7 @@ type Tokens = readonly (string | undefined)[]
 export interface TokenizerKind {
   /** `tokenizer.ggml.model` */
   readonly model: 'llama' | 'gpt2' | 'bert' | 't5'
-  readonly vocab: readonly (readonly [token: string, id: number])[]
+  readonly vocab: Iterable<readonly [token: string, id: number]>
   /** The token for what has none. */
   readonly unknown: unknown
   /** How llama.cpp spells a token that is no special one. */
@@ -37,7 +37,13 @@ export function kindOf(json: Config): TokenizerKind {
   )
 }
 
-const vocabOf = (model: Config): [string, number][] => Object.entries(model.vocab as Readonly<Record<string, number>>)
+/** One by one: pairs of a quarter of a million tokens would take 25 MB for a moment. */
+const vocabOf = (model: Config): Iterable<readonly [string, number]> => ({
+  *[Symbol.iterator]() {
+    const vocab = model.vocab as Readonly<Record<string, number>>
+    for (const token in vocab) yield [token, vocab[token]!] as const
+  },
+})
 const same = (token: string): string => token
 
 const mergesOf = ({ merges }: Config): readonly (readonly string[])[] =>

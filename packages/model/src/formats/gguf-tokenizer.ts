@@ -57,7 +57,7 @@ function addedTokens(json: Config): ReadonlyMap<number, AddedToken> {
 }
 
 function tokensById(
-  vocab: readonly (readonly [string, number])[],
+  vocab: Iterable<readonly [string, number]>,
   added: ReadonlyMap<number, AddedToken>,
   vocabSize: number,
 ): readonly (string | undefined)[] {

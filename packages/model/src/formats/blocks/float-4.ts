@@ -82,7 +82,7 @@ function putPairs(
   out: Uint8Array,
   at: number,
 ): void {
-  const code = amax < d * 4096 ? nearest : nearestOfFar
+  const code = amax < d * 4096 && d < 2 ** 125 ? nearest : nearestOfFar
   for (let j = 0; j < count; j++) out[at + j] = code(values[from + j]!, d) | (code(values[from + count + j]!, d) << 4)
 }
 
@@ -108,7 +108,7 @@ function nearest(x: number, d: number): number {
   return low && x < 0 ? low | 8 : low
 }
 
-/** The same where distances to a level round, so that ggml sees ties that are none: the first of the least. */
+/** The same where distances to a level round, so that ggml sees ties that are none, or where levels overflow: the first of the least. */
 function nearestOfFar(x: number, d: number): number {
   let best = 0
   let least = abs(fround(levels[0]! * d - x))

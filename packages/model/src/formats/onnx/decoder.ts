@@ -107,12 +107,7 @@ async function embed(
   let x = table.lookUp(INPUT_IDS)
   if (config.embeddingScale !== 1) x = builder.node('Mul', [x, floatScalar(builder, config.embeddingScale)])
   if (outside.projectIn) {
-    const { y, record } = emitForm(
-      context,
-      denseWeight(toF32(await source.read(outside.projectIn))),
-      x,
-      outside.projectIn,
-    )
+    const { y, record } = emitForm(context, denseWeight(toF32(await source.read(outside.projectIn))), x, outside.projectIn)
     keepRecord(records, source, outside.projectIn, record)
     tick()
     x = y
@@ -128,13 +123,7 @@ async function embed(
 }
 
 /** A block's graph, its linears by their weights, its attention over the cache. */
-async function addBlock(
-  context: FormContext,
-  job: DecoderJob,
-  parts: Parts,
-  block: number,
-  x: string,
-): Promise<string> {
+async function addBlock(context: FormContext, job: DecoderJob, parts: Parts, block: number, x: string): Promise<string> {
   const { model, source } = job
   const { output, linears } = model.blockGraph(block)
   const names = model.blockTensors(block)
@@ -165,11 +154,7 @@ async function addBlock(
 }
 
 /** The compressed form that the checkpoint knows, or the values as the type of export wants them. */
-async function weightOf(
-  { model, source, type, blockSize }: DecoderJob,
-  canonical: string,
-  stored: string,
-): Promise<Weight> {
+async function weightOf({ model, source, type, blockSize }: DecoderJob, canonical: string, stored: string): Promise<Weight> {
   const known = await source.weight(stored)
   if (known) return known
   const values = model.storedForm(canonical, toF32(await source.read(stored)))
@@ -245,3 +230,4 @@ function keepLast({ builder }: FormContext, x: string): string {
   const end = builder.constant('i64', [1], [Number.MAX_SAFE_INTEGER])
   return builder.node('Slice', [x, start, end, ints(builder, [1])])
 }
+

@@ -49,13 +49,9 @@ const MAX_DEPTH = 8
 
 /** @throws FormatError `schema` for a kind that this version does not know, or nesting without end */
 export async function readForm(record: FormRecord, take: Take, depth = 0): Promise<Weight> {
-  if (depth > MAX_DEPTH)
-    throw new FormatError('limit', `a weight of more than ${MAX_DEPTH} representations in one another`)
+  if (depth > MAX_DEPTH) throw new FormatError('limit', `a weight of more than ${MAX_DEPTH} representations in one another`)
   const form = Object.hasOwn(readers, record.kind) ? readers[record.kind]!() : undefined
   if (!form)
-    throw new FormatError(
-      'schema',
-      `weight form ${JSON.stringify(record.kind)}; known: ${Object.keys(readers).join(', ')}`,
-    )
+    throw new FormatError('schema', `weight form ${JSON.stringify(record.kind)}; known: ${Object.keys(readers).join(', ')}`)
   return form.read(record, take)
 }

@@ -7,8 +7,7 @@ export interface OnnxSource extends TensorSource {
 }
 
 /** What a checkpoint must at least be able to do. */
-export type SourceLike = Pick<TensorSource, 'names' | 'info' | 'read'> &
-  Partial<Pick<TensorSource, 'readRows' | 'weight'>>
+export type SourceLike = Pick<TensorSource, 'names' | 'info' | 'read'> & Partial<Pick<TensorSource, 'readRows' | 'weight'>>
 
 /** Fills in what a source lacks. */
 export function sourceOf(source: SourceLike): OnnxSource {
@@ -19,8 +18,7 @@ export function sourceOf(source: SourceLike): OnnxSource {
     has: name => names.has(name),
     info: name => source.info(name),
     read: name => source.read(name),
-    readRows: async (name, start, count) =>
-      source.readRows?.(name, start, count) ?? rowsOf(name, await source.read(name), start, count),
+    readRows: async (name, start, count) => source.readRows?.(name, start, count) ?? rowsOf(name, await source.read(name), start, count),
     weight: async name => source.weight?.(name),
     close: async () => {},
   }
@@ -31,9 +29,6 @@ export function rowsOf(name: string, tensor: Tensor, start: number, count: numbe
   checkRows(name, tensor.shape, start, count)
   const { shape, data } = toF32(tensor)
   const width = data.length / (shape[0] || 1)
-  return {
-    dtype: 'f32',
-    shape: [count, ...shape.slice(1)],
-    data: data.subarray(start * width, (start + count) * width),
-  }
+  return { dtype: 'f32', shape: [count, ...shape.slice(1)], data: data.subarray(start * width, (start + count) * width) }
 }
+

@@ -26,8 +26,5 @@ export const onnxTypes: readonly OnnxType[] = [
 export function onnxTypeNamed(name: string): OnnxType {
   const found = onnxTypes.find(type => type.name === name)
   if (found) return found
-  throw new FormatError(
-    'unsupported',
-    `onnx:${name} cannot be written; known: ${onnxTypes.map(type => type.name).join(', ')}`,
-  )
+  throw new FormatError('unsupported', `onnx:${name} cannot be written; known: ${onnxTypes.map(type => type.name).join(', ')}`)
 }

@@ -8,6 +8,8 @@ export interface FormContext {
   readonly store: TensorStore
   /** Of `MatMulNBits`: 1 computes in f32, 4 rounds what enters to 8 bits. */
   readonly accuracyLevel: number
+  /** Whether rows of compressed tables are looked up by `GatherBlockQuantized`, which not every build of ONNX Runtime has. */
+  readonly gatherBlocks: boolean
 }
 
 /** How a weight was stored: what the model file's metadata say, so that it can be read again. */
@@ -22,11 +24,6 @@ export type Take = (name: string) => Promise<Tensor>
 /** One representation in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
 export interface WeightForm {
   /** `x` and the result are ONNX values, f32 `[batch, tokens, width]`. @param name the stored name, the stem of the parts' */
-  emit(
-    context: FormContext,
-    weight: Weight,
-    x: string,
-    name: string,
-  ): { readonly y: string; readonly record: FormRecord }
+  emit(context: FormContext, weight: Weight, x: string, name: string): { readonly y: string; readonly record: FormRecord }
   read(record: FormRecord, take: Take): Promise<Weight>
 }
