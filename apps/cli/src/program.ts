@@ -1,12 +1,14 @@
 import { Command } from 'commander'
 import { compareCommand } from './commands/compare.ts'
 import { compressCommand } from './commands/compress.ts'
+import { convertCommand } from './commands/convert.ts'
 import { dataCommand } from './commands/data.ts'
 import { demoCommand } from './commands/demo.ts'
 import { distillCommand } from './commands/distill.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
 import { generateCommand } from './commands/generate.ts'
+import { imatrixCommand } from './commands/imatrix.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
 import { mergeCommand } from './commands/merge.ts'
@@ -22,6 +24,8 @@ const commands = [
   inspectCommand,
   planCommand,
   compressCommand,
+  convertCommand,
+  imatrixCommand,
   finetuneCommand,
   distillCommand,
   trainCommand,

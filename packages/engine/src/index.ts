@@ -1,3 +1,6 @@
+export { collectImportance, type ImportanceOptions } from './convert/collect-importance.ts'
+export type { Conversion, ConversionRow, ConvertEvent, ConvertOptions, ConvertResult } from './convert/conversion.ts'
+export { type ConversionOptions, openConversion } from './convert/convert.ts'
 export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.ts'
 export { exitCodeOf } from './exit-code.ts'
 export type { Fit, Format, OutputJob, Stored } from './formats/format.ts'

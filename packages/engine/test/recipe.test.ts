@@ -187,7 +187,7 @@ describe('registry', () => {
     expect(parseFormat('gguf:q4_0')).toEqual({ container: 'gguf', encoding: 'Q4_0' })
     expect(parseFormat('gguf:bf16')).toEqual({ container: 'gguf', encoding: 'BF16' })
     expect(parseFormat('gguf')).toEqual({ container: 'gguf', encoding: 'F16' })
-    for (const bad of ['', 'onnx', 'gguf:', 'gguf:Q4_0:x', 'hf:Q4_0'])
+    for (const bad of ['', 'onnxx', 'gguf:', 'gguf:Q4_0:x', 'hf:Q4_0'])
       expect(() => parseFormat(bad)).toThrow(SinterError)
   })
 })

@@ -19,6 +19,7 @@ export type { Family, TensorNames } from './families/family.ts'
 export { families, familyOf } from './families/index.ts'
 export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { assertFinite } from './finite.ts'
+export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export {
   decodeValues,
   type Encoding,
@@ -43,18 +44,37 @@ export {
 export { FormatError, type FormatErrorCode } from './formats/format-error.ts'
 export { type GgufSource, openGguf, openGgufFile } from './formats/gguf.ts'
 export { configFromMetadata } from './formats/gguf-config.ts'
-export { type GgufCheckpoint, type GgufWriteOptions, writeGguf } from './formats/gguf-convert.ts'
+export {
+  checkpointJob,
+  type GgufCheckpoint,
+  type GgufWriteOptions,
+  type TokenizerKeys,
+  tokenizerKeys,
+  vocabSizeOf,
+  writeGguf,
+} from './formats/gguf-convert.ts'
 export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
+export {
+  type GgufJob,
+  type GgufJobOptions,
+  type GgufJobTensor,
+  type GgufRows,
+  writeGgufJob,
+} from './formats/gguf-job.ts'
 export { fromGgufLayout, type GgufLayout, gatherRows, ggufLayout, toGgufLayout } from './formats/gguf-layout.ts'
 export { configToMetadata } from './formats/gguf-metadata.ts'
-export { type GgufModel, openGgufModel } from './formats/gguf-model.ts'
+export { ggufMixes, type Mix, type MixFacts } from './formats/gguf-mix-table.ts'
+export { findMix, type MixRow, type MixTensor, mixFactsOf, typesOfMix } from './formats/gguf-mixes.ts'
+export { type GgufModel, ggufModel, openGgufModel } from './formats/gguf-model.ts'
 export { blockOf, ggufName, hfName } from './formats/gguf-names.ts'
 export { type GgufPlan, type GgufPlanTensor, planGguf } from './formats/gguf-plan.ts'
+export { type RequantizeOptions, requantizeJob } from './formats/gguf-requantize.ts'
 export { shardPath } from './formats/gguf-shard-names.ts'
 export { createGgufShardWriter } from './formats/gguf-shards-write.ts'
 export { tokenizerToGguf } from './formats/gguf-tokenizer.ts'
 export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-read.ts'
+export { tokenizerKeysApart } from './formats/gguf-tokenizer-thread.ts'
 export * from './formats/gguf-value.ts'
 export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
 export { type Checkpoint, openCheckpoint } from './formats/hf-directory.ts'
@@ -66,10 +86,18 @@ export {
   writeConfig,
   writeTokenizerFiles,
 } from './formats/hf-write.ts'
+export {
+  type ImportanceEntry,
+  type ImportanceMatrix,
+  meanSquares,
+  readImatrix,
+  writeImatrix,
+} from './formats/imatrix.ts'
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
 export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
-export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
+export { packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'
+export { packSuperBlocks, type SuperBlockCodes } from './formats/pack-k-codes.ts'
 export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
 export { parseSafetensorsHeader, safetensorsHeaderLength } from './formats/safetensors-header.ts'

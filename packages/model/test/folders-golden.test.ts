@@ -10,25 +10,8 @@ import {
   type Weight,
 } from '@sinter/tensor-core'
 import { expect, test } from 'vitest'
-import { FormatError, folderFormatNamed, folderFormatOf, int8Rows, type TensorSource } from '../src/index.ts'
-
-/** A checkpoint in memory. */
-function sourceOf(tensors: Readonly<Record<string, Tensor>>): TensorSource {
-  const find = (name: string): Tensor => {
-    const found = tensors[name]
-    if (!found) throw new FormatError('missing', `no ${name}`)
-    return found
-  }
-  return {
-    kind: 'safetensors',
-    names: () => Object.keys(tensors),
-    has: name => Object.hasOwn(tensors, name),
-    info: name => ({ ...find(name), encoding: find(name).dtype, bytes: find(name).data.byteLength }),
-    read: async name => find(name),
-    readRows: () => Promise.reject(new Error('not used')),
-    close: async () => {},
-  }
-}
+import { folderFormatNamed, folderFormatOf, int8Rows } from '../src/index.ts'
+import { sourceOf } from './helpers/memory-source.ts'
 
 /** What is read back from the tensors and the config that a format writes for one matrix. */
 async function readBack(name: string, weight: Weight): Promise<Weight> {

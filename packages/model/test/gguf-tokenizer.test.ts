@@ -76,3 +76,19 @@ it('the chat template comes back, a file of its own before that of tokenizer_con
   const one = await written({ tokenizerConfig: { ...tokenizerConfig, chat_template: 'other' } })
   expect(one.model.tokenizer!.chatTemplate).toBe('other')
 })
+
+it('says which tokenizers llama.cpp will not quite follow', async () => {
+  const { config, source } = randomCheckpoint(tinyLlama)
+  const notesOf = async (tokenizer: object) => {
+    const changed = { ...tokenizerJson, ...tokenizer }
+    return (await writeGguf(join(folder, 'n.gguf'), { config, source, tokenizerJson: changed }, { encoding: 'F32' })).notes
+  }
+  const lower = { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] }
+  expect(await notesOf({ normalizer: { type: 'NFC' } })).toEqual([])
+  expect(await notesOf({ normalizer: lower })).toEqual([
+    'llama.cpp does not normalize text as this tokenizer.json does (Lowercase)',
+  ])
+  const words = { model: { type: 'WordPiece', unk_token: 'a', vocab } }
+  expect(await notesOf(words)).toEqual(['llama.cpp splits text as BERT does, and this tokenizer.json otherwise'])
+  await expect(notesOf({ model: { type: 'Strange' } })).rejects.toThrow('this one is "Strange"')
+})

@@ -88,6 +88,13 @@ describe("the format's reject list: each file is refused, and the message says w
       'tensor "b": begins at byte 120, inside the tensor before it (to 124)',
     ],
     ['aliased tensors', fileOf(`{"a":${one},"b":${one}}`, 8), 'inside the tensor before it'],
+    ['arrays in arrays', fileOf(`{"a":${'['.repeat(1e6)}`), 'f: the header nests deeper than {name: {shape: []}}'],
+    [
+      'millions of arrays',
+      fileOf(`{"a":[${'[],'.repeat(2 ** 21)}[]]}`),
+      'f: at most 131072 tensors with 2097152 values',
+    ],
+    ['more tensors than any', fileOf(`{"a":${'{},'.repeat(2 ** 17 + 2)}`), 'f: at most 131072 tensors with'],
     ['a hole', fileOf(`{"a":${entry('F32', [2], [4, 12])}}`, 12), 'leaving a hole after byte'],
     ['a cut file', fileOf(`{"a":${one}}`, 7), 'tensor "a": ends at byte 70, but the file has 69: it was cut short'],
     [

@@ -1,4 +1,4 @@
-import type { WeightMethod } from '@sinter/model'
+import { assertFinite, type WeightMethod } from '@sinter/model'
 import { z } from 'zod'
 import { eachLayer } from './each-layer.ts'
 import { type Fp8Options, fp8, fp8Defaults, type MxElement, mx, nvfp4, nvfp4Scale } from './float-rounding.ts'
@@ -35,6 +35,7 @@ export const nvfp4Method: WeightMethod<Record<string, never>> = {
   options: z.strictObject({}),
   needs: () => [],
   compress: async (layers, _, __, context) => {
+    for (const [name, weight] of layers) assertFinite(`${context.name} ${name}`, weight)
     const scale = nvfp4Scale([...layers.values()])
     return eachLayer(layers, context, weight => nvfp4(weight, scale))
   },

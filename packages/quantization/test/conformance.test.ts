@@ -1,7 +1,9 @@
 import { testTransform, testWeightMethod } from '@sinter/model/testing'
 import { awq } from '../src/awq.ts'
+import { fp8Method, mxfp4Method, mxfp8Method, nvfp4Method } from '../src/float-methods.ts'
 import { fp4Method } from '../src/fp4.ts'
 import { gptqMethod } from '../src/gptq.ts'
+import { int8Method } from '../src/int8-rows.ts'
 import { nf4Method } from '../src/nf4.ts'
 import { rtnMethod } from '../src/rtn.ts'
 
@@ -38,6 +40,11 @@ testWeightMethod(gptqMethod, [
   },
   { name: 'minimums', options: { symmetric: false, zero: 'min', groupSize: 32 }, baseline: round(4, 32, false) },
   {
+    name: 'groups that stay together, least squares, codes refined',
+    options: { groups: 'together', range: 'fit', sweeps: 4, groupSize: 16, bits: 3 },
+    baseline: round(3, 16, true),
+  },
+  {
     name: 'plain, a row each',
     options: { actOrder: false, range: 'minmax', groupSize: -1 },
     baseline: round(4, -1, true),
@@ -57,6 +64,23 @@ testWeightMethod(fp4Method, [
   { name: 'defaults', options: {}, baseline: round(3, 64, true) },
   { name: 'f32 scales', options: { doubleQuant: false, blockSize: 32 }, baseline: round(3, 32, true) },
 ])
+
+testWeightMethod(fp8Method, [
+  { name: 'a scale a row', options: {}, baseline: round(5, -1, true) },
+  { name: 'a scale a tile, f16', options: { scales: 'tile', scaleDType: 'f16' }, baseline: round(5, 0, true) },
+  { name: 'one scale', options: { scales: 'matrix' }, baseline: round(5, 0, true) },
+])
+
+testWeightMethod(nvfp4Method, [{ name: 'defaults', options: {}, baseline: round(3, 16, true) }])
+
+testWeightMethod(mxfp4Method, [
+  { name: 'defaults', options: {}, baseline: round(3, 32, true) },
+  { name: 'scales as the OCP has them', options: { scale: 'floor' }, baseline: round(3, 32, true) },
+])
+
+testWeightMethod(mxfp8Method, [{ name: 'defaults', options: {}, baseline: round(5, 32, true) }])
+
+testWeightMethod(int8Method, [{ name: 'defaults', options: {}, baseline: round(7, -1, true) }])
 
 // Clipping is the part of AWQ that does change the function: it is left out here.
 testTransform(awq, [

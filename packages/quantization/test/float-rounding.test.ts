@@ -1,7 +1,8 @@
 import { goldenTest } from '@sinter/model/testing'
-import { type FloatGridWeight, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { type FloatGridWeight, type QuantizedWeight, type TensorF32, toF32 } from '@sinter/tensor-core'
 import { expect, test } from 'vitest'
 import { encodeE2M1, fp8, mx, nvfp4, nvfp4Scale } from '../src/float-rounding.ts'
+import { int8ByRows } from '../src/int8-rows.ts'
 
 const bytesOf = (weight: FloatGridWeight) => ({ codes: weight.grid.codes, scales: weight.grid.scales.data })
 
@@ -40,6 +41,14 @@ goldenTest('E2M1: values, ties to the even code', import.meta.url, 'float_format
   const codes = encodeE2M1(toF32(golden.tensor('e2m1.x')).data)
   const values = Array.from(codes, code => (code & 8 ? -table[code & 7]! : table[code & 7]!) + 0)
   expect(values).toEqual(Array.from(golden.f64('e2m1.value'), value => value + 0))
+})
+
+goldenTest('LLM.int8(): codes of the weights', import.meta.url, 'llm_int8', ['linear'], golden => {
+  const { inner, scales } = int8ByRows(toF32(golden.tensor('W')))
+  const { codes, scales: maxima } = (inner as QuantizedWeight).quantized
+  expect(Array.from(codes, code => code - 128)).toEqual(Array.from(golden.f64('w_codes')))
+  expect(toF32(maxima).data).toEqual(Float32Array.from(golden.f64('w_absmax')))
+  expect(scales.rows!.every(unit => unit === Math.fround(1 / 127))).toBe(true)
 })
 
 const matrix = (shape: readonly [number, number], value: (k: number) => number): TensorF32 => ({

@@ -83,14 +83,17 @@ const SIMD_FROM = 1024
 
 /** f16 bits to f32, exact. The bits may lie in the upper half of `out`'s own memory: each is read before it is written over. */
 export function f16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
-  const table = f16Table()
-  for (let i = 0, n = source.length; i < n; i++) out[i] = table[source[i]!]!
+  if (source.length >= SIMD_FROM) groupBench().widen(source, out, 'f16')
+  else {
+    const table = f16Table()
+    for (let i = 0, n = source.length; i < n; i++) out[i] = table[source[i]!]!
+  }
   return out
 }
 
 /** bf16 bits to f32, exact. The bits may lie in `out` as those of `f16ToF32` may. */
 export function bf16ToF32(source: Uint16Array, out: Float32Array = new Float32Array(source.length)): Float32Array {
-  if (source.length >= SIMD_FROM) groupBench().widen(source, out)
+  if (source.length >= SIMD_FROM) groupBench().widen(source, out, 'bf16')
   else {
     const to = viewBits(out)
     for (let i = 0, n = source.length; i < n; i++) to[i] = source[i]! << 16
@@ -101,14 +104,15 @@ export function bf16ToF32(source: Uint16Array, out: Float32Array = new Float32Ar
 /** f32 to f16 bits, halves to even. */
 export function f32ToF16(source: Float32Array, out: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const from = viewBits(source)
-  for (let i = 0, n = source.length; i < n; i++) out[i] = f16BitsOf(from[i]!)
+  if (source.length >= SIMD_FROM) groupBench().narrow(source, out, 'f16')
+  else for (let i = 0, n = source.length; i < n; i++) out[i] = f16BitsOf(from[i]!)
   return out
 }
 
 /** f32 to bf16 bits, halves to even. */
 export function f32ToBf16(source: Float32Array, out: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const from = viewBits(source)
-  if (source.length >= SIMD_FROM) groupBench().narrow(source, out)
+  if (source.length >= SIMD_FROM) groupBench().narrow(source, out, 'bf16')
   else for (let i = 0, n = source.length; i < n; i++) out[i] = bf16BitsOf(from[i]!)
   return out
 }

@@ -1,6 +1,8 @@
 /** For kernels outside this package: the assembler, its lanes, and memory to run in. */
 export { halfBits, halfValues } from './kernels/half-lanes.ts'
 export * from './kernels/lanes.ts'
+export { type Simd, simdKernels } from './kernels/simd.ts'
+export * from './kernels/tables.ts'
 export {
   assemble,
   type Code,
@@ -8,6 +10,7 @@ export {
   get,
   type Kernel,
   load,
+  loadInteger,
   loopBelow,
   plus,
   put,

@@ -74,6 +74,18 @@ describe('f16', () => {
     expect(f16Bits(65519.99)).toBe(0x7bff)
     expect(f16Bits(65520)).toBe(0x7c00)
   })
+
+  test('long arrays, which the kernels take, have the bits of single numbers: middles, their neighbours, every exponent', () => {
+    const patterns = Array.from(everyWord.subarray(0, 0x7c00), code => {
+      const middle = new Int32Array(Float32Array.of((f16Value(code) + f16Value(code + 1)) / 2).buffer)[0]!
+      return [middle - 1, middle, middle + 1, (middle ^ 0x80000000) | 0, code << 17, (code << 17) | 0x1fff]
+    }).flat()
+    const values = new Float32Array(Int32Array.from(patterns).buffer)
+    const bits = f32ToF16(values)
+    const wrong = [...values.keys()].filter(i => bits[i] !== f16Bits(values[i]!))
+    expect(wrong.filter(i => !Number.isNaN(values[i]))).toEqual([])
+    expect(sameNumbers(f16ToF32(bits), Float32Array.from(bits, f16Value))).toBe(true)
+  })
 })
 
 describe('bf16', () => {

@@ -42,6 +42,27 @@ const hugeNumber: Mutation = (bytes, random) => {
   return out
 }
 
+/** Values that are small, huge, negative as integers, or not a number as floats. */
+const words: readonly number[] = [
+  0, 1, 2, 3, 5, 7, 8, 9, 12, 0x3f800000, 0x7fc00000, 0xff800000, 0x00000001, 0x80000000,
+]
+
+/** Puts another number where one was. @param place of a number of the sound file */
+export function patchNumber(
+  bytes: Uint8Array,
+  { at, bytes: width }: { readonly at: number; readonly bytes: 4 | 8 },
+  random: Random,
+): Uint8Array {
+  const out = bytes.slice()
+  const view = new DataView(out.buffer, at, width)
+  const value = random.below(2) === 0 ? random.pick(huge) : BigInt(random.pick(words))
+  const near = view.getUint32(0, true) + random.below(5) - 2
+  if (random.below(4) === 0) view.setUint32(0, near, true)
+  else if (width === 8) view.setBigUint64(0, value, true)
+  else view.setUint32(0, Number(value & 0xffffffffn), true)
+  return out
+}
+
 /** A part of the file again, at another place: repeated keys, tensors, brackets. */
 const splice: Mutation = (bytes, random) => {
   const from = random.below(bytes.length + 1)

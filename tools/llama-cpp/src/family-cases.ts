@@ -30,8 +30,26 @@ const gemma = {
 const scaled = (type: string, rest: object) => ({ rope_scaling: { rope_type: type, ...rest } })
 const halves = (from: number) => Array.from({ length: 4 }, (_, i) => from + i / 2)
 
+const linear = scaled('linear', { factor: 4 })
+const yarn = scaled('yarn', { factor: 4, original_max_position_embeddings: 16 })
+
+/** Every family that rotates, with its frequencies stretched. */
+const stretched: readonly FamilyCase[] = [
+  { name: 'qwen3', config: { ...decoder, model_type: 'qwen3', head_dim: 16 } },
+  { name: 'gemma2', config: { ...gemma, model_type: 'gemma2' } },
+  { name: 'phi3', config: { ...decoder, model_type: 'phi3', sliding_window: null } },
+  { name: 'smollm3', config: { ...decoder, model_type: 'smollm3', num_hidden_layers: 5 } },
+  { name: 'olmo2', config: { ...decoder, model_type: 'olmo2' } },
+  { name: 'granite', config: { ...decoder, model_type: 'granite' } },
+  { name: 'gpt_neox', config: { ...sizes, model_type: 'gpt_neox', rotary_pct: 0.5, hidden_act: 'gelu_new' } },
+].flatMap(({ name, config }) => [
+  { name: `${name}, rope linear`, config: { ...config, ...linear } },
+  { name: `${name}, rope yarn`, config: { ...config, ...yarn } },
+])
+
 /** The dense families that llama.cpp has too, and the ways in which their configurations differ. */
 export const familyCases: readonly FamilyCase[] = [
+  ...stretched,
   { name: 'llama', config: { ...decoder, model_type: 'llama' } },
   {
     name: 'llama, biases, tied',
@@ -67,6 +85,23 @@ export const familyCases: readonly FamilyCase[] = [
         beta_fast: 16,
         beta_slow: 2,
       }),
+    },
+  },
+  {
+    name: 'llama, rope yarn, magnitudes',
+    config: {
+      ...decoder,
+      model_type: 'llama',
+      ...scaled('yarn', { original_max_position_embeddings: 16, mscale: 0.5, mscale_all_dim: 1.5 }),
+    },
+  },
+  {
+    name: 'llama, rope longrope with a factor',
+    config: {
+      ...decoder,
+      model_type: 'llama',
+      original_max_position_embeddings: 8,
+      ...scaled('longrope', { factor: 3, short_factor: halves(1), long_factor: halves(2) }),
     },
   },
   {
@@ -143,6 +178,24 @@ export const familyCases: readonly FamilyCase[] = [
       embedding_multiplier: 3,
       residual_multiplier: 0.4,
       logits_scaling: 2.5,
+    },
+  },
+  {
+    name: 'granite, rope llama3',
+    config: {
+      ...decoder,
+      model_type: 'granite',
+      rope_theta: 500,
+      ...scaled('llama3', { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 }),
+    },
+  },
+  {
+    name: 'granite, rope longrope',
+    config: {
+      ...decoder,
+      model_type: 'granite',
+      original_max_position_embeddings: 8,
+      ...scaled('longrope', { short_factor: halves(1), long_factor: halves(2) }),
     },
   },
   { name: 'gpt2', config: { ...sizes, model_type: 'gpt2', layer_norm_epsilon: 1e-5, activation_function: 'gelu_new' } },

@@ -5,10 +5,11 @@ import type { CalibrationRecipe, Recipe } from '../recipe/recipe.ts'
 import { formatNamed, parseFormat } from '../registry/formats.ts'
 import { checkCalibration } from './calibration-text.ts'
 import { estimate, type MachineRates } from './estimate.ts'
+import { checkHeld } from './held.ts'
 import { checkOutput, checkSpace } from './output-place.ts'
-import { outputBytes, storedAs } from './output-size.ts'
+import { storedAs } from './output-size.ts'
 import type { CalibrationPlan, OutputPlan, Plan, PlanRow } from './plan.ts'
-import { planRows } from './rows.ts'
+import { type Place, planRows } from './rows.ts'
 import { isTransform, type ResolvedStep, resolveSteps } from './steps.ts'
 import { tensorRoles } from './tensors.ts'
 
@@ -37,13 +38,12 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   const output = outputOf(recipe)
   const steps = resolveSteps(recipe, output)
   const tensors = tensorRoles(model)
-  const targeted = new Set<string>()
-  const rows = planRows(recipe, steps, tensors, t => storedAs(output, model.source.info(t.tensor), false), output)
-  for (const row of rows) if (row.action === 'compress') targeted.add(row.tensor)
+  const rows = planRows(recipe, steps, tensors, output, placeOf(model, output))
+  await checkHeld(model, rows, output)
   const transforms = steps.filter(isTransform).map(({ method, options }) => ({ method, options }))
   const calibration = await calibrationOf(model, recipe, steps, options.calibrationText)
   const threads = options.threads ?? availableParallelism()
-  const size = outputBytes(model, output, targeted)
+  const size = rows.reduce((sum, { stored }) => sum + stored.bytes, 0)
   const { rates, memoryBudget } = options
   const cost = estimate({ model, rows, tensors, transforms, calibration, threads, outputBytes: size, rates })
   const cache = chooseCache(cost.memoryBytes, memoryBudget)
@@ -68,6 +68,14 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
     cache,
     estimate: { ...inMemory, memoryBytes },
     warnings: warnings(rows, output, memoryBytes, memoryBudget),
+  }
+}
+
+function placeOf(model: Model, output: OutputPlan): Place {
+  return {
+    types: formatNamed(output.container).typesOf?.(output.encoding, model),
+    stored: (tensor, encoding, compressed, bitsPerWeight) =>
+      storedAs({ ...output, encoding }, model.source.info(tensor), compressed, bitsPerWeight),
   }
 }
 

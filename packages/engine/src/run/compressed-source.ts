@@ -70,6 +70,24 @@ export function compressedSource(model: Model, journal: Journal): CompressedSour
   }
 }
 
+/** A checkpoint as it is, compressed matrices in the form in which they are stored. */
+export function originalSource({ source }: Model): CompressedSource {
+  const memory = pieceMemory()
+  return {
+    names: () => source.names(),
+    info: name => source.info(name),
+    read: name => source.read(name),
+    weight: async name => source.weight?.(name),
+    changed: async () => false,
+    async *pieces(name) {
+      const { shape } = source.info(name)
+      if (shape.length === 2 && shape[0]! > 0) yield* sourcePieces(source, name, memory)
+      else yield { start: 0, rows: await source.read(name) }
+    },
+    inBlockOrder: () => source.names(),
+  }
+}
+
 /** Tensors are asked for block by block: holding one block is enough. */
 function oneBlockCache(journal: Journal): (block: number) => Promise<StoredBlock> {
   let held: { readonly block: number; readonly value: Promise<StoredBlock> } | undefined

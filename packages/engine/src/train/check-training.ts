@@ -52,7 +52,7 @@ export async function checkTrainingSpace(
   const states = stateBytes(setup.parameters, optimizer, options)
   const checkpoint = bytesOf([...durableTensors(setup).values()].map(({ data }) => data)) + states
   const pages = recipe.pagedOptimizer ? states : 0
-  const result = recipe.output.adapterOnly ? 0 : outputBytes(model, parseFormat(recipe.output.format), new Set())
+  const result = recipe.output.adapterOnly ? 0 : outputBytes(model, parseFormat(recipe.output.format), new Map())
   await checkSpace(out, 2 * checkpoint + pages + result)
 }
 

@@ -1,3 +1,4 @@
+import { storedItems } from './gguf-stored.ts'
 import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufScalars } from './gguf-value.ts'
 
 /** A growing little-endian buffer. */
@@ -33,6 +34,12 @@ export class ByteSink {
 
   #array(array: Extract<GgufValue, { type: 'array' }>): void {
     this.scalar('u32', array.of === 'array' ? GGUF_ARRAY : ggufScalars[array.of].id)
+    const items = storedItems(array)
+    if (items) {
+      this.scalar('u64', BigInt(items.count))
+      this.bytes(items.bytes)
+      return
+    }
     this.scalar('u64', BigInt(array.value.length))
     for (const item of array.value)
       if (typeof item === 'object') this.#array(item as Extract<GgufValue, { type: 'array' }>)

@@ -1,20 +1,32 @@
-import type { DType } from '@sinter/tensor-core'
-import {
-  type DecodeBlock,
-  decodeIQ4_NL,
-  decodeIQ4_XS,
-  decodeMXFP4,
-  decodeQ4_0,
-  decodeQ4_1,
-  decodeQ5_0,
-  decodeQ5_1,
-  decodeQ8_0,
-  type EncodeBlock,
-} from './blocks/block-32.ts'
-import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './blocks/block-256.ts'
+import { bf16ToF32, type DType, f16ToF32, f32ToBf16, f32ToF16 } from '@sinter/tensor-core'
+import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
+import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
+import type { Decoded } from './blocks/expand-simd.ts'
+import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import {
+  decodeIQ1_M,
+  decodeIQ1_S,
+  decodeIQ2_S,
+  decodeIQ2_XS,
+  decodeIQ2_XXS,
+  decodeIQ3_S,
+  decodeIQ3_XXS,
+} from './blocks/iq-decode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
+import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
+import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
+import {
+  decodeQ1_0,
+  decodeQ2_0,
+  decodeTQ1_0,
+  decodeTQ2_0,
+  encodeQ1_0,
+  encodeQ2_0,
+  encodeTQ1_0,
+  encodeTQ2_0,
+} from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
-import { f16At, putBf16, putF16 } from './half.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
 export interface Encoding {
@@ -25,6 +37,8 @@ export interface Encoding {
   readonly blockBytes: number
   /** For plain numbers: what they are held as. Absent for blocks, which are read as f32. */
   readonly dtype?: DType
+  /** What the encoder does with the importance of the columns: nothing, weigh errors with it, or refuse to go without it. */
+  readonly importance: 'ignored' | 'weighed' | 'required'
   /** Whole blocks to f32. */
   readonly decode: (bytes: Uint8Array, out: Float32Array) => void
   /** f32 to whole blocks; the same bytes as ggml's own encoder. Absent where there is only a reader. */
@@ -49,12 +63,13 @@ function blocks(
     const count = out.length / blockSize
     for (let b = 0; b < count; b++) decodeBlock(bytes, b * blockBytes, out, b * blockSize)
   }
-  if (!encodeBlock) return { name, ggmlType, blockSize, blockBytes, decode }
+  const encoding: Encoding = { name, ggmlType, blockSize, blockBytes, importance: 'ignored', decode }
+  if (!encodeBlock) return encoding
   const encode: EncodeRows = (values, out) => {
     const count = values.length / blockSize
     for (let b = 0; b < count; b++) encodeBlock(values, b * blockSize, out, b * blockBytes)
   }
-  return { name, ggmlType, blockSize, blockBytes, decode, encode }
+  return { ...encoding, encode }
 }
 
 /** An encoding whose encoder takes whole rows: it works on many blocks at once, or asks what the columns weigh. */
@@ -65,7 +80,25 @@ const rows = (
   blockBytes: number,
   decodeBlock: DecodeBlock,
   encode: EncodeRows,
-): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode })
+  importance: Encoding['importance'] = 'weighed',
+): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
+
+/** An encoding whose blocks go through kernels both ways. */
+const kernels = (
+  name: Decoded,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  importance: Encoding['importance'] = 'weighed',
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize,
+  blockBytes,
+  decode: decoders[name],
+  encode: encoders[name],
+  importance,
+})
 
 function plain(
   name: string,
@@ -90,54 +123,64 @@ const f32: Encoding = {
   blockSize: 1,
   blockBytes: 4,
   dtype: 'f32',
+  importance: 'ignored',
   decode: (bytes, out) => new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes),
   encode: (values, out) => out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
 }
 
-const f16 = blocks(
-  'F16',
-  1,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    out[to] = f16At(bytes, at)
+/** Halves of two bytes, which need not lie at even addresses. */
+const halves = (
+  name: 'F16' | 'BF16',
+  ggmlType: number,
+  widen: (bits: Uint16Array, out: Float32Array) => unknown,
+  narrow: (values: Float32Array, out?: Uint16Array) => Uint16Array,
+): Encoding => ({
+  name,
+  ggmlType,
+  blockSize: 1,
+  blockBytes: 2,
+  dtype: name === 'F16' ? 'f16' : 'bf16',
+  importance: 'ignored',
+  decode(bytes, out) {
+    const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+    widen(new Uint16Array(buffer, byteOffset, out.length), out)
   },
-  (values, from, out, at) => putF16(out, at, values[from]!),
-)
-
-const bf16 = blocks(
-  'BF16',
-  30,
-  1,
-  2,
-  (bytes, at, out, to) => {
-    bits[0] = (bytes[at]! << 16) | (bytes[at + 1]! << 24)
-    out[to] = float[0]!
+  encode(values, out) {
+    if (out.byteOffset % 2 === 0) narrow(values, new Uint16Array(out.buffer, out.byteOffset, values.length))
+    else out.set(new Uint8Array(narrow(values).buffer))
   },
-  (values, from, out, at) => putBf16(out, at, values[from]!),
-)
-
-const float = new Float32Array(1)
-const bits = new Uint32Array(float.buffer)
+})
 
 /** One row an encoding. Adding a row is all that a new one takes; one loop in the tests covers them all. */
 export const encodings: readonly Encoding[] = [
   f32,
-  { ...f16, dtype: 'f16' },
-  { ...bf16, dtype: 'bf16' },
-  rows('Q4_0', 2, 32, 18, decodeQ4_0, encoders.Q4_0),
-  rows('Q4_1', 3, 32, 20, decodeQ4_1, encoders.Q4_1),
-  rows('Q5_0', 6, 32, 22, decodeQ5_0, encoders.Q5_0),
-  rows('Q5_1', 7, 32, 24, decodeQ5_1, encoders.Q5_1),
-  rows('Q8_0', 8, 32, 34, decodeQ8_0, encoders.Q8_0),
-  rows('Q2_K', 10, 256, 84, decodeQ2_K, encoders.Q2_K),
-  rows('Q3_K', 11, 256, 110, decodeQ3_K, encoders.Q3_K),
-  rows('Q4_K', 12, 256, 144, decodeQ4_K, encoders.Q4_K),
-  rows('Q5_K', 13, 256, 176, decodeQ5_K, encoders.Q5_K),
-  rows('Q6_K', 14, 256, 210, decodeQ6_K, encoders.Q6_K),
-  blocks('IQ4_NL', 20, 32, 18, decodeIQ4_NL),
-  blocks('IQ4_XS', 23, 256, 136, decodeIQ4_XS),
-  blocks('MXFP4', 39, 32, 17, decodeMXFP4),
+  halves('F16', 1, f16ToF32, f32ToF16),
+  halves('BF16', 30, bf16ToF32, f32ToBf16),
+  kernels('Q4_0', 2, 32, 18),
+  kernels('Q4_1', 3, 32, 20),
+  kernels('Q5_0', 6, 32, 22),
+  kernels('Q5_1', 7, 32, 24),
+  kernels('Q8_0', 8, 32, 34, 'ignored'),
+  kernels('Q2_K', 10, 256, 84),
+  kernels('Q3_K', 11, 256, 110),
+  kernels('Q4_K', 12, 256, 144),
+  kernels('Q5_K', 13, 256, 176),
+  kernels('Q6_K', 14, 256, 210),
+  rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
+  rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
+  rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
+  rows('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
+  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
+  rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
+  rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
+  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
+  rows('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
+  blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
+  blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
+  blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
+  blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
+  blocks('Q1_0', 41, 128, 18, decodeQ1_0, encodeQ1_0),
+  blocks('Q2_0', 42, 64, 18, decodeQ2_0, encodeQ2_0),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),
@@ -171,7 +214,8 @@ export function encodedBytes(encoding: Encoding, values: number): number {
 /**
  * f32 values to bytes, whole rows of `width`.
  * @param importance `[width]`, see `EncodeRows`
- * @throws FormatError `unsupported` when the encoding is read-only, `size` on a part of a block
+ * @throws FormatError `unsupported` when the encoding is read-only, `missing` when it cannot do without importance, `size` on a
+ *   part of a block or where there is not one importance a column
  */
 export function encodeValues(
   encoding: Encoding,
@@ -180,6 +224,16 @@ export function encodeValues(
   importance?: Float32Array,
 ): Uint8Array {
   if (!encoding.encode) throw new FormatError('unsupported', `${encoding.name} can be read but not written`)
+  if (encoding.importance === 'required' && !importance)
+    throw new FormatError(
+      'missing',
+      `${encoding.name} is encoded with the importance of every column, and there is none: give an importance matrix, or choose an encoding that does without`,
+    )
+  if (importance && importance.length !== width)
+    throw new FormatError(
+      'size',
+      `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
+    )
   const rows = width === 0 ? 0 : values.length / width
   const out = new Uint8Array(rows * encodedBytes(encoding, width))
   encoding.encode(values, out, width, importance)

@@ -1,4 +1,5 @@
 import { FormatError } from './format-error.ts'
+import { withStoredItems } from './gguf-stored.ts'
 import { GGUF_ARRAY, type GgufScalar, type GgufScalarType, type GgufValue, ggufScalars } from './gguf-value.ts'
 
 /** A chat template of 16 MiB is beyond anything published; ggml itself allows a gigabyte. */
@@ -63,10 +64,15 @@ export class GgufCursor {
 
   /** An unsigned 64-bit number that must be exact in JavaScript. */
   whole(what: string): number {
-    const value = this.#view.getBigUint64(this.#take(8, 'a number'), true)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER))
-      throw new FormatError('overflow', `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${value}`)
-    return Number(value)
+    const at = this.#take(8, 'a number')
+    // A vocabulary has a quarter of a million of these: no BigInt for each.
+    const value = this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true)
+    if (value > Number.MAX_SAFE_INTEGER)
+      throw new FormatError(
+        'overflow',
+        `${what.includes(this.#where) ? '' : `${this.#where}: `}${what} is ${this.#view.getBigUint64(at, true)}`,
+      )
+    return value
   }
 
   /** A count of things that take at least `minBytes` each. */
@@ -127,9 +133,39 @@ export class GgufCursor {
     const minBytes = of === 'array' ? 12 : ggufScalars[of].bytes
     const count = this.count(`the length of ${JSON.stringify(key)}`, MAX_ARRAY_ITEMS, minBytes)
     this.#spend(OBJECT_BYTES + count * ITEM_BYTES)
-    const value: (GgufScalar | GgufValue)[] = []
-    for (let i = 0; i < count; i++) value.push(of === 'array' ? this.#array(key, depth + 1) : this.#scalar(of))
-    return { type: 'array', of, value }
+    if (of === 'array')
+      return { type: 'array', of, value: Array.from({ length: count }, () => this.#array(key, depth + 1)) }
+    const from = this.at
+    if (of !== 'string') this.#take(count * minBytes, `the items of ${JSON.stringify(key)}`)
+    else for (let i = 0; i < count; i++) this.#skipString()
+    return this.#later(of, count, this.#bytes.subarray(from, this.at))
+  }
+
+  #skipString(): void {
+    const length = this.count('the length of a string', MAX_STRING_BYTES, 1)
+    this.#take(length, 'a string')
+    this.#spend(STRING_BYTES + length)
+  }
+
+  /** Items are decoded when somebody asks for them: a vocabulary that is only copied never is. */
+  #later(of: GgufScalarType, count: number, bytes: Uint8Array): GgufValue {
+    const [size, where] = [this.#fileSize, this.#where]
+    let decoded: readonly GgufScalar[] | undefined
+    const decode = (): readonly GgufScalar[] => {
+      const cursor = new GgufCursor(bytes, size, where)
+      return Array.from({ length: count }, () => cursor.#scalar(of))
+    }
+    return withStoredItems(
+      {
+        type: 'array',
+        of,
+        get value() {
+          decoded ??= decode()
+          return decoded
+        },
+      },
+      { count, bytes },
+    )
   }
 
   #scalar(type: GgufScalarType): GgufScalar {

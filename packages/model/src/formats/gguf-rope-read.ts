@@ -61,6 +61,8 @@ function yarnFromGguf(
 
 /** The file holds the divisors only: the settings that give them are found among those that have been published. */
 function fitLlama3(freqs: TensorF32, theta: number, dims: number, original: number | undefined): Config {
+  if (dims !== 2 * freqs.data.length)
+    throw new FormatError('size', `rope_freqs.weight: expected ${dims / 2} divisors, got ${freqs.data.length}`)
   const factor = Math.max(...freqs.data)
   for (const length of [original, 8192, 4096, 16384, 32768].filter(n => n !== undefined)) {
     const scaling = {

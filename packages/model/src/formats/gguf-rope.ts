@@ -53,14 +53,18 @@ export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope
       scaling('factor', ggufF32(numberField(rope, 'factor')))
       break
     case 'yarn':
+      if (arch === 'gemma3')
+        throw new FormatError('unsupported', "llama.cpp's gemma3 stretches windowed layers by yarn too. Use --format hf")
       for (const [name, value] of yarnKeys(rope, config)) scaling(name, value)
       break
     case 'llama3':
+      checkTables(arch, 'llama3', ['llama', 'deci', 'granite'])
       scaling('original_context_length', ggufU32(numberField(rope, 'original_max_position_embeddings')))
       tensors.set('rope_freqs.weight', llama3Divisors(rope, dims))
       break
     case 'longrope':
     case 'su':
+      checkTables(arch, 'longrope', ['llama', 'deci', 'granite', 'phi3'])
       for (const [name, value] of longropeKeys(rope, config)) scaling(name, value)
       tensors.set('rope_factors_long.weight', factors(rope, 'long_factor', dims))
       tensors.set('rope_factors_short.weight', factors(rope, 'short_factor', dims))
@@ -74,13 +78,21 @@ export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope
   return { keys, tensors, notes }
 }
 
+/** Frequencies that are a table of their own are read for some families only; for the others the file would be refused. */
+function checkTables(arch: string, type: string, archs: readonly string[]): void {
+  if (!archs.includes(arch))
+    throw new FormatError('unsupported', `llama.cpp's ${arch} has no rope scaling "${type}". Use --format hf`)
+}
+
 const originalLength = (rope: Config, config: Config): number =>
   optionalNumber(rope, 'original_max_position_embeddings') ??
   optionalNumber(config, 'original_max_position_embeddings') ??
   numberField(config, 'max_position_embeddings')
 
 function yarnKeys(rope: Config, config: Config): [string, GgufValue][] {
-  const factor = numberField(rope, 'factor')
+  if (rope.truncate === false)
+    throw new FormatError('unsupported', 'llama.cpp rounds the ends of yarn\'s ramp: it has no "truncate": false')
+  const factor = optionalNumber(rope, 'factor') ?? stretch(rope, config)
   const keys: [string, GgufValue][] = [
     ['type', ggufString('yarn')],
     ['factor', ggufF32(factor)],
@@ -94,16 +106,24 @@ function yarnKeys(rope: Config, config: Config): [string, GgufValue][] {
     if (value !== undefined) keys.push([to, ggufF32(value)])
   }
   // llama.cpp multiplies 0.1·ln(factor) + 1 by this key; an explicit factor of the config replaces that product.
-  const attention = optionalNumber(rope, 'attention_factor')
-  if (attention !== undefined) keys.push(['attn_factor', ggufF32(attention / (0.1 * Math.log(factor) + 1))])
+  const magnitude = (mscale: number): number => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1)
+  const [own, all] = [optionalNumber(rope, 'mscale'), optionalNumber(rope, 'mscale_all_dim')]
+  const attention = optionalNumber(rope, 'attention_factor') ?? (own && all && magnitude(own) / magnitude(all))
+  if (attention) keys.push(['attn_factor', ggufF32(attention / magnitude(1))])
   return keys
 }
 
+/** How many times the trained length the longest text has. */
+const stretch = (rope: Config, config: Config): number =>
+  numberField(config, 'max_position_embeddings') / originalLength(rope, config)
+
 function longropeKeys(rope: Config, config: Config): [string, GgufValue][] {
   const original = originalLength(rope, config)
-  const scale = numberField(config, 'max_position_embeddings') / original
+  const scale = optionalNumber(rope, 'factor') ?? stretch(rope, config)
   const attention = scale > 1 ? Math.sqrt(1 + Math.log(scale) / Math.log(original)) : 1
   return [
+    // Without it the tables are looked for in phi3 only.
+    ['type', ggufString('longrope')],
     ['original_context_length', ggufU32(original)],
     ['attn_factor', ggufF32(optionalNumber(rope, 'attention_factor') ?? attention)],
   ]

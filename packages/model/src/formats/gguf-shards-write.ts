@@ -48,6 +48,7 @@ export async function createGgufShardWriter(
     bytes: writers.reduce((sum, { bytes }) => sum + bytes, 0),
     write: async (name, value) => of(name).write(name, value),
     writeRows: async (name, start, rows) => of(name).writeRows(name, start, rows),
+    writeBytes: async (name, start, count, bytes) => of(name).writeBytes(name, start, count, bytes),
     commit: () => commitAll(writers, abort),
     abort,
   }

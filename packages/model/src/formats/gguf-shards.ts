@@ -96,6 +96,7 @@ function joined(shards: readonly GgufSource[], path: string): GgufSource {
     read: async (name, into) => of(name).read(name, into),
     readRows: async (name, start, count, into) => of(name).readRows(name, start, count, into),
     readBytes: async name => of(name).readBytes(name),
+    readRowBytes: async (name, start, count, into) => of(name).readRowBytes(name, start, count, into),
     close: async () => {
       await Promise.all(shards.map(shard => shard.close()))
     },

@@ -2,6 +2,7 @@ import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { sentencePieceMerges } from './gguf-merges.ts'
 import { tokenType } from './gguf-token-types.ts'
+import { unigramStages, wordPieceStages } from './gguf-tokenizer-read-kinds.ts'
 import { boolOf, type GgufMetadata, numberOf, numbersOf, stringOf, stringsOf } from './gguf-value.ts'
 import type { Json } from './json-strict.ts'
 import { preTokenizerJson } from './pre-tokenizers.ts'
@@ -16,7 +17,7 @@ export interface GgufTokenizer {
 
 /**
  * The tokenizer of a GGUF file, or undefined when it has none.
- * @throws FormatError `unsupported` for a kind that is not BPE, `schema` when its arrays disagree
+ * @throws FormatError `unsupported` for a kind that is not known, `schema` when its arrays disagree
  */
 export function tokenizerFromGguf(metadata: GgufMetadata): GgufTokenizer | undefined {
   const key = (name: string): ReturnType<GgufMetadata['get']> => metadata.get(`tokenizer.ggml.${name}`)
@@ -28,9 +29,22 @@ export function tokenizerFromGguf(metadata: GgufMetadata): GgufTokenizer | undef
     throw new FormatError('schema', `gguf: ${tokens.length} tokens, but ${types.length} token types`)
   const chatTemplate = stringOf(metadata.get('tokenizer.chat_template'))
   return {
-    tokenizerJson: kind === 'gpt2' ? byteLevel(metadata, tokens, types) : sentencePiece(metadata, kind, tokens, types),
+    tokenizerJson: jsonOf(metadata, kind, tokens, types),
     tokenizerConfig: tokenizerConfig(metadata, tokens),
     ...(chatTemplate !== undefined && { chatTemplate }),
+  }
+}
+
+function jsonOf(metadata: GgufMetadata, kind: string, tokens: readonly string[], types: readonly number[]): Config {
+  switch (kind) {
+    case 'gpt2':
+      return byteLevel(metadata, tokens, types)
+    case 'bert':
+      return assemble(metadata, tokens, types, wordPieceStages(metadata, tokens, types))
+    case 't5':
+      return assemble(metadata, tokens, types, unigramStages(metadata, tokens))
+    default:
+      return sentencePiece(metadata, kind, tokens, types)
   }
 }
 
@@ -63,7 +77,7 @@ function sentencePiece(
   if (kind !== 'llama' || !scores || scores.length !== tokens.length)
     throw new FormatError(
       'unsupported',
-      `gguf: tokenizers of kind ${JSON.stringify(kind)} are not read (gpt2 and llama are)`,
+      `gguf: tokenizers of kind ${JSON.stringify(kind)} are not read (gpt2, llama, bert and t5 are)`,
     )
   const prefix = boolOf(metadata.get('tokenizer.ggml.add_space_prefix')) ?? true
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' }

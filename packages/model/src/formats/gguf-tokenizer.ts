@@ -2,9 +2,9 @@ import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
 import { turnEnd } from './gguf-stops.ts'
 import { tokenType } from './gguf-token-types.ts'
+import { kindOf, type TokenizerKind } from './gguf-tokenizer-kinds.ts'
 import { type GgufValue, ggufArray, ggufBool, ggufString, ggufU32 } from './gguf-value.ts'
 import { isObject } from './json-strict.ts'
-import { preTokenizerName } from './pre-tokenizers.ts'
 
 export interface TokenizerInput {
   readonly tokenizerJson: Config
@@ -23,50 +23,28 @@ interface AddedToken {
 }
 
 /**
- * A tokenizer.json as GGUF metadata: byte-level BPE as `gpt2`, byte-fallback BPE as `llama` (SentencePiece's way).
- * @throws FormatError `unsupported` for another kind of tokenizer, `schema` when the vocabulary is larger than the embedding
+ * A tokenizer.json as GGUF metadata.
+ * @throws FormatError `unsupported` for a kind that llama.cpp lacks, `schema` when the vocabulary is larger than the embedding
  */
 export function tokenizerToGguf(input: TokenizerInput): {
   readonly keys: ReadonlyMap<string, GgufValue>
   readonly notes: readonly string[]
 } {
-  const model = input.tokenizerJson.model
-  if (!isObject(model) || model.type !== 'BPE' || !isObject(model.vocab) || !Array.isArray(model.merges))
-    throw new FormatError(
-      'unsupported',
-      `tokenizer.json: GGUF is written for BPE tokenizers, this one is ${JSON.stringify(isObject(model) ? model.type : model)}`,
-    )
+  const kind = kindOf(input.tokenizerJson)
   const added = addedTokens(input.tokenizerJson)
-  const tokens = tokensById(model.vocab as Readonly<Record<string, number>>, added, input.vocabSize)
-  const merges = model.merges.map(merge => (Array.isArray(merge) ? merge.map(String) : String(merge).split(' ')))
-  const spm = model.byte_fallback === true
-  const keys = new Map<string, GgufValue>([
-    ['tokenizer.ggml.model', ggufString(spm ? 'llama' : 'gpt2')],
-    ['tokenizer.ggml.tokens', ggufArray('string', texts(tokens))],
-    ['tokenizer.ggml.token_type', ggufArray('i32', types(tokens, added, model.unk_token))],
+  const tokens = tokensById(kind.vocab, added, input.vocabSize)
+  const keys = new Map<string, GgufValue>()
+  for (const [key, value] of [
+    ['model', ggufString(kind.model)] as const,
+    ['tokens', ggufArray('string', texts(tokens, added, kind))] as const,
+    ['token_type', ggufArray('i32', types(tokens, added, kind.unknown))] as const,
+    ...kind.keys(tokens),
+    ...specialTokens(input, tokens, kind),
   ])
-  const notes: string[] = []
-  if (spm) {
-    keys.set('tokenizer.ggml.pre', ggufString('default'))
-    keys.set('tokenizer.ggml.scores', ggufArray('f32', scores(tokens, merges)))
-    keys.set('tokenizer.ggml.add_space_prefix', ggufBool(addsSpacePrefix(input.tokenizerJson)))
-  } else {
-    const pre = preTokenizerName(input.tokenizerJson.pre_tokenizer, model.ignore_merges === true)
-    if (pre === undefined)
-      notes.push('llama.cpp has no pre-tokenizer like this one (tokenizer.json): it may split text differently')
-    keys.set('tokenizer.ggml.pre', ggufString(pre ?? 'default'))
-    keys.set(
-      'tokenizer.ggml.merges',
-      ggufArray(
-        'string',
-        merges.map(pair => pair.join(' ')),
-      ),
-    )
-  }
-  for (const [key, value] of specialTokens(input, tokens)) keys.set(`tokenizer.ggml.${key}`, value)
+    keys.set(`tokenizer.ggml.${key}`, value)
   const template = input.chatTemplate ?? input.tokenizerConfig?.chat_template
   if (typeof template === 'string') keys.set('tokenizer.chat_template', ggufString(template))
-  return { keys, notes }
+  return { keys, notes: kind.notes }
 }
 
 function addedTokens(json: Config): ReadonlyMap<number, AddedToken> {
@@ -79,7 +57,7 @@ function addedTokens(json: Config): ReadonlyMap<number, AddedToken> {
 }
 
 function tokensById(
-  vocab: Readonly<Record<string, number>>,
+  vocab: Iterable<readonly [string, number]>,
   added: ReadonlyMap<number, AddedToken>,
   vocabSize: number,
 ): readonly (string | undefined)[] {
@@ -92,13 +70,17 @@ function tokensById(
       )
     tokens[id] = token
   }
-  for (const [token, id] of Object.entries(vocab)) put(id, token)
+  for (const [token, id] of vocab) put(id, token)
   for (const { id, content } of added.values()) put(id, content)
   return tokens
 }
 
 /** A file cannot have the same text twice; ids without a token get names that no text spells. */
-const texts = (tokens: readonly (string | undefined)[]): string[] => tokens.map((token, id) => token ?? `[PAD${id}]`)
+const texts = (
+  tokens: readonly (string | undefined)[],
+  added: ReadonlyMap<number, AddedToken>,
+  { spelled }: TokenizerKind,
+): string[] => tokens.map((token, id) => (token === undefined ? `[PAD${id}]` : added.has(id) ? token : spelled(token)))
 
 function types(
   tokens: readonly (string | undefined)[],
@@ -115,28 +97,6 @@ function types(
   })
 }
 
-/**
- * SentencePiece joins the pair whose result scores highest; BPE joins the pair that was merged first. Minus the rank of
- * the first merge that makes a token turns one into the other.
- */
-function scores(tokens: readonly (string | undefined)[], merges: readonly (readonly string[])[]): number[] {
-  const rank = new Map<string, number>()
-  for (const [i, pair] of merges.entries()) {
-    const made = pair.join('')
-    if (!rank.has(made)) rank.set(made, i)
-  }
-  // What no merge makes must never win against what one does.
-  const last = -merges.length - 1
-  return tokens.map(token => (token === undefined ? last : -(rank.get(token) ?? -last)))
-}
-
-function addsSpacePrefix(json: Config): boolean {
-  const text = JSON.stringify(json.normalizer ?? null)
-  if (text.includes('"Prepend"')) return true
-  const pre = json.pre_tokenizer
-  return isObject(pre) && pre.type === 'Metaspace' && pre.prepend_scheme !== 'never' && pre.add_prefix_space !== false
-}
-
 /** Tokens with a role, by the names that end in `_token` in tokenizer_config.json. */
 const roles: readonly (readonly [field: string, key: string])[] = [
   ['bos_token', 'bos_token_id'],
@@ -145,10 +105,21 @@ const roles: readonly (readonly [field: string, key: string])[] = [
   ['pad_token', 'padding_token_id'],
 ]
 
-function specialTokens(input: TokenizerInput, tokens: readonly (string | undefined)[]): [string, GgufValue][] {
+function specialTokens(
+  input: TokenizerInput,
+  tokens: readonly (string | undefined)[],
+  { model, unknown }: TokenizerKind,
+): [string, GgufValue][] {
   const keys: [string, GgufValue][] = []
   const around = tokensAround(input.tokenizerJson)
-  const implied: Readonly<Record<string, string | undefined>> = { bos_token: around?.before, eos_token: around?.after }
+  const implied: Readonly<Record<string, unknown>> = {
+    bos_token: around?.before,
+    eos_token: around?.after,
+    unk_token: model === 'bert' || model === 't5' ? unknown : undefined,
+  }
+  const separator = model === 'bert' ? indexOf(tokens, around?.after) : undefined
+  // llama.cpp spells it so.
+  if (separator !== undefined) keys.push(['seperator_token_id', ggufU32(separator)])
   for (const [field, key] of roles) {
     // What the post-processor adds goes first: llama.cpp adds the token with the role, whatever another file calls it.
     const id = indexOf(tokens, implied[field]) ?? roleId(input, field, tokens)

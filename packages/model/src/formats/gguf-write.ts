@@ -31,6 +31,8 @@ export interface GgufWriter {
   write(name: string, value: Tensor | Uint8Array): Promise<void>
   /** Writes rows of a tensor from row `start` on, each once: for tensors too large to be held. @throws as `write` does */
   writeRows(name: string, start: number, rows: Tensor): Promise<void>
+  /** The same of rows that are encoded already; those of all experts are counted through. */
+  writeBytes(name: string, start: number, count: number, bytes: Uint8Array): Promise<void>
   /** Makes the file appear. @throws FormatError `missing` when a tensor was not written */
   commit(): Promise<void>
   /** Leaves nothing behind. */
@@ -62,6 +64,11 @@ export async function createGgufWriter(
     for (const { at, bytes: piece } of pieces(place, value)) await file.write(piece, place.begin + at)
   }
   const rowsWritten = new Map<string, number>()
+  const countRows = (name: string, count: number, total: number): void => {
+    const written = (rowsWritten.get(name) ?? 0) + count
+    rowsWritten.set(name, written)
+    if (written >= total) missing.delete(name)
+  }
   return {
     path,
     bytes,
@@ -72,9 +79,13 @@ export async function createGgufWriter(
     writeRows: async (name, start, rows) => {
       const place = placeOf(name)
       await put(rowsOf(place, start, rows.shape[0] ?? 0), rows)
-      const written = (rowsWritten.get(name) ?? 0) + (rows.shape[0] ?? 0)
-      rowsWritten.set(name, written)
-      if (written >= place.shape[0]!) missing.delete(name)
+      countRows(name, rows.shape[0] ?? 0, place.shape[0]!)
+    },
+    writeBytes: async (name, start, count, bytes) => {
+      const place = placeOf(name)
+      const flat = { ...place, shape: [sizeOf(place.shape.slice(0, -1)), place.shape.at(-1) ?? 1] }
+      await put(rowsOf(flat, start, count), bytes)
+      countRows(name, count, flat.shape[0]!)
     },
     commit: async () => {
       if (missing.size > 0) {
@@ -132,7 +143,8 @@ function* encodedPieces(
 
 const align = (at: number): number => Math.ceil(at / ALIGNMENT) * ALIGNMENT
 
-function layoutGguf(
+/** The bytes before the data, and where each tensor will lie. */
+export function layoutGguf(
   metadata: GgufMetadata,
   specs: readonly GgufSpec[],
 ): { readonly header: Uint8Array; readonly places: ReadonlyMap<string, Place>; readonly bytes: number } {

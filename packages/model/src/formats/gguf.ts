@@ -14,6 +14,11 @@ export interface GgufSource extends TensorSource {
   readonly metadata: GgufMetadata
   /** The stored bytes of a tensor, not decoded. */
   readBytes(name: string): Promise<Uint8Array>
+  /**
+   * The same of `count` rows of the last axis from row `start` on: those of all experts are counted through.
+   * @param into memory for them, which may be shared
+   */
+  readRowBytes(name: string, start: number, count: number, into?: Uint8Array): Promise<Uint8Array>
 }
 
 /** Most headers are a vocabulary and fit; a longer one is read again with four times as much. */
@@ -77,6 +82,13 @@ function sourceOf(file: RandomAccessFile, header: GgufHeader): GgufSource {
       return readPart(file, found, 0, found.shape[0]!)
     },
     readRows,
+    readRowBytes: async (name, start, count, into) => {
+      const { encoding, shape, begin } = entry(name)
+      checkRows(name, [sizeOf(shape.slice(0, -1))], start, count)
+      const row = encodedBytes(encoding, shape.at(-1) ?? 1)
+      // The system's calls fill shared memory as well as other.
+      return file.read(begin + start * row, count * row, into as Uint8Array<ArrayBuffer> | undefined)
+    },
     readBytes: async name => file.read(entry(name).begin, entry(name).bytes),
     close: () => file.close(),
   }

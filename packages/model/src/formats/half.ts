@@ -1,4 +1,4 @@
-import { bf16Bits, f16Bits, f16Value } from '@sinter/tensor-core'
+import { f16Bits, f16Value } from '@sinter/tensor-core'
 
 /** Half floats at byte positions, which in a block need not be even. */
 
@@ -7,9 +7,6 @@ export const f16At = (bytes: Uint8Array, at: number): number => f16Value(bytes[a
 
 /** Stores a number as f16 at a byte position. */
 export const putF16 = (bytes: Uint8Array, at: number, value: number): void => putU16(bytes, at, f16Bits(value))
-
-/** Stores a number as bf16 at a byte position. */
-export const putBf16 = (bytes: Uint8Array, at: number, value: number): void => putU16(bytes, at, bf16Bits(value))
 
 function putU16(bytes: Uint8Array, at: number, raw: number): void {
   bytes[at] = raw

@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import { openFile } from '../io/file.ts'
@@ -111,7 +112,7 @@ async function openFolder(path: string, folder: string, weights: string): Promis
   const file = await readJson(join(folder, 'config.json'))
   if (!file) throw new FormatError('missing', `${folder}: has no config.json`)
   const tokenizerPath = join(folder, 'tokenizer.json')
-  const tokenizerBytes = await readBytes(tokenizerPath)
+  const hasTokenizer = (await stat(tokenizerPath).catch(() => undefined))?.isFile() === true
   let tokenizerJson: Config | undefined
   const tokenizerConfig = await readJson(join(folder, 'tokenizer_config.json'))
   const generationConfig = await readJson(join(folder, 'generation_config.json'))
@@ -124,9 +125,9 @@ async function openFolder(path: string, folder: string, weights: string): Promis
     folder,
     config,
     source,
-    hasTokenizer: tokenizerBytes !== undefined,
+    hasTokenizer,
     get tokenizerJson() {
-      tokenizerJson ??= tokenizerBytes && parseObject(tokenizerBytes, tokenizerPath)
+      if (hasTokenizer) tokenizerJson ??= parseObject(readBytesNow(tokenizerPath), tokenizerPath)
       return tokenizerJson
     },
     ...(tokenizerConfig && { tokenizerConfig }),
@@ -146,12 +147,13 @@ async function compressedFolder(
   file: Config,
   stored: TensorSource,
 ): Promise<Pick<Checkpoint, 'config' | 'source'>> {
+  // The key of an ONNX export says how that one is loaded, nothing of the model.
+  const { 'transformers.js_config': _, ...whole } = file
   try {
-    const expanded = await expandSparse(file, stored)
-    // The key of an ONNX export says how that one is loaded, nothing of the model.
-    const { quantization_config, compression_config, 'transformers.js_config': _, ...config } = expanded.config
+    const expanded = await expandSparse(whole, stored)
+    const { quantization_config, compression_config, ...config } = expanded.config
     const how = quantization_config ?? compression_config ?? (await earlierConfig(folder, stored))
-    if (how === undefined || how === null) return { ...expanded, config }
+    if (how === undefined || how === null) return { config, source: expanded.source }
     if (!isObject(how)) throw new FormatError('schema', `${folder}: config.json: quantization_config is not an object`)
     return { config, source: await quantizedSource(how, expanded.source) }
   } catch (error) {
@@ -197,12 +199,22 @@ async function readBytes(path: string): Promise<Uint8Array | undefined> {
   })
   if (!file) return undefined
   try {
-    if (file.size > MAX_SIDE_FILE_BYTES)
-      throw new FormatError('limit', `${path}: ${file.size} bytes; at most ${MAX_SIDE_FILE_BYTES} are read`)
+    checkSize(path, file.size)
     return await file.read(0, file.size)
   } finally {
     await file.close()
   }
+}
+
+/** For a getter, which cannot wait. A vocabulary takes seconds to parse; to read it is nothing beside that. */
+function readBytesNow(path: string): Uint8Array {
+  checkSize(path, statSync(path).size)
+  return readFileSync(path)
+}
+
+function checkSize(path: string, bytes: number): void {
+  if (bytes > MAX_SIDE_FILE_BYTES)
+    throw new FormatError('limit', `${path}: ${bytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are read`)
 }
 
 async function readJson(path: string): Promise<Config | undefined> {

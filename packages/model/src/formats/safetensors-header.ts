@@ -5,6 +5,13 @@ import { isObject, type Json, type JsonObject, parseJsonStrict } from './json-st
 /** The format's own ceiling, so that a hostile length cannot make a reader allocate. */
 export const MAX_HEADER_BYTES = 100_000_000
 
+/** The largest checkpoints have a hundred thousand tensors in all their files. One takes some hundred bytes of memory. */
+const MAX_TENSORS = 2 ** 17
+/** Values in shapes, offsets and metadata. An array of empty ones takes ten times its text. */
+const MAX_VALUES = 16 * MAX_TENSORS
+/** `{"name": {"shape": []}}` */
+const MAX_DEPTH = 3
+
 /** Where a tensor lies; offsets count from the start of the file. */
 export interface SafetensorsEntry {
   readonly name: string
@@ -66,6 +73,7 @@ export function safetensorsHeaderLength(first8: Uint8Array, fileSize: number, wh
  */
 export function parseSafetensorsHeader(json: Uint8Array, fileSize: number, where: string): SafetensorsHeader {
   if (json[0] !== 0x7b) throw new FormatError('json', `${where}: expected the header to begin with "{"`)
+  checkStructure(json, where)
   const header = parseJsonStrict(json, where)
   if (!isObject(header)) throw new FormatError('schema', `${where}: expected the header to be an object`)
   const dataStart = 8 + json.length
@@ -78,6 +86,35 @@ export function parseSafetensorsHeader(json: Uint8Array, fileSize: number, where
     metadata: parseMetadata(header.__metadata__, where),
   }
 }
+
+/** Counts what JSON would be parsed into, before it is: the text may have a hundred megabytes. */
+function checkStructure(json: Uint8Array, where: string): void {
+  let [depth, objects, values] = [0, 0, 0]
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]!
+    if (byte === QUOTE) i = stringEnd(json, i)
+    else if (byte === 0x7b || byte === 0x5b) {
+      depth++
+      objects += byte === 0x7b ? 1 : 0
+      values++
+    } else if (byte === 0x7d || byte === 0x5d) depth--
+    else if (byte === 0x2c) values++
+    if (depth > MAX_DEPTH || objects > MAX_TENSORS + 2 || values > MAX_VALUES) throw tooMuch(depth, where)
+  }
+}
+
+const QUOTE = 0x22
+
+function stringEnd(json: Uint8Array, open: number): number {
+  let i = open + 1
+  while (i < json.length && json[i] !== QUOTE) i += json[i] === 0x5c ? 2 : 1
+  return i
+}
+
+const tooMuch = (depth: number, where: string): FormatError =>
+  depth > MAX_DEPTH
+    ? new FormatError('schema', `${where}: the header nests deeper than {name: {shape: []}}`)
+    : new FormatError('limit', `${where}: at most ${MAX_TENSORS} tensors with ${MAX_VALUES} values are read`)
 
 function parseMetadata(value: Json | undefined, where: string): Readonly<Record<string, string>> {
   if (value === undefined) return {}

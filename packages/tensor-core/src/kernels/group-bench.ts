@@ -26,10 +26,10 @@ export interface GroupBench {
   expand(count: number, group: number): void
   /** Σ(a − b)², Σa², and how many of b are zero: of two arrays of one length, at most `BENCH_VALUES`. */
   compare(a: Float32Array, b: Float32Array): { readonly error: number; readonly total: number; readonly zeros: number }
-  /** bf16 bits to f32, as many as there are. `out` may hold the bits in its upper half. */
-  widen(halves: Uint16Array, out: Float32Array): void
-  /** f32 to bf16 bits, as many as there are. */
-  narrow(values: Float32Array, out: Uint16Array): void
+  /** bf16 or f16 bits to f32, as many as there are. `out` may hold the bits in its upper half. */
+  widen(halves: Uint16Array, out: Float32Array, kind: 'bf16' | 'f16'): void
+  /** f32 to bf16 or f16 bits, as many as there are. */
+  narrow(values: Float32Array, out: Uint16Array, kind: 'bf16' | 'f16'): void
 }
 
 /** Whether rows of `cols` values in groups of this length can go over a bench. */
@@ -86,19 +86,21 @@ function makeBench(): GroupBench {
       const [scale, zero, offset] = [scales.byteOffset, zeros.byteOffset, offsets.byteOffset]
       kernels.expand(from, from + count, group, scale, zero, offset, start)
     },
-    widen(source, out) {
+    widen(source, out, kind) {
+      const run = kind === 'f16' ? kernels.widenHalves : kernels.widen
       for (let done = 0; done < source.length; done += BENCH_VALUES) {
         const count = Math.min(BENCH_VALUES, source.length - done)
         halves.set(source.subarray(done, done + count))
-        kernels.widen(halves.byteOffset, halves.byteOffset + eights(count, 2), start)
+        run(halves.byteOffset, halves.byteOffset + eights(count, 2), start)
         out.set(values.subarray(0, count), done)
       }
     },
-    narrow(source, out) {
+    narrow(source, out, kind) {
+      const run = kind === 'f16' ? kernels.narrowHalves : kernels.narrow
       for (let done = 0; done < source.length; done += BENCH_VALUES) {
         const count = Math.min(BENCH_VALUES, source.length - done)
         values.set(source.subarray(done, done + count))
-        kernels.narrow(start, start + eights(count, 4), halves.byteOffset)
+        run(start, start + eights(count, 4), halves.byteOffset)
         out.set(halves.subarray(0, count), done)
       }
     },

@@ -1,3 +1,4 @@
+import { narrowHalvesKernel, widenHalvesKernel } from './half-lanes.ts'
 import { assemble, type Code, get, load, loopBelow, set, step, store, zero } from './wasm.ts'
 
 /**
@@ -34,6 +35,9 @@ export interface GroupKernels {
   widen(halves: number, end: number, values: number): void
   /** f32 to bf16 bits, halves to even, NaN made quiet, eight at a time. */
   narrow(values: number, end: number, halves: number): void
+  /** f16 bits to f32, and back, likewise. */
+  widenHalves(halves: number, end: number, values: number): void
+  narrowHalves(values: number, end: number, halves: number): void
 }
 
 const simd = (opcode: number): Code => (opcode < 0x80 ? [0xfd, opcode] : [0xfd, (opcode & 0x7f) | 0x80, opcode >> 7])
@@ -216,6 +220,8 @@ export function groupKernels(bytes: number): { readonly kernels: GroupKernels; r
     compare: compareKernel(),
     widen: widenKernel(),
     narrow: narrowKernel(),
+    widenHalves: widenHalvesKernel(),
+    narrowHalves: narrowHalvesKernel(),
   }
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) })
   const instance = new WebAssembly.Instance(new WebAssembly.Module(assemble(code)), { env: { memory } })

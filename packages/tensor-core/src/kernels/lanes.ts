@@ -82,7 +82,7 @@ export const bits: Instructions<'not', 'and' | 'or' | 'xor' | 'andNot'> = {
 /** Sixteen bytes, and the way between bytes, shorts and ints. Narrowing saturates; `low` and `high` widen one half. */
 export const bytes: Instructions<
   'lowShorts' | 'highShorts' | 'lowInts' | 'highInts' | `${'low' | 'high'}Signed${'Shorts' | 'Ints'}` | 'signs',
-  'shortsOfInts' | 'signedOfShorts' | 'ofShorts' | 'add' | 'subtract' | 'least',
+  'shortsOfInts' | 'halvesOfInts' | 'equal' | 'signedOfShorts' | 'ofShorts' | 'add' | 'subtract' | 'least',
   'left' | 'right' | 'leftShorts' | 'rightShorts'
 > = {
   lowShorts: one(0x89),
@@ -96,8 +96,11 @@ export const bytes: Instructions<
   /** An i32, not a vector: the highest bit of each byte. */
   signs: one(0x64),
   shortsOfInts: two(0x85),
+  /** … to u16. */
+  halvesOfInts: two(0x86),
   signedOfShorts: two(0x65),
   ofShorts: two(0x66),
+  equal: two(0x23),
   add: two(0x6e),
   subtract: two(0x71),
   least: two(0x77),

@@ -13,13 +13,19 @@ function packTwoBits(codes: Uint8Array, from: number, out: Uint8Array, at: numbe
 
 export const packQ2: PackCodes = (codes, from, out, at) => packTwoBits(codes, from, out, at + 16)
 
-/** The third bit of values l, 32 + l, … in byte l. */
-export const packQ3: PackCodes = (codes, from, out, at) => {
+/** Bit `bit` of each code: of values l, 32 + l, … 224 + l in byte l. */
+function packBitPlanes(codes: Uint8Array, from: number, bit: number, out: Uint8Array, at: number): void {
+  const bitOf = (i: number): number => (codes[i]! >> bit) & 1
   for (let l = 0; l < 32; l++) {
-    let byte = 0
-    for (let plane = 0; plane < 8; plane++) byte |= (codes[from + 32 * plane + l]! >> 2) << plane
-    out[at + l] = byte
+    const i = from + l
+    const low = bitOf(i) | (bitOf(i + 32) << 1) | (bitOf(i + 64) << 2) | (bitOf(i + 96) << 3)
+    const high = bitOf(i + 128) | (bitOf(i + 160) << 1) | (bitOf(i + 192) << 2) | (bitOf(i + 224) << 3)
+    out[at + l] = low | (high << 4)
   }
+}
+
+export const packQ3: PackCodes = (codes, from, out, at) => {
+  packBitPlanes(codes, from, 2, out, at)
   packTwoBits(codes, from, out, at + 32)
 }
 
@@ -34,11 +40,7 @@ function packNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: numbe
 export const packQ4: PackCodes = (codes, from, out, at) => packNibbles(codes, from, out, at + 16)
 
 export const packQ5: PackCodes = (codes, from, out, at) => {
-  for (let l = 0; l < 32; l++) {
-    let byte = 0
-    for (let plane = 0; plane < 8; plane++) byte |= (codes[from + 32 * plane + l]! >> 4) << plane
-    out[at + 16 + l] = byte
-  }
+  packBitPlanes(codes, from, 4, out, at + 16)
   packNibbles(codes, from, out, at + 48)
 }
 

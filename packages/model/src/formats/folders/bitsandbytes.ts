@@ -88,7 +88,6 @@ function configOf(held: ReadonlyMap<string, Scheme>, plain: readonly string[]): 
     bnb_4bit_compute_dtype: 'float32',
     bnb_4bit_quant_storage: 'uint8',
     llm_int8_skip_modules: [...plain],
-    llm_int8_threshold: 6,
     llm_int8_has_fp16_weight: false,
     llm_int8_enable_fp32_cpu_offload: false,
   }

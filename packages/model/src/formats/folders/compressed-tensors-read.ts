@@ -183,7 +183,10 @@ function floatBlock(
   { shape, dtype }: TensorInfo,
 ): Shape {
   const [rows = 1, cols = 1] = shape
-  if (dtype === 'u8') return [1, partOf(layer, 'weight_scale', ['u8'], [out, Math.ceil(width / 32)]) && 32]
+  if (dtype === 'u8') {
+    partOf(layer, 'weight_scale', ['u8'], [out, Math.ceil(width / 32)])
+    return [1, 32]
+  }
   if (rows === 1 && cols === 1) return [out, width]
   if (rows === out && cols === 1) return [1, width]
   const tiles = schemes.map(scheme => scheme.block ?? (scheme.groupSize && ([1, scheme.groupSize] as const)))

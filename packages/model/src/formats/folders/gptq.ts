@@ -82,7 +82,8 @@ function configOf(held: ReadonlyMap<string, Scheme>, plain: readonly string[], v
   const schemes = [...held.values()]
   const common = { ...schemes[0] }
   const dynamic: Record<string, Scheme> = {}
-  for (const stem of plain) if (stem !== 'lm_head') dynamic[`-:${exactly(stem)}`] = {}
+  // Only what lies in a block is looked at.
+  for (const stem of plain) if (/\.\d+\./.test(stem)) dynamic[`-:${exactly(stem)}`] = {}
   for (const [stem, scheme] of held)
     if (JSON.stringify(scheme) !== JSON.stringify(common)) dynamic[`+:${exactly(stem)}`] = scheme
   return {

@@ -75,7 +75,8 @@ interface State {
 
 async function stateIn(layer: Layer, source: TensorSource): Promise<State> {
   const number = async (suffix: string): Promise<number> => {
-    partOf(layer, suffix, ['i32', 'i64', 'u8', 'f32'])
+    const info = partOf(layer, suffix, ['i32', 'i64', 'u8', 'f32'])
+    if (info.shape.some(dim => dim !== 1)) throw layerError(layer, `${suffix}: expected one number`, 'size')
     return Number((await readPart(source, layer, suffix)).data[0])
   }
   const optional = async (suffix: string): Promise<number> => (layer.parts.has(suffix) ? number(suffix) : 0)

@@ -1,4 +1,4 @@
-import { groupCount, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
+import { castTo, f32, groupCount, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import type { FolderFormat, Scheme } from './folder-format.ts'
 import { packings, packParts } from './hqq-packing.ts'
@@ -44,7 +44,8 @@ function tensorsOf(q: Quantized): Record<string, Tensor> {
   const groups = scales.data.length
   const width = Math.min(q.groupSize, q.shape[1])
   const { name, dtype } = packings[q.bits]!
-  const zeros: Tensor = q.zeros ?? { dtype: 'f32', shape: [groups], data: Float32Array.from(zeroPoints) }
+  // Whole numbers of 8 bits are exact in every type that scales have.
+  const zeros = q.zeros ?? castTo(f32([groups], Float32Array.from(zeroPoints)), scales.dtype)
   return {
     W_q: packParts(q.codes, groups, width, q.bits),
     scale: { ...scales, shape: [groups, 1] },

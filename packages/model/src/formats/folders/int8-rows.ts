@@ -31,7 +31,6 @@ export const int8RowsFolder: FolderFormat = {
     quant_method: 'bitsandbytes',
     load_in_8bit: true,
     load_in_4bit: false,
-    llm_int8_threshold: 6,
     llm_int8_has_fp16_weight: false,
     llm_int8_enable_fp32_cpu_offload: false,
     llm_int8_skip_modules: [...plain],
@@ -70,6 +69,8 @@ function tensorsOf(weight: Weight): Record<string, Tensor> {
 function foundIn(layer: Layer, source: TensorSource): FoundMatrix {
   const shape = partOf(layer, 'weight', ['i8'], [-1, -1]).shape as [number, number]
   partOf(layer, 'SCB', ['f32'], [shape[0]])
+  const order = layer.parts.get('weight_format')
+  if (order?.shape.some(dim => dim !== 1)) throw layerError(layer, 'weight_format: expected one number', 'size')
   return {
     name: `${layer.stem}.weight`,
     shape,

@@ -19,6 +19,9 @@ export async function quantizedSource(config: Config, source: TensorSource): Pro
     byName.set(matrix.name, matrix)
   }
   const hidden = new Set(matrices.flatMap(matrix => matrix.parts))
+  const twice = matrices.find(({ name }) => source.has(name) && !hidden.has(name))
+  if (twice)
+    throw new FormatError('duplicate', `the tensor ${JSON.stringify(twice.name)} is stored plain and compressed`)
   const plain = source.names().filter(name => !hidden.has(name) && !ofActivations.test(name))
   return view(source, byName, new Set(plain))
 }
@@ -55,7 +58,7 @@ function view(
       checkRows(name, matrix.shape, start, count)
       return rowsOf(await last(matrix), start, count)
     },
-    weight: async name => matrices.get(name)?.read(),
+    weight: async name => (matrices.has(name) ? matrices.get(name)!.read() : source.weight?.(name)),
     close: () => source.close(),
   }
 }

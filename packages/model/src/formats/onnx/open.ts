@@ -28,7 +28,25 @@ export interface OnnxTensorSource extends TensorSource {
  * @throws FormatError for files of others, for data that are missing or cut off, and for locations outside the folder
  */
 export async function openOnnx(path: string): Promise<OnnxTensorSource> {
-  const model = await readModel(path)
+  const file = await openFile(path)
+  let bytes: Uint8Array
+  try {
+    if (file.size > MAX_MODEL_BYTES)
+      throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
+    bytes = await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+  return openOnnxBytes(bytes, path, location => openFile(join(dirname(path), location)))
+}
+
+/** The same over bytes that are at hand. @param open a data file by its name, which is a bare one */
+export async function openOnnxBytes(
+  bytes: Uint8Array,
+  path: string,
+  open: (location: string) => Promise<RandomAccessFile>,
+): Promise<OnnxTensorSource> {
+  const model = parseOnnx(bytes, path)
   const files = new Map<string, RandomAccessFile>()
   const close = async (): Promise<void> => {
     for (const file of files.values()) await file.close()
@@ -39,11 +57,15 @@ export async function openOnnx(path: string): Promise<OnnxTensorSource> {
       const { location, offset, length } = data
       let file = files.get(location)
       if (!file) {
-        if (files.size >= MAX_DATA_FILES) throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
-        files.set(location, (file = await openFile(join(dirname(path), location))))
+        if (files.size >= MAX_DATA_FILES)
+          throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
+        files.set(location, (file = await open(location)))
       }
       if (offset + length > file.size)
-        throw new FormatError('truncated', `${file.path}: ends at ${file.size}, but ${JSON.stringify(name)} lies beyond`)
+        throw new FormatError(
+          'truncated',
+          `${file.path}: ends at ${file.size}, but ${JSON.stringify(name)} lies beyond`,
+        )
     }
   } catch (error) {
     await close()
@@ -52,19 +74,9 @@ export async function openOnnx(path: string): Promise<OnnxTensorSource> {
   return sourceOver(path, model, files, close)
 }
 
-async function readModel(path: string): Promise<StoredModel> {
-  const file = await openFile(path)
-  try {
-    if (file.size > MAX_MODEL_BYTES)
-      throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
-    return parseOnnx(await file.read(0, file.size), path)
-  } finally {
-    await file.close()
-  }
-}
-
 /** A model file as a checkpoint, from its bytes. @throws FormatError as `openOnnx` does */
-export const parseOnnx = (bytes: Uint8Array, where: string): StoredModel => parseMetadata(parseModelFile(bytes, where), where)
+export const parseOnnx = (bytes: Uint8Array, where: string): StoredModel =>
+  parseMetadata(parseModelFile(bytes, where), where)
 
 function sourceOver(
   path: string,
@@ -101,7 +113,10 @@ function sourceOver(
     const weight = await soundly(path, name, () => readForm(form, take))
     const expected = flipped ? shape.toReversed() : shape
     if (weight.shape.join() === expected.join()) return weight
-    throw new FormatError('size', `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`)
+    throw new FormatError(
+      'size',
+      `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`,
+    )
   }
   const read = async (name: string): Promise<Tensor> => {
     const { form, shape, flipped } = record(name)
@@ -122,7 +137,9 @@ function sourceOver(
       // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
       if (form.kind === 'nBits' && count > 0)
         return toF32(
-          (await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))).dense(),
+          (
+            await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
+          ).dense(),
         )
       return rowsOf(name, await read(name), start, count)
     },
@@ -161,7 +178,9 @@ const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns'
 /** Names of the stored tensors that a form is made of. */
 function partsOf(form: FormRecord): string[] {
   const own = partFields.map(field => form[field]).filter(value => typeof value === 'string')
-  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry => String((entry as unknown[])[0]))
+  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry =>
+    String((entry as unknown[])[0]),
+  )
   const inner = [form.inner ?? [], form.terms ?? []].flat().flatMap(nested => partsOf(nested as FormRecord))
   return [...own, ...parts, ...inner]
 }

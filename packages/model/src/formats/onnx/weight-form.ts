@@ -8,6 +8,8 @@ export interface FormContext {
   readonly store: TensorStore
   /** Of `MatMulNBits`: 1 computes in f32, 4 rounds what enters to 8 bits. */
   readonly accuracyLevel: number
+  /** Whether rows of compressed tables are looked up by `GatherBlockQuantized`, which not every build of ONNX Runtime has. */
+  readonly gatherBlocks: boolean
 }
 
 /** How a weight was stored: what the model file's metadata say, so that it can be read again. */

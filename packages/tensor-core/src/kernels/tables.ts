@@ -1,0 +1,42 @@
+import type { Code } from './wasm.ts'
+
+/**
+ * What kernels look up: tables of 16 bytes in a vector, addresses that lanes hold, and code that runs only where it must. Vectors are
+ * on the stack or given, as in `lanes.ts`.
+ */
+
+/** Bytes of `table` at the indices in `index`; 0 beyond 15. */
+export const lookUp = (table: Code, index: Code): Code => [table, index, 0xfd, 0x0e]
+/** -1 in the bytes where a is at least b, both signed. */
+export const bytesAtLeast = (a: Code, b: Code): Code => [a, b, 0xfd, 0x2b]
+/** Down to a whole number, four f32. */
+export const floor = (a: Code): Code => [a, 0xfd, 0x68]
+/** The same i16 in all eight lanes. */
+export const shorts = (value: number): Code => [0xfd, 0x0c, ...new Uint8Array(new Int16Array(8).fill(value).buffer)]
+
+/** An i32 on the stack, in all lanes. */
+export const everyInt = (a: Code): Code => [a, 0xfd, 0x11]
+/** A lane of four i32, as an i32. */
+export const intOf = (a: Code, lane: number): Code => [a, 0xfd, 0x1b, lane]
+
+/** Eight bytes at the address on the stack, the upper half zero. */
+export const loadHalf = (offset: number): Code => [0xfd, 0x5d, 3, leb(offset)]
+/** Eight unsigned bytes at the address, as i16. */
+export const loadBytes = (offset: number): Code => [0xfd, 0x02, 3, leb(offset)]
+/** The unsigned 16 bits at the address. */
+export const loadShort = (offset: number): Code => [0x2f, 1, leb(offset)]
+
+/** a · 2^bits of an i32. */
+export const shiftInteger = (a: Code, bits: number): Code => [a, 0x41, bits, 0x74]
+/** Whether an i32 is at least another, without signs. */
+export const integerAtLeast = (a: Code, b: Code): Code => [a, b, 0x4f]
+/** Runs `body` where the i32 `condition` is not 0, else `otherwise`. */
+export const when = (condition: Code, body: Code, otherwise: Code = []): Code => [
+  [condition, 0x04, 0x40, body],
+  otherwise.length > 0 ? [0x05, otherwise] : [],
+  0x0b,
+]
+
+function leb(value: number): Code {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)]
+}
