@@ -35,7 +35,7 @@ export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Arr
   const packing = packings[encoding]
   if (!packing || !isQuantized(weight)) return undefined
   const q = weight.quantized
-  const symmetric = q.zeroPoints === undefined && q.mins === undefined
+  const symmetric = (q.zeroPoints ?? q.mins ?? q.zeros) === undefined
   const fits =
     q.bits === packing.bits &&
     q.groupSize === 32 &&

@@ -34,6 +34,7 @@ export function nBitsLayout({
   scales,
   zeroPoints,
   mins,
+  zeros,
 }: Omit<Quantized, 'codes'>): NBitsLayout | undefined {
   const cols = shape[1]
   const group = scales.data.length === 1 ? cols : Math.min(groupSize, cols)
@@ -41,7 +42,7 @@ export function nBitsLayout({
   const floats = scales.dtype === 'f32' || scales.dtype === 'f16'
   // A minimum becomes a float zero point −m / s. Only what was rounded to f16 can be told from it again.
   const exactMins = mins === undefined || (mins.dtype === 'f16' && floats)
-  if (block === undefined || !floats || !exactMins) return undefined
+  if (block === undefined || !floats || !exactMins || zeros !== undefined) return undefined
   const stored = [2, 4, 8].find(width => width >= bits)!
   const symmetric = zeroPoints === undefined && mins === undefined
   return {
