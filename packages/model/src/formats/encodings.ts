@@ -3,7 +3,7 @@ import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
 import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
 import type { Decoded } from './blocks/expand-simd.ts'
-import { decodeMXFP4, decodeNVFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import { decodeMXFP4, decodeNVFP4 } from './blocks/float-4.ts'
 import {
   decodeIQ1_M,
   decodeIQ1_S,
@@ -170,7 +170,7 @@ export const encodings: readonly Encoding[] = [
   rows('TQ1_0', 34, 256, 54, decodeTQ1_0, levelEncoders.TQ1_0, 'ignored'),
   rows('TQ2_0', 35, 256, 66, decodeTQ2_0, levelEncoders.TQ2_0, 'ignored'),
   rows('MXFP4', 39, 32, 17, decodeMXFP4, levelEncoders.MXFP4, 'ignored'),
-  blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
+  rows('NVFP4', 40, 64, 36, decodeNVFP4, levelEncoders.NVFP4, 'ignored'),
   rows('Q1_0', 41, 128, 18, decodeQ1_0, levelEncoders.Q1_0, 'ignored'),
   rows('Q2_0', 42, 64, 18, decodeQ2_0, levelEncoders.Q2_0, 'ignored'),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),

@@ -20,7 +20,7 @@ export const e8m0Of = (amax: number): number =>
   amax > 0 && amax < Number.POSITIVE_INFINITY ? (floor(fround(Math.log2(amax))) + 125) & 255 : 0
 
 /** Half of an unsigned E4M3 with bias 7; 0x7f is not a number, and stands for 0. */
-function ue4m3Half(e: number): number {
+export function ue4m3Half(e: number): number {
   if (e === 0 || e === 0x7f) return 0
   const mantissa = e & 7
   const exponent = (e >> 3) & 15
@@ -53,7 +53,7 @@ export const encodeNVFP4: EncodeBlock = (values, from, out, at) => {
   for (let s = 0; s < 4; s++) {
     const start = from + 16 * s
     const amax = largest(values, start, 16)
-    const e = ue4m3(fround(amax / 6))
+    const e = ue4m3Of(fround(amax / 6))
     out[at + s] = e
     putPairs(values, start, 8, ue4m3Half(e), amax, out, at + 4 + 8 * s)
   }
@@ -69,7 +69,7 @@ function largest(values: Float32Array, from: number, count: number): number {
 }
 
 /** To the nearest unsigned E4M3, halves up, as ggml does it: what rounds to 256 or more is 448. */
-function ue4m3(x: number): number {
+export function ue4m3Of(x: number): number {
   if (x >= 248) return 0x7e
   if (x < 2 ** -6) return min(7, floor(fround(fround(x * 512) + 0.5)))
   float[0] = x
@@ -88,9 +88,12 @@ function putPairs(
   out: Uint8Array,
   at: number,
 ): void {
-  const code = amax < d * 4096 && d < 2 ** 125 ? nearest : nearestOfFar
+  const code = isNear(amax, d) ? nearest : nearestOfFar
   for (let j = 0; j < count; j++) out[at + j] = code(values[from + j]!, d) | (code(values[from + count + j]!, d) << 4)
 }
+
+/** Whether distances of values up to `amax` to their neighbouring levels do not round. */
+export const isNear = (amax: number, d: number): boolean => amax < d * 4096 && d < 2 ** 125
 
 /** The nearest level, the lower magnitude on a tie. `d` times the middle of two levels is an exact f32. */
 function nearest(x: number, d: number): number {
