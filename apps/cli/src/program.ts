@@ -8,6 +8,7 @@ import { distillCommand } from './commands/distill.ts'
 import { evalCommand } from './commands/eval.ts'
 import { finetuneCommand } from './commands/finetune.ts'
 import { generateCommand } from './commands/generate.ts'
+import { imatrixCommand } from './commands/imatrix.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
 import { mergeCommand } from './commands/merge.ts'
@@ -24,6 +25,7 @@ const commands = [
   planCommand,
   compressCommand,
   convertCommand,
+  imatrixCommand,
   finetuneCommand,
   distillCommand,
   trainCommand,

@@ -1,3 +1,4 @@
+export { collectImportance, type ImportanceOptions } from './convert/collect-importance.ts'
 export type { Conversion, ConversionRow, ConvertEvent, ConvertOptions, ConvertResult } from './convert/conversion.ts'
 export { type ConversionOptions, openConversion } from './convert/convert.ts'
 export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.ts'

@@ -1,4 +1,4 @@
-import type { WeightMethod } from '@sinter/model'
+import { blockGridBits, blockGrids, type WeightMethod } from '@sinter/model'
 import {
   BENCH_VALUES,
   type Grid,
@@ -12,14 +12,22 @@ import {
   resolveGrid,
   suitsBench,
   type TensorF32,
+  type TwoLevelWeight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { eachLayer } from './each-layer.ts'
+import { gridNamed } from './gptq-options.ts'
 import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
+import { roundSuperBlocks } from './super-blocks.ts'
 
 export interface RtnOptions extends GridOptions, RangeRule {}
+
+interface RtnMethodOptions extends RtnOptions {
+  /** A GGUF encoding whose own grid is rounded to; it says what bits, groups, zeros and scales are. */
+  readonly encoding?: string | undefined
+}
 
 const rtnDefaults: RtnOptions = { ...gridDefaults, range: 'minmax', percentile: 99.9, rmsFactor: 3 }
 
@@ -110,7 +118,14 @@ function roundOnBench(data: Float32Array, run: number, rule: RangeRule, grid: Gr
   return packed
 }
 
-export const rtnMethod: WeightMethod<RtnOptions> = {
+/** Rounds to the grid that is asked for, that of an encoding or one of the options'. */
+function round(weight: TensorF32, { encoding, ...options }: RtnMethodOptions): QuantizedWeight | TwoLevelWeight {
+  if (!encoding) return rtn(weight, options)
+  const { supers, ...grid } = gridNamed(encoding)
+  return supers ? roundSuperBlocks(weight, { ...grid, supers }) : rtn(weight, { ...options, ...grid })
+}
+
+export const rtnMethod: WeightMethod<RtnMethodOptions> = {
   kind: 'weight',
   name: 'rtn',
   title: 'Round to nearest',
@@ -123,10 +138,17 @@ export const rtnMethod: WeightMethod<RtnOptions> = {
       .describe(
         'How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.',
       ),
+    encoding: z
+      .enum(Object.keys(blockGrids))
+      .optional()
+      .describe(
+        'A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.',
+      ),
     percentile: z.number().gt(0).max(100).default(99.9).describe('Percentile of |w| that range: percentile keeps.'),
     rmsFactor: z.number().positive().default(3).describe('Multiple of the root mean square that range: rms keeps.'),
   }),
   needs: () => [],
-  compress: async (layers, _, options, context) => eachLayer(layers, context, weight => rtn(weight, options)),
-  bitsPerWeight: gridBits,
+  compress: async (layers, _, options, context) => eachLayer(layers, context, weight => round(weight, options)),
+  bitsPerWeight: (shape, options) =>
+    options.encoding ? blockGridBits(gridNamed(options.encoding)) : gridBits(shape, options),
 }

@@ -4,6 +4,8 @@ import {
   type PermutedWeight,
   permutedWeight,
   type QuantizedWeight,
+  solvedTwoLevel,
+  type TwoLevelWeight,
 } from '@sinter/tensor-core'
 import { toWeight } from './grid-arrays.ts'
 
@@ -11,9 +13,10 @@ import { toWeight } from './grid-arrays.ts'
  * The Weight of a column solver's result. Groups that are not runs of neighbouring columns (act-order with groups fitted on
  * the way) need the order stored: the weight is then `permuted`.
  */
-export function solvedWeight(solution: ColumnSolution, grid: Grid): QuantizedWeight | PermutedWeight {
+export function solvedWeight(solution: ColumnSolution, grid: Grid): QuantizedWeight | TwoLevelWeight | PermutedWeight {
   const { rows, cols, quantized, hessian } = solution
   if (!quantized) throw new TypeError('columnSolve gave no codes; it was called without `quantize`')
+  if (quantized.supers) return solvedTwoLevel(solution, grid.bits)
   const { codes, scales, zeroPoints, mins, groupOf, groupSize } = quantized
   const zeros = Float32Array.from(mins ?? zeroPoints ?? [])
   const grids = { scales: Float32Array.from(scales), zeros }

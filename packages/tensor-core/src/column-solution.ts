@@ -1,6 +1,7 @@
 import { byRow, gather, inverseOf } from './column-layout.ts'
 import type { PreparedHessian } from './hessian.ts'
-import type { ColumnArgs } from './kernels/column-args.ts'
+import type { ColumnArgs, SuperArgs } from './kernels/column-args.ts'
+import type { SuperScales } from './super-scales.ts'
 
 export interface ColumnSolution {
   readonly rows: number
@@ -29,6 +30,20 @@ export interface QuantizedColumns {
   readonly groupOf: Int32Array
   readonly groupCount: number
   readonly groupSize: number
+  /** What `scales` (and `mins`) are the products of, on grids with two levels of scales. */
+  readonly supers?: SuperColumns
+}
+
+export interface SuperColumns {
+  readonly spec: SuperScales
+  /** [o, groups], less the least code. */
+  readonly scaleCodes: Uint8Array
+  /** [o, groups]; only with `zero: 'min'`. */
+  readonly minCodes?: Uint8Array
+  /** [o, super-blocks], f16 values. */
+  readonly scales: Float64Array
+  /** [o, super-blocks]; only with `zero: 'min'`. A group's minimum is −min · code. */
+  readonly mins?: Float64Array
 }
 
 /** A solve under way. */
@@ -71,11 +86,25 @@ function quantizedOf({ rows, grid, groupOf, groupCount, ...state }: State, posit
     groupOf: Int32Array.from(position, p => groupOf[p]!),
     groupCount,
     groupSize: state.groupSize,
+    ...(state.supers && {
+      supers: supersOf(state.supers, rows, groupCount, groupCount / (state.unit / state.groupSize)),
+    }),
   }
 }
 
-/** Who stores codes has no use for a matrix eight times their size. */
-function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantized: QuantizedColumns }): ColumnSolution {
+function supersOf({ spec, ...state }: SuperArgs, rows: number, groups: number, superBlocks: number): SuperColumns {
+  const codes = (from: Uint8Array) => byRow(from, rows, groups, new Uint8Array(rows * groups))
+  const floats = (from: Float64Array) => byRow(from, rows, superBlocks, new Float64Array(rows * superBlocks))
+  return {
+    spec,
+    scaleCodes: codes(state.scaleCodes),
+    scales: floats(state.scales),
+    ...(spec.mostMin !== undefined && { minCodes: codes(state.minCodes), mins: floats(state.mins) }),
+  }
+}
+
+/** Adds the levels, made when somebody asks: who stores codes has no use for a matrix eight times their size. */
+export function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantized: QuantizedColumns }): ColumnSolution {
   let weight: Float64Array | undefined
   return {
     ...solution,

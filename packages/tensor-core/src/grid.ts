@@ -1,4 +1,5 @@
 import { bf16Bits, roundHalfEven, roundToF16 } from './convert.ts'
+import { fitScale, fitScaleAndMin } from './scale-fit.ts'
 
 /**
  * How a run of weights becomes whole numbers. One grid = one scale and one zero; the runs (rows, groups) are the caller's.
@@ -17,8 +18,11 @@ export interface GridSpec {
   readonly zero?: 'integer' | 'min'
   /** Whether an asymmetric range is widened to hold 0. Default: yes for `integer`, no for `min`. */
   readonly throughZero?: boolean
-  /** `mse` shrinks the range in steps and keeps the one with the least Σ|w − ŵ|^norm (GPTQ's search). */
-  readonly range?: 'minmax' | 'mse'
+  /**
+   * `mse` shrinks the range in steps and keeps the one with the least Σ|w − ŵ|^norm (GPTQ's search). `fit`: the scale (and
+   * minimum) of least squared error for the codes of many trial scales; not for asymmetric grids with a whole zero point.
+   */
+  readonly range?: 'minmax' | 'mse' | 'fit'
   /** Of the MSE search: exponent, number of shrunken ranges 1, 1−1/grid, 1−2/grid … */
   readonly norm?: number
   readonly steps?: number
@@ -43,6 +47,8 @@ export function resolveGrid(spec: GridSpec): Grid {
   const { bits, symmetric, zero = 'integer' } = spec
   if (!Number.isInteger(bits) || bits < 2 || bits > 8) throw new RangeError(`grid: expected 2 to 8 bits, got ${bits}`)
   if (symmetric && zero === 'min') throw new TypeError('grid: a symmetric grid has no minimum; use zero: integer')
+  if (spec.range === 'fit' && !symmetric && zero === 'integer')
+    throw new TypeError('grid: range fit needs a symmetric grid or a minimum; with a whole zero point use mse')
   return {
     bits,
     symmetric,
@@ -152,6 +158,7 @@ export function fitGrid(
   count: number = values.length,
   importance?: Float64Array,
 ): FittedGrid {
+  if (grid.range === 'fit') return fitLevels(values, grid, start, count, importance)
   let lo = Number.POSITIVE_INFINITY
   let hi = Number.NEGATIVE_INFINITY
   for (let i = start; i < start + count; i++) {
@@ -161,6 +168,25 @@ export function fitGrid(
   }
   if (grid.range === 'minmax') return gridFromRange(lo, hi, grid)
   return searchGrid(values, grid, start, count, importance, lo, hi)
+}
+
+function fitLevels(
+  values: Float32Array | Float64Array,
+  grid: Grid,
+  start: number,
+  count: number,
+  importance: Float64Array | undefined,
+): FittedGrid {
+  const run = {
+    values: Float64Array.from(values.subarray(start, start + count)),
+    importance: importance?.subarray(start, start + count) ?? new Float64Array(count).fill(1),
+  }
+  if (grid.symmetric) {
+    const half = 2 ** (grid.bits - 1)
+    return { scale: storeScale(fitScale(run, 0, count, -half, half - 1), grid), zero: half }
+  }
+  const { scale, min } = fitScaleAndMin(run, 0, count, maxCode(grid), false)
+  return { scale: storeScale(scale, grid), zero: storeMin(min, grid) }
 }
 
 function searchGrid(

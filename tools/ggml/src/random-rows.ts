@@ -10,11 +10,12 @@ export const distributions: Readonly<Record<string, (rng: Rng) => number>> = {
   small: rng => rng.normal() * 10 ** (-4 - 38 * rng.uniform() ** 4),
 }
 
-export const ROWS_OF_SLICE: number = 6 * 200
+const ROWS = 200
+export const ROWS_OF_SLICE: number = 6 * ROWS
 
 /** What is encoded in one step of a check: the same slice is the same rows everywhere. */
 export interface Slice {
-  /** 200 × 256 values of each distribution. */
+  /** Some of each distribution. */
   readonly rows: readonly { readonly distribution: string; readonly values: Float32Array }[]
   /** Rows are 256, 512 or 1024 long: importance and what else a row has in common reaches over more than a block. */
   readonly width: number
@@ -22,13 +23,14 @@ export interface Slice {
   readonly importance: Float32Array
 }
 
-export function randomSlice(seed: number): Slice {
+/** @param rows of 256 values, of each distribution: a multiple of 4 */
+export function randomSlice(seed: number, rows: number = ROWS): Slice {
   const rng = createRng(`slice ${seed}`)
   const width = 256 << (seed % 3)
   return {
     rows: Object.entries(distributions).map(([distribution, next]) => ({
       distribution,
-      values: Float32Array.from({ length: 200 * 256 }, () => next(rng)),
+      values: Float32Array.from({ length: rows * 256 }, () => next(rng)),
     })),
     width,
     importance: Float32Array.from({ length: width }, () => (rng.uniform() < 0.2 ? 0 : rng.normal() ** 4)),

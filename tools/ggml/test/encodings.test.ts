@@ -7,6 +7,8 @@ import { randomSlice } from '../src/random-rows.ts'
 
 /** What ggml has blocks for; plain numbers are compared elsewhere. */
 const blocks = encodings.filter(({ dtype }) => !dtype)
+/** At the limits ggml does not find its codebooks' neighbours, and aborts the process. */
+const robust = blocks.filter(({ name, encode }) => encode && !/^IQ[123]/.test(name))
 const ggml = load()
 
 function load(): Ggml | undefined {
@@ -42,14 +44,20 @@ const edges: Readonly<Record<string, (i: number) => number>> = {
 }
 
 describe.skipIf(!ggml)('the same as ggml', () => {
-  it.each(blocks)('$name: rows of six distributions, with and without importance', encoding => {
-    const tally = newTally()
-    compareSlice(ggml!, encoding, randomSlice(1), tally)
-    expect(tally).toEqual({ rows: 1200, encode: 0, weighted: 0, decode: 0 })
-  })
+  it.each(blocks)(
+    '$name: rows of six distributions, with and without importance',
+    encoding => {
+      const tally = newTally()
+      compareSlice(ggml!, encoding, randomSlice(1, 20), tally)
+      expect(tally).toEqual({ rows: 120, encode: 0, weighted: 0, decode: 0 })
+      // ggml looks for the neighbours of a codebook's points before its first row.
+    },
+    300_000,
+  )
 
-  it.each(blocks.filter(({ encode }) => encode))('$name: values at the limits', encoding => {
-    expect(Object.keys(edges).filter(name => !sameEdge(encoding, edges[name]!))).toEqual([])
+  it.each(robust)('$name: values at the limits', encoding => {
+    const names = Object.keys(edges)
+    expect(names.filter(name => !sameEdge(encoding, edges[name]!))).toEqual([])
   })
 
   it.each(blocks)('$name: bytes that no encoder made', encoding => {

@@ -3,7 +3,7 @@ import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
 import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
 import type { Decoded } from './blocks/expand-simd.ts'
-import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import { decodeMXFP4, decodeNVFP4, encodeNVFP4 } from './blocks/float-4.ts'
 import {
   decodeIQ1_M,
   decodeIQ1_S,
@@ -13,19 +13,11 @@ import {
   decodeIQ3_S,
   decodeIQ3_XXS,
 } from './blocks/iq-decode.ts'
-import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-encode.ts'
+import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
 import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
-import {
-  decodeQ1_0,
-  decodeQ2_0,
-  decodeTQ1_0,
-  decodeTQ2_0,
-  encodeQ1_0,
-  encodeQ2_0,
-  encodeTQ1_0,
-  encodeTQ2_0,
-} from './blocks/ternary.ts'
+import { levelEncoders } from './blocks/level-blocks.ts'
+import { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
@@ -72,8 +64,19 @@ function blocks(
   return { ...encoding, encode }
 }
 
-/** An encoding whose codecs take whole rows: they work on many blocks at once. */
+/** An encoding whose encoder takes whole rows: it works on many blocks at once, or asks what the columns weigh. */
 const rows = (
+  name: string,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  decodeBlock: DecodeBlock,
+  encode: EncodeRows,
+  importance: Encoding['importance'] = 'weighed',
+): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
+
+/** An encoding whose blocks go through kernels both ways. */
+const kernels = (
   name: Decoded,
   ggmlType: number,
   blockSize: number,
@@ -84,21 +87,10 @@ const rows = (
   ggmlType,
   blockSize,
   blockBytes,
-  importance,
   decode: decoders[name],
   encode: encoders[name],
+  importance,
 })
-
-/** One whose encoder alone takes whole rows, for it searches and asks what the columns weigh. */
-const searched = (
-  name: string,
-  ggmlType: number,
-  blockSize: number,
-  blockBytes: number,
-  decodeBlock: DecodeBlock,
-  encode: EncodeRows,
-  importance: Encoding['importance'] = 'weighed',
-): Encoding => ({ ...blocks(name, ggmlType, blockSize, blockBytes, decodeBlock), encode, importance })
 
 function plain(
   name: string,
@@ -139,8 +131,8 @@ const halves = (
   ggmlType,
   blockSize: 1,
   blockBytes: 2,
-  importance: 'ignored',
   dtype: name === 'F16' ? 'f16' : 'bf16',
+  importance: 'ignored',
   decode(bytes, out) {
     const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
     widen(new Uint16Array(buffer, byteOffset, out.length), out)
@@ -156,31 +148,31 @@ export const encodings: readonly Encoding[] = [
   f32,
   halves('F16', 1, f16ToF32, f32ToF16),
   halves('BF16', 30, bf16ToF32, f32ToBf16),
-  rows('Q4_0', 2, 32, 18),
-  rows('Q4_1', 3, 32, 20),
-  rows('Q5_0', 6, 32, 22),
-  rows('Q5_1', 7, 32, 24),
-  rows('Q8_0', 8, 32, 34, 'ignored'),
-  rows('Q2_K', 10, 256, 84),
-  rows('Q3_K', 11, 256, 110),
-  rows('Q4_K', 12, 256, 144),
-  rows('Q5_K', 13, 256, 176),
-  rows('Q6_K', 14, 256, 210),
-  searched('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
-  searched('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
-  searched('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
-  searched('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
-  searched('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
-  searched('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
-  searched('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
-  searched('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
-  searched('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
-  blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
-  blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
-  blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
+  kernels('Q4_0', 2, 32, 18),
+  kernels('Q4_1', 3, 32, 20),
+  kernels('Q5_0', 6, 32, 22),
+  kernels('Q5_1', 7, 32, 24),
+  kernels('Q8_0', 8, 32, 34, 'ignored'),
+  kernels('Q2_K', 10, 256, 84),
+  kernels('Q3_K', 11, 256, 110),
+  kernels('Q4_K', 12, 256, 144),
+  kernels('Q5_K', 13, 256, 176),
+  kernels('Q6_K', 14, 256, 210),
+  rows('IQ2_XXS', 16, 256, 66, decodeIQ2_XXS, encodeIQ2_XXS, 'required'),
+  rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
+  rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
+  rows('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
+  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
+  rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
+  rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
+  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
+  rows('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
+  rows('TQ1_0', 34, 256, 54, decodeTQ1_0, levelEncoders.TQ1_0, 'ignored'),
+  rows('TQ2_0', 35, 256, 66, decodeTQ2_0, levelEncoders.TQ2_0, 'ignored'),
+  rows('MXFP4', 39, 32, 17, decodeMXFP4, levelEncoders.MXFP4, 'ignored'),
   blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
-  blocks('Q1_0', 41, 128, 18, decodeQ1_0, encodeQ1_0),
-  blocks('Q2_0', 42, 64, 18, decodeQ2_0, encodeQ2_0),
+  rows('Q1_0', 41, 128, 18, decodeQ1_0, levelEncoders.Q1_0, 'ignored'),
+  rows('Q2_0', 42, 64, 18, decodeQ2_0, levelEncoders.Q2_0, 'ignored'),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),

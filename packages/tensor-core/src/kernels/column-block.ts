@@ -1,5 +1,5 @@
 import { type BlockArgs, lanes, type Tile } from './column-args.ts'
-import { fitGroup } from './column-groups.ts'
+import { fitUnit } from './column-groups.ts'
 import { strip } from './column-simd.ts'
 import { createWorkspace, load, loadGrids, marked, store, type Workspace } from './column-workspace.ts'
 
@@ -16,18 +16,18 @@ export function solveBlock(args: BlockArgs, start: number, end: number): void {
 }
 
 function solveTile(args: BlockArgs, space: Workspace, tile: Tile): void {
-  const { start, end, groupSize, groups, grid, pattern, width } = args
+  const { start, end, unit, groups, grid, pattern, width } = args
   const live = grid && groups === 'live'
   if (grid && groups === 'stale')
-    for (let i = start; i < end; i++) if (i % groupSize === 0) fitGroup({ ...args, grid }, tile, i)
+    for (let i = start; i < end; i++) if (i % unit === 0) fitUnit({ ...args, grid }, tile, i)
   if (grid) loadGrids(args, space, tile)
   for (let i = start, to = end; i < end; i = to) {
     to = end
     if (live) {
-      to = Math.min(to, i - (i % groupSize) + groupSize)
-      if (i % groupSize === 0) {
+      to = Math.min(to, i - (i % unit) + unit)
+      if (i % unit === 0) {
         advance(space, tile, i - start, to - start)
-        fitGroup({ ...args, grid }, tile, i)
+        fitUnit({ ...args, grid }, tile, i)
         loadGrids(args, space, tile)
       }
     }

@@ -1,16 +1,19 @@
-/** Encoders of IQ2_* and IQ3_*: blocks of 256 values in sub-blocks of one scale each. */
+/** What the encoders of IQ2_* and IQ3_* share: blocks of 256 values in sub-blocks of one scale each. */
+import type { EncodeRows } from '../encodings.ts'
 import { putF16 } from '../half.ts'
-import { type Grid, gridIQ2_S, gridIQ2_XS, gridIQ2_XXS, gridIQ3_S, gridIQ3_XXS } from './iq-grids.ts'
+import type { Grid } from './iq-grids.ts'
 import { findNeighbours } from './iq-neighbours.ts'
+import type { Found } from './iq-pack.ts'
 import type { Refines } from './iq-search-kernel.ts'
 import { createSearch, type Search } from './iq-search-memory.ts'
 import { energyOf, takeSigns } from './iq-signs.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
+import { notFinite } from './not-finite.ts'
 
 const { abs, fround, sqrt } = Math
 
 /** What the encodings differ in. */
-interface Variant {
+export interface Variant {
   readonly grid: () => Grid
   /** How many distances the neighbours of a cell take in. */
   readonly distances: number
@@ -37,21 +40,7 @@ interface Variant {
   readonly put: (found: Found, out: Uint8Array, at: number) => void
 }
 
-/** Of 256 values. */
-interface Found {
-  readonly indices: Uint16Array
-  /** One byte for eight values. */
-  readonly signs: Uint8Array
-  readonly scales: Float32Array
-  /** Whether all of a sub-block is zero. */
-  readonly empty: Uint8Array
-  /** 0 … 15 */
-  readonly codes: Uint8Array
-}
-
-type Encode = (values: Float32Array, out: Uint8Array, width: number, importance?: Float32Array) => void
-
-function encoder(variant: Variant): Encode {
+export function encoder(variant: Variant): EncodeRows {
   let work: Work | undefined
   return (values, out, width, importance) => {
     work ??= newWork(variant)
@@ -96,7 +85,7 @@ function encodeSuper(
   const mean = fround((variant.energy / 256) * energyOf(values, from))
   for (let b = 0; b < found.scales.length; b += 4) encodeFour(work, values, from, importance, mean, b)
   out.fill(0, at, at + variant.blockBytes)
-  const d = fround(found.scales.reduce((most, scale) => (most > scale ? most : scale), 0) / 31)
+  const d = fround(found.scales.reduce((most, scale) => Math.max(most, scale), 0) / 31)
   if (d === 0 && !variant.keepsZeros) return
   const id = fround(1 / d)
   for (let b = 0; b < found.scales.length; b++)
@@ -168,7 +157,7 @@ function largestOf({ magnitudes }: Search, size: number, lane: number): number {
   let most = magnitudes[lane]!
   for (let i = 1; i < size; i++) {
     const x = magnitudes[4 * i + lane]!
-    most = most > x ? most : x
+    if (!(most > x)) most = x
   }
   return most
 }
@@ -184,148 +173,3 @@ function take({ variant, search, found, grid }: Work, b: number, lane: number, g
   // The stored scale has no sign.
   if (scale < 0) for (let k = 0; k < signs.length; k++) signs[k] = ~signs[k]!
 }
-
-const notFinite = (): RangeError =>
-  new RangeError(
-    'expected values, importances and their squares to be finite 32-bit floats; check the tensor for NaN and infinity',
-  )
-
-const putNibbles = (codes: Uint8Array, out: Uint8Array, at: number): void => {
-  for (let i = 0; i < codes.length; i += 2) out[at + (i >> 1)] = codes[i]! | (codes[i + 1]! << 4)
-}
-
-/** Four times seven signs, and a scale's code above them. */
-function putSignsAndCode(signs: Uint8Array, from: number, code: number, out: Uint8Array, at: number): void {
-  let word = code << 28
-  for (let k = 0; k < 4; k++) word |= (signs[from + k]! & 127) << (7 * k)
-  for (let i = 0; i < 4; i++) out[at + i] = word >>> (8 * i)
-}
-
-function putIQ2_XXS({ indices, signs, codes }: Found, out: Uint8Array, at: number): void {
-  for (let b = 0; b < 8; b++) {
-    out.set(indices.subarray(4 * b, 4 * b + 4), at + 2 + 8 * b)
-    putSignsAndCode(signs, 4 * b, codes[b]!, out, at + 6 + 8 * b)
-  }
-}
-
-function putIQ2_XS({ indices, signs, codes }: Found, out: Uint8Array, at: number): void {
-  for (let k = 0; k < 32; k++) {
-    const word = indices[k]! | ((signs[k]! & 127) << 9)
-    out[at + 2 + 2 * k] = word
-    out[at + 3 + 2 * k] = word >> 8
-  }
-  putNibbles(codes, out, at + 66)
-}
-
-function putIQ2_S({ indices, signs, codes }: Found, out: Uint8Array, at: number): void {
-  for (let k = 0; k < 32; k++) {
-    out[at + 2 + k] = indices[k]!
-    out[at + 66 + (k >> 2)]! |= (indices[k]! >> 8) << (2 * (k & 3))
-  }
-  out.set(signs, at + 34)
-  putNibbles(codes, out, at + 74)
-}
-
-function putIQ3_XXS({ indices, signs, codes }: Found, out: Uint8Array, at: number): void {
-  out.set(indices, at + 2)
-  for (let b = 0; b < 8; b++) putSignsAndCode(signs, 4 * b, codes[b]!, out, at + 66 + 4 * b)
-}
-
-/** ggml leaves no room for the indices and signs of empty sub-blocks, so that what follows one lies where its own should. */
-function putIQ3_S({ indices, signs, empty, codes }: Found, out: Uint8Array, at: number): void {
-  for (let b = 0, place = 0; b < 8; b++) {
-    if (empty[b]) continue
-    for (let k = 0; k < 8; k++) {
-      out[at + 2 + 8 * place + k] = indices[8 * b + k]!
-      out[at + 66 + b]! |= (indices[8 * b + k]! >> 8) << k
-    }
-    out.set(signs.subarray(4 * b, 4 * b + 4), at + 74 + 4 * place)
-    place++
-  }
-  putNibbles(codes, out, at + 106)
-}
-
-const squareOf = (_: number, square: number): number => square
-
-export const encodeIQ2_XXS: Encode = encoder({
-  grid: gridIQ2_XXS,
-  distances: 2,
-  blockBytes: 66,
-  size: 32,
-  evenSigns: true,
-  steps: 6,
-  step: 0.1,
-  least: fround(1e-15),
-  energy: 1,
-  refines: 'always',
-  fudge: 1,
-  keepsZeros: false,
-  put: putIQ2_XXS,
-})
-
-export const encodeIQ2_XS: Encode = encoder({
-  grid: gridIQ2_XS,
-  distances: 2,
-  blockBytes: 74,
-  size: 16,
-  evenSigns: true,
-  steps: 9,
-  step: 0.1,
-  least: fround(1e-15),
-  energy: 1,
-  refines: 'off-grid',
-  fudge: 1,
-  keepsZeros: false,
-  put: putIQ2_XS,
-})
-
-export const encodeIQ2_S: Encode = encoder({
-  grid: gridIQ2_S,
-  distances: 1,
-  blockBytes: 82,
-  size: 16,
-  evenSigns: false,
-  steps: 9,
-  step: 0.1,
-  least: fround(1e-8),
-  energy: 2,
-  weight: (energy, square) => fround(fround(0.25 * energy) + square),
-  refines: 'off-grid',
-  fudge: 0.9875,
-  keepsZeros: true,
-  put: putIQ2_S,
-})
-
-export const encodeIQ3_XXS: Encode = encoder({
-  grid: gridIQ3_XXS,
-  distances: 2,
-  blockBytes: 98,
-  size: 32,
-  evenSigns: true,
-  steps: 15,
-  step: 0.2,
-  least: fround(1e-8),
-  energy: 2,
-  weight: squareOf,
-  refines: 'off-grid',
-  fudge: 1.0125,
-  keepsZeros: false,
-  put: putIQ3_XXS,
-})
-
-export const encodeIQ3_S: Encode = encoder({
-  grid: gridIQ3_S,
-  distances: 3,
-  blockBytes: 110,
-  size: 32,
-  evenSigns: false,
-  steps: 9,
-  step: 0.2,
-  least: 0,
-  energy: 2,
-  weight: squareOf,
-  refines: 'all',
-  fudge: 1.033,
-  keepsZeros: true,
-  put: putIQ3_S,
-})

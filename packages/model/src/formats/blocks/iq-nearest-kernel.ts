@@ -32,10 +32,13 @@ import {
 import type { SearchPlaces } from './iq-search-memory.ts'
 
 /** Locals: integers, then vectors, of which a kernel's own begin at `own`. */
-export const locals = {
+export const locals: Readonly<Record<IntegerLocal | VectorLocal, number>> = {
   ...{ trial: 0, trialEnd: 1, at: 2, end: 3, slot: 4, entry: 5, quad: 6, quadEnd: 7 },
   ...{ scale: 8, least: 9, where: 10, distance: 11, levels: 12, error: 13, errors: 14, own: 22 },
-} as const
+}
+type IntegerLocal = 'trial' | 'trialEnd' | 'at' | 'end' | 'slot' | 'entry' | 'quad' | 'quadEnd'
+/** `errors` are eight. */
+type VectorLocal = 'scale' | 'least' | 'where' | 'distance' | 'levels' | 'error' | 'errors' | 'own'
 export const integerLocals = 8
 const { at, end, slot, entry, quad, quadEnd, scale, least, where, distance, levels, error, errors } = locals
 
@@ -86,7 +89,7 @@ const oddLevels = literal(Float32Array.of(1, 3, 5, 7))
 /** Each neighbour's address is two bytes behind that of the one before. */
 const laneOffsets = literal(Int32Array.of(0, 2, 4, 6))
 
-const valueOf = (i: number, lane: number): Code => [get(at), loadEach(16 * i + 4 * lane)]
+const magnitudeOf = (i: number, lane: number): Code => [get(at), loadEach(16 * i + 4 * lane)]
 const rootOf = ({ roots, magnitudes }: SearchPlaces, i: number, lane: number): Code => [
   get(at),
   loadEach(16 * i + 4 * lane + roots - magnitudes),
@@ -97,7 +100,7 @@ const weighed = (root: Code): Code => f32.multiply(f32.multiply(root, get(error)
 const errorsOfLevels = (places: SearchPlaces, lane: number, meanings: Code): Code => [
   put(levels, f32.multiply(get(scale), meanings)),
   repeat(8, i => [
-    put(error, f32.subtract(get(levels), valueOf(i, lane))),
+    put(error, f32.subtract(get(levels), magnitudeOf(i, lane))),
     put(errors + i, weighed(rootOf(places, i, lane))),
   ]),
 ]
@@ -119,7 +122,7 @@ const distanceOf = (places: SearchPlaces, lane: number): Code =>
   repeat(places.dim, i => [
     i % 2 === 0 ? put(levels, [get(quad), loadBytes(4 * i)]) : [],
     put(error, f32.fromInt(i % 2 === 0 ? bytes.lowInts(get(levels)) : bytes.highInts(get(levels)))),
-    put(error, f32.subtract(f32.multiply(get(scale), get(error)), valueOf(i, lane))),
+    put(error, f32.subtract(f32.multiply(get(scale), get(error)), magnitudeOf(i, lane))),
     put(error, weighed(rootOf(places, i, lane))),
     put(distance, i === 0 ? get(error) : f32.add(get(distance), get(error))),
   ])

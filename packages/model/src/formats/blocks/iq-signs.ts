@@ -1,4 +1,5 @@
 import type { Search } from './iq-search-memory.ts'
+import { notFinite } from './not-finite.ts'
 
 const { fround } = Math
 
@@ -40,9 +41,10 @@ function leastImportant(weights: Float32Array, values: Float32Array, from: numbe
   return found
 }
 
-/** Σ v² of 256 values. */
+/** Σ v² of 256 values. @throws FormatError `overflow` where it is no number: no search comes out of that */
 export function energyOf(values: Float32Array, from: number): number {
   let sum = 0
   for (let i = 0; i < 256; i++) sum = fround(sum + fround(values[from + i]! * values[from + i]!))
+  if (!(sum < Number.POSITIVE_INFINITY)) throw notFinite()
   return sum
 }

@@ -3,10 +3,11 @@
  * The encoder tries 16 scales for each 32 values. It repeats ggml's arithmetic in 32-bit floats, every sum in ggml's order; the
  * trials are lanes of WebAssembly SIMD.
  */
+import type { EncodeRows } from '../encodings.ts'
 import { f16At, putF16 } from '../half.ts'
 import type { DecodeBlock } from './block-32.ts'
-import { iq4Kernels } from './iq4-kernel.ts'
 import { iq4Levels } from './iq4-levels.ts'
+import { batch, createWork, trials, type Work } from './iq4-memory.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
 
 const { fround, abs } = Math
@@ -31,16 +32,10 @@ function decodeNibbles(bytes: Uint8Array, at: number, scale: number, out: Float3
   }
 }
 
-/** Blocks of 32 values that are worked on together: what the kernels touch stays in the cache. */
-const batch = 128
-const trials = 16
 /** A block without a value of this size has scale 0. */
 const leastMagnitude = fround(1e-15)
 
-type Encode = (values: Float32Array, out: Uint8Array, width: number, importance?: Float32Array) => void
-
-/** @throws nothing: values that are no numbers give what ggml gives */
-export const encodeIQ4_NL: Encode = (values, out, width, importance) =>
+export const encodeIQ4_NL: EncodeRows = (values, out, width, importance) =>
   eachBatch(values, width, importance, 32, (work, first, count) => {
     for (let b = 0; b < count; b++) work.inverses[b] = inverse(work.scales[b]!)
     work.encode(count)
@@ -51,7 +46,7 @@ export const encodeIQ4_NL: Encode = (values, out, width, importance) =>
     }
   })
 
-export const encodeIQ4_XS: Encode = (values, out, width, importance) =>
+export const encodeIQ4_XS: EncodeRows = (values, out, width, importance) =>
   eachBatch(values, width, importance, 256, (work, first, count) => {
     for (let b = 0; b < count; b += 8) putSuperScales(work, b, out, ((first + b) / 8) * 136)
     work.encode(count)
@@ -75,69 +70,10 @@ function putSuperScales({ scales, inverses }: Work, from: number, out: Uint8Arra
   }
 }
 
-const inverse = (scale: number): number => (scale ? fround(1 / scale) : 0)
-
-/** The kernels' memory, by what lies there. Values in blocks of 32. */
-interface Work {
-  readonly values: Float32Array
-  readonly importance: Float32Array
-  /** Σ v² of each group. */
-  readonly squares: Float32Array
-  /** Of a block: what its errors are weighed with beside its values. */
-  readonly energies: Float32Array
-  readonly trialInverses: Float32Array
-  readonly sums: Float32Array
-  readonly scales: Float32Array
-  readonly inverses: Float32Array
-  readonly codes: Uint8Array
-  weigh(count: number, groupBlocks: number, weighed: boolean): void
-  try(count: number): void
-  /** From `inverses` to `codes`. */
-  encode(count: number): void
-}
+/** Of NaN too, as in C, where it counts as true. */
+const inverse = (scale: number): number => (scale === 0 ? 0 : fround(1 / scale))
 
 let kept: Work | undefined
-
-function workspace(): Work {
-  const at = {
-    values: 0,
-    weights: 128,
-    importance: 256,
-    inverses: 384,
-    sums: 448,
-    codes: 576,
-    squares: 592,
-    energies: 608,
-  }
-  const places = Object.fromEntries(Object.entries(at).map(([key, offset]) => [key, offset * batch])) as typeof at
-  const last = places.energies + 4 * batch
-  const { kernels, memory } = iq4Kernels(last + 8 * batch)
-  const floats = (offset: number, count: number): Float32Array => new Float32Array(memory.buffer, offset, count)
-  const { values, weights, importance, inverses, sums, codes, squares, energies } = places
-  const blockInverses = last
-  const view = floats(energies, batch)
-  const squareView = floats(squares, batch)
-  return {
-    values: floats(values, 32 * batch),
-    importance: floats(importance, 32 * batch),
-    squares: squareView,
-    energies: view,
-    trialInverses: floats(inverses, trials * batch),
-    sums: floats(sums, 2 * trials * batch),
-    scales: new Float32Array(batch),
-    inverses: floats(blockInverses, batch),
-    codes: new Uint8Array(memory.buffer, codes, 16 * batch),
-    weigh(count, groupBlocks, weighed) {
-      const end = values + 128 * count
-      if (!weighed) return kernels.weights(values, weights, end)
-      kernels.squares(values, squares, 128 * groupBlocks, end)
-      for (let b = 0; b < count; b++) view[b] = squareView[Math.floor(b / groupBlocks)]! * (2 / (32 * groupBlocks))
-      kernels.weightsOfImportance(values, weights, importance, energies, end)
-    },
-    try: count => kernels.trials(values, weights, inverses, sums, values + 128 * count),
-    encode: count => kernels.codes(values, blockInverses, codes, values + 128 * count),
-  }
-}
 
 /** Finds the scales of some blocks at a time, and hands them on. */
 function eachBatch(
@@ -147,7 +83,7 @@ function eachBatch(
   group: 32 | 256,
   put: (work: Work, first: number, count: number) => void,
 ): void {
-  kept ??= workspace()
+  kept ??= createWork()
   const work = kept
   for (let first = 0; first < values.length / 32; first += batch) {
     const count = Math.min(batch, values.length / 32 - first)

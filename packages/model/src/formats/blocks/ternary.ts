@@ -15,7 +15,7 @@ function largest(values: Float32Array, from: number, count: number): number {
   let most = 0
   for (let i = 0; i < count; i++) {
     const v = abs(values[from + i]!)
-    most = most > v ? most : v
+    if (!(most > v)) most = v
   }
   return most
 }

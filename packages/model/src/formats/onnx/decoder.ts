@@ -174,7 +174,7 @@ async function weightOf(
   if (known) return known
   const values = model.storedForm(canonical, toF32(await source.read(stored)))
   return typeof type.linear === 'number'
-    ? roundToNBits(values, type.linear, blockSize)
+    ? roundToNBits(values, type.linear, type.integerProducts ? values.shape[1]! : blockSize)
     : denseWeight(castTo(values, type.linear))
 }
 

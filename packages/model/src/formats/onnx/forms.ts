@@ -5,17 +5,19 @@ import { permuted, scaled, sum } from './combined-forms.ts'
 import { dense } from './dense-form.ts'
 import { emitted } from './emitted-form.ts'
 import { fitsNBits, nBits } from './n-bits.ts'
+import { isRowwise, w8a8 } from './w8a8.ts'
 import type { FormContext, FormRecord, Take, WeightForm } from './weight-form.ts'
 
 /**
  * How a representation is stored, by `weight.kind`: one line each, and nothing else asks. A kind without a line emits itself in
  * ordinary operations.
  */
-const forms: Readonly<Record<string, (weight: Weight) => WeightForm>> = {
+const forms: Readonly<Record<string, (weight: Weight, context: FormContext) => WeightForm>> = {
   dense: () => dense,
   // Zeros cost nothing less here: ONNX Runtime has no product with a sparse matrix.
   sparse: () => dense,
-  quantized: weight => (fitsNBits(weight) ? nBits : emitted),
+  quantized: (weight, { integerProducts }) =>
+    integerProducts && isRowwise(weight) ? w8a8 : fitsNBits(weight) ? nBits : emitted,
   codebook: weight => (isBnb4(weight) ? bnb4 : emitted),
   sum: () => sum(emitForm, readForm),
   scaled: () => scaled(emitForm, readForm),
@@ -26,6 +28,7 @@ const forms: Readonly<Record<string, (weight: Weight) => WeightForm>> = {
 const readers: Readonly<Record<string, () => WeightForm>> = {
   dense: () => dense,
   nBits: () => nBits,
+  w8a8: () => w8a8,
   bnb4: () => bnb4,
   emitted: () => emitted,
   sum: () => sum(emitForm, readForm),
@@ -40,7 +43,7 @@ export function emitForm(
   x: string,
   name: string,
 ): { readonly y: string; readonly record: FormRecord } {
-  const form = Object.hasOwn(forms, weight.kind) ? forms[weight.kind]!(weight) : emitted
+  const form = Object.hasOwn(forms, weight.kind) ? forms[weight.kind]!(weight, context) : emitted
   return form.emit(context, weight, x, name)
 }
 

@@ -2,7 +2,6 @@ import { type DType, dtypes } from '@sinter/tensor-core'
 import { FormatError } from '../format-error.ts'
 import { isObject, type JsonObject, parseJsonStrict } from '../json-strict.ts'
 import { checkLocation, type Initializer, type ModelFile } from './model-file.ts'
-import { form } from './record-fields.ts'
 import type { KeptTensor } from './tensor-store.ts'
 import type { FormRecord } from './weight-form.ts'
 
@@ -57,9 +56,9 @@ const isShape = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.length <= 8 && value.every(dim => Number.isSafeInteger(dim) && dim >= 0)
 
 function recordOf(entry: unknown, name: string, where: string): TensorRecord {
-  if (!isObject(entry) || !isShape(entry.shape))
-    throw new FormatError('schema', `${where}: ${JSON.stringify(name)}: expected a record with a shape`)
-  return { shape: entry.shape, form: form(entry.form, name), ...(entry.flipped === true && { flipped: true }) }
+  if (!isObject(entry) || !isShape(entry.shape) || !isObject(entry.form) || typeof entry.form.kind !== 'string')
+    throw new FormatError('schema', `${where}: ${JSON.stringify(name)}: expected a record with a shape and a form`)
+  return { shape: entry.shape, form: entry.form as FormRecord, ...(entry.flipped === true && { flipped: true }) }
 }
 
 function keptOf(entry: unknown, name: string, where: string): Initializer {

@@ -42,8 +42,9 @@ export function nBitsLayout({
   const floats = scales.dtype === 'f32' || scales.dtype === 'f16'
   // A minimum becomes a float zero point −m / s. Only what was rounded to f16 can be told from it again.
   const exactMins = mins === undefined || (mins.dtype === 'f16' && floats)
-  if (block === undefined || !floats || !exactMins || zeros !== undefined) return undefined
   const stored = [2, 4, 8].find(width => width >= bits)!
+  // ONNX Runtime's kernel for 8 bits has no float zero points.
+  if (block === undefined || !floats || !exactMins || zeros !== undefined || (mins && stored === 8)) return undefined
   const symmetric = zeroPoints === undefined && mins === undefined
   return {
     stored,
