@@ -131,7 +131,7 @@ test.each(names)(
   },
 )
 
-test.each(names.filter(name => blockGrids[name]!.symmetric))(
+test.each(names.filter(name => blockGrids[name]!.symmetric && !blockGrids[name]!.levels))(
   'SparseGPT on the grid of %s: what is removed is 0 in the file',
   async name => {
     const { weight: pruned, removed } = await sparseGpt(weight, gram, { encoding: name, sparsity: 0.5 }, compute)

@@ -3,6 +3,7 @@ import {
   type Compute,
   columnSolve,
   defaultCompute,
+  type FloatGridWeight,
   orderBits,
   type PermutedWeight,
   type PreparedHessian,
@@ -27,7 +28,7 @@ import { columnsPerGroup, gridBits } from './options.ts'
 import { solvedWeight } from './solved-weight.ts'
 
 export interface GptqResult {
-  readonly weight: QuantizedWeight | TwoLevelWeight | PermutedWeight
+  readonly weight: QuantizedWeight | TwoLevelWeight | FloatGridWeight | PermutedWeight
   /** `tr(ΔW H ΔWᵀ)` with the damped Hessian. */
   readonly loss: number
   readonly hessian: PreparedHessian

@@ -1,6 +1,7 @@
 import { blockGridBits, blockGrids, type WeightMethod } from '@sinter/model'
 import {
   BENCH_VALUES,
+  type FloatGridWeight,
   type Grid,
   gridFromRange,
   groupBench,
@@ -16,6 +17,7 @@ import {
 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { eachLayer } from './each-layer.ts'
+import { mx } from './float-rounding.ts'
 import { gridNamed } from './gptq-options.ts'
 import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
@@ -119,10 +121,14 @@ function roundOnBench(data: Float32Array, run: number, rule: RangeRule, grid: Gr
 }
 
 /** Rounds to the grid that is asked for, that of an encoding or one of the options'. */
-function round(weight: TensorF32, { encoding, ...options }: RtnMethodOptions): QuantizedWeight | TwoLevelWeight {
+function round(
+  weight: TensorF32,
+  { encoding, ...options }: RtnMethodOptions,
+): QuantizedWeight | TwoLevelWeight | FloatGridWeight {
   if (!encoding) return rtn(weight, options)
-  const { supers, ...grid } = gridNamed(encoding)
-  return supers ? roundSuperBlocks(weight, { ...grid, supers }) : rtn(weight, { ...options, ...grid })
+  const { supers, scaleDType, ...grid } = gridNamed(encoding)
+  if (supers) return roundSuperBlocks(weight, { ...grid, scaleDType, supers })
+  return scaleDType === 'e8m0' ? mx(weight, 'e2m1', 'floor') : rtn(weight, { ...options, ...grid, scaleDType })
 }
 
 export const rtnMethod: WeightMethod<RtnMethodOptions> = {

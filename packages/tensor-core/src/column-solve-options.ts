@@ -68,6 +68,8 @@ export function planSolve({ quantize, sparse, blockSize = 128 }: ColumnSolveOpti
   const groupSize = groupSizeOf(quantize, width)
   const supers = quantize?.supers
   if (supers) checkSuperScales(supers, width, groupSize, quantize.zero === 'min')
+  if (supers && quantize.levels)
+    throw new TypeError('columnSolve: super-blocks are of whole levels; leave `levels` out')
   const unit = supers?.size ?? groupSize
   if (sparse) checkSparse(sparse, quantize, blockSize, groupSize < width ? groupSize : blockSize)
   return {

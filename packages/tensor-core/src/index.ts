@@ -92,6 +92,7 @@ export {
   floatGridWeight,
   type GridElement,
   gridScales,
+  isFloatGrid,
 } from './weights/float-grid.ts'
 export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
