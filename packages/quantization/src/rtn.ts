@@ -131,6 +131,9 @@ function round(
   return scaleDType === 'e8m0' ? mx(weight, 'e2m1', 'floor') : rtn(weight, { ...options, ...grid, scaleDType })
 }
 
+/** IQ4_NL's levels are fitted to inputs: rounding alone is what its encoder does. */
+const roundable = Object.keys(blockGrids).filter(name => name !== 'IQ4_NL')
+
 export const rtnMethod: WeightMethod<RtnMethodOptions> = {
   kind: 'weight',
   name: 'rtn',
@@ -145,7 +148,7 @@ export const rtnMethod: WeightMethod<RtnMethodOptions> = {
         'How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.',
       ),
     encoding: z
-      .enum(Object.keys(blockGrids))
+      .enum(roundable)
       .optional()
       .describe(
         'A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.',

@@ -1,10 +1,14 @@
 import {
+  type CodebookWeight,
   type ColumnSolution,
+  codebookWeight,
   type FloatGridWeight,
+  f32ToF16,
   floatGridWeight,
   type Grid,
   type PermutedWeight,
   packBits,
+  packHighFirst,
   permutedWeight,
   type QuantizedColumns,
   type QuantizedWeight,
@@ -14,18 +18,18 @@ import {
 import { encodeE2M1 } from './float-rounding.ts'
 import { toWeight } from './grid-arrays.ts'
 
+export type SolvedWeight = QuantizedWeight | TwoLevelWeight | FloatGridWeight | CodebookWeight | PermutedWeight
+
 /**
  * The Weight of a column solver's result. Groups that are not runs of neighbouring columns (act-order with groups fitted on
  * the way) need the order stored: the weight is then `permuted`.
  */
-export function solvedWeight(
-  solution: ColumnSolution,
-  grid: Grid,
-): QuantizedWeight | TwoLevelWeight | FloatGridWeight | PermutedWeight {
+export function solvedWeight(solution: ColumnSolution, grid: Grid): SolvedWeight {
   const { rows, cols, quantized, hessian } = solution
   if (!quantized) throw new TypeError('columnSolve gave no codes; it was called without `quantize`')
   if (quantized.supers) return solvedTwoLevel(solution, grid.bits)
-  if (quantized.levels) return powersOfTwo(rows, cols, quantized, quantized.levels)
+  if (quantized.levels)
+    return (grid.scaleDType === 'e8m0' ? powersOfTwo : table)(rows, cols, quantized, quantized.levels)
   const { codes, scales, zeroPoints, mins, groupOf, groupSize } = quantized
   const zeros = Float32Array.from(mins ?? zeroPoints ?? [])
   const grids = { scales: Float32Array.from(scales), zeros }
@@ -53,6 +57,23 @@ function powersOfTwo(
       4,
     ),
     scales: { dtype: 'u8', shape: [rows, groupCount], data: exponents },
+  })
+}
+
+/** A table of 16 levels under f16 scales, as IQ4_NL has it. */
+function table(
+  rows: number,
+  cols: number,
+  { codes, scales, groupSize }: QuantizedColumns,
+  levels: readonly number[],
+): CodebookWeight {
+  return codebookWeight({
+    shape: [rows, cols],
+    bits: 4,
+    levels: Float32Array.from(levels),
+    blockSize: groupSize,
+    packed: packHighFirst(codes, 4),
+    scales: f32ToF16(Float32Array.from(scales)),
   })
 }
 

@@ -106,6 +106,10 @@ function checkSparse(
     throw new TypeError(
       'columnSolve: a grid with a minimum cannot write an exact zero; use zero: integer with `sparse`',
     )
+  if (quantize?.levels && !quantize.levels.includes(0))
+    throw new TypeError(
+      'columnSolve: a grid without the level 0 cannot write an exact zero; take another with `sparse`',
+    )
   if ('sparsity' in sparse) {
     if (sparse.sparsity >= 0 && sparse.sparsity < 1) return
     throw new RangeError(`columnSolve: sparsity must be in [0, 1), got ${sparse.sparsity}`)

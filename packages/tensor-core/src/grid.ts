@@ -31,8 +31,8 @@ export interface GridSpec {
   /** Type in which scales (and mins) will be stored; they are rounded to it BEFORE codes are computed. */
   readonly scaleDType?: 'f16' | 'bf16' | 'f32' | 'f64' | 'e8m0'
   /**
-   * Levels in steps of the scale, ascending, 0 among them, where they are not the whole numbers (E2M1): a code is a place in the
-   * list. Symmetric grids of at most 16 levels with range `fit`.
+   * Levels in steps of the scale, ascending, where they are not the whole numbers (E2M1, IQ4_NL): a code is a place in the list.
+   * Symmetric grids of at most 16 levels with range `fit`.
    */
   readonly levels?: readonly number[]
   /** Keep a quirk of the reference GPTQ: symmetric rows without a negative weight get half the range. */
@@ -77,8 +77,8 @@ export const MOST_LEVELS = 16
 
 function checkLevels({ symmetric, range }: GridSpec, levels: readonly number[]): void {
   const ascending = levels.every((level, i) => i === 0 || level > levels[i - 1]!)
-  if (!ascending || !levels.includes(0) || levels.length > MOST_LEVELS)
-    throw new RangeError(`grid: expected at most ${MOST_LEVELS} ascending levels with 0 among them, got ${levels}`)
+  if (!ascending || levels.length < 2 || levels.length > MOST_LEVELS)
+    throw new RangeError(`grid: expected 2 to ${MOST_LEVELS} ascending levels, got ${levels}`)
   if (!symmetric || range !== 'fit') throw new TypeError('grid: levels of its own need a symmetric grid and range fit')
 }
 
@@ -202,7 +202,7 @@ function fitLevels(
     values: Float64Array.from(values.subarray(start, start + count)),
     importance: importance?.subarray(start, start + count) ?? new Float64Array(count).fill(1),
   }
-  if (grid.levels) return { scale: fitLevelScale(run, grid, grid.levels), zero: grid.levels.indexOf(0) }
+  if (grid.levels) return { scale: fitLevelScale(run, grid, grid.levels), zero: nearestLevel(grid.levels, 0) }
   if (grid.symmetric) {
     const half = 2 ** (grid.bits - 1)
     return { scale: storeScale(fitScale(run, 0, count, -half, half - 1), grid), zero: half }

@@ -1,6 +1,8 @@
 import { blockGrids, packMXFP4, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0, packSuperBlocks } from '@sinter/model'
 import {
+  type CodebookWeight,
   type FloatGridWeight,
+  isCodebook,
   isFloatGrid,
   isQuantized,
   isTwoLevel,
@@ -9,6 +11,7 @@ import {
   type TwoLevel,
   type TwoLevelWeight,
   unpackBits,
+  unpackHighFirst,
   type Weight,
 } from '@sinter/tensor-core'
 
@@ -36,6 +39,7 @@ export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Arr
   const rows = rowOrder ? [...rowOrder] : Array.from({ length: weight.shape[0] }, (_, row) => row)
   if (isTwoLevel(weight)) return superBytes(weight, encoding, rows)
   if (isFloatGrid(weight)) return floatBytes(weight, encoding, rows)
+  if (isCodebook(weight)) return tableBytes(weight, encoding, rows)
   if (isQuantized(weight) && fits(weight.quantized, encoding)) return packings[encoding]!(weight.quantized, rows)
   return undefined
 }
@@ -90,6 +94,19 @@ function floatBytes({ grid }: FloatGridWeight, encoding: string, rows: readonly 
     gathered(unpackBits(codes, 4, shape[0] * cols), grid, rows),
     gathered(scales.data as Uint8Array, grid, rows),
   )
+}
+
+/** IQ4_NL, which lies in memory as Q4_0 does. */
+function tableBytes({ codebook }: CodebookWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const { shape, bits, blockSize, levels, packed, scales } = codebook
+  const wanted = blockGrids[encoding]?.levels
+  const same =
+    encoding === 'IQ4_NL' && levels.length === wanted?.length && levels.every((level, i) => level === wanted[i])
+  if (!same || bits !== 4 || blockSize !== 32 || shape[1] % 32 !== 0 || !(scales instanceof Uint16Array))
+    return undefined
+  const codes = new Uint8Array(shape[0] * shape[1])
+  unpackHighFirst(packed, 4, 0, codes.length, codes)
+  return packQ4_0(gathered(codes, codebook, rows), gathered(scales, codebook, rows))
 }
 
 /** Rows in order of what has so many numbers a row. */

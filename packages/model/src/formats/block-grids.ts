@@ -1,4 +1,5 @@
 import type { QuantizeOptions } from '@sinter/tensor-core'
+import { iq4Levels } from './blocks/iq4-levels.ts'
 
 /** What a block encoding fixes of the grid that its codes are on: what a method must round to for the file to hold its own codes. */
 export interface BlockGrid
@@ -24,6 +25,7 @@ export const blockGrids: Readonly<Record<string, BlockGrid>> = {
   Q5_1: withMin(5, 32),
   Q8_0: symmetric(8, 32),
   MXFP4: { ...symmetric(4, 32), scaleDType: 'e8m0', levels: [...e2m1.toReversed().map(x => -x), 0, ...e2m1] },
+  IQ4_NL: { ...symmetric(4, 32), levels: iq4Levels },
   Q2_K: { ...withMin(2, 16), supers: { size: 256, least: 0, most: 15, mostMin: 15 } },
   Q3_K: { ...symmetric(3, 16), supers: { size: 256, least: -32, most: 31 } },
   Q4_K: { ...withMin(4, 32), supers: { size: 256, least: 0, most: 63, mostMin: 63 } },
