@@ -34,6 +34,7 @@ export function nBitsLayout({
   scales,
   zeroPoints,
   mins,
+  zeros,
 }: Omit<Quantized, 'codes'>): NBitsLayout | undefined {
   const cols = shape[1]
   const group = scales.data.length === 1 ? cols : Math.min(groupSize, cols)
@@ -43,7 +44,7 @@ export function nBitsLayout({
   const exactMins = mins === undefined || (mins.dtype === 'f16' && floats)
   const stored = [2, 4, 8].find(width => width >= bits)!
   // ONNX Runtime's kernel for 8 bits has no float zero points.
-  if (block === undefined || !floats || !exactMins || (mins && stored === 8)) return undefined
+  if (block === undefined || !floats || !exactMins || zeros !== undefined || (mins && stored === 8)) return undefined
   const symmetric = zeroPoints === undefined && mins === undefined
   return {
     stored,
