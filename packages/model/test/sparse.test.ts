@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { bytesOf, type DType, dtypes, type Tensor, toF32, totalBits } from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FormatError } from '../src/formats/format-error.ts'
 import { openCheckpoint } from '../src/formats/hf-directory.ts'
 import { writeConfig } from '../src/formats/hf-write.ts'
 import { encodeSafetensors, openSafetensors } from '../src/formats/safetensors.ts'
@@ -401,6 +402,43 @@ describe('the layout is the documented one', () => {
     await expect(source.read('x.weight')).rejects.toMatchObject(wanted)
     await expect(source.weight!('x.weight')).rejects.toMatchObject(wanted)
     await close()
+  })
+
+  it('parts with any bytes changed are read or refused, and nothing else', async () => {
+    const whole = { mask: good, own: pattern, offsets: { ...good, 'x.shape': { ...i64(2, 10), shape: [2, 1] } } }
+    const numbers = fc.array(fc.tuple(fc.nat(63), fc.nat(255)), { minLength: 1, maxLength: 4 })
+    let refused = 0
+    let read = 0
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...Object.values(whole)),
+        fc.nat(3),
+        numbers,
+        async (tensors, which, changes) => {
+          const [name, part] = Object.entries(tensors)[which]! as [string, Tensor]
+          const bytes = Uint8Array.from(bytesOf(part))
+          for (const [at, value] of changes) bytes[at % bytes.length] = value
+          const data = new dtypes[part.dtype].array(bytes.buffer)
+          try {
+            const { source, close } = await open(sparseConfig({}, {}), {
+              ...tensors,
+              [name]: { ...part, data } as Tensor,
+            })
+            try {
+              await source.read('x.weight')
+              read++
+            } finally {
+              await close()
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(FormatError)
+            refused++
+          }
+        },
+      ),
+      { numRuns: 400 },
+    )
+    expect(Math.min(read, refused)).toBeGreaterThan(20)
   })
 
   it('a later version of the form is said to be one', async () => {

@@ -16,7 +16,7 @@ import type { Format, Notes, OutputJob } from './format.ts'
 /** A folder where matrices with many zeros take less room: a mask or the codes of an n:m pattern, and the other values. */
 export const sparse: Format = {
   name: 'sparse',
-  title: 'folder with sparse matrices, for Sinter (bitmask: for compressed-tensors up to 0.14)',
+  title: 'folder with sparse matrices, for Sinter',
   types: ['smallest', 'bitmask'],
   // How many zeros there will be is known to the methods alone: dense is the most that it can be.
   stored: (_, { dtype, shape }) => ({ type: dtype, bytes: sizeOf(shape) * dtypes[dtype].bytes }),
