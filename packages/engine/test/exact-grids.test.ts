@@ -1,5 +1,6 @@
 import { blockGridBits, blockGrids, decodeValues, encodedBytes, encodeValues, encodingNamed } from '@sinter/model'
-import { gptq } from '@sinter/quantization'
+import { sparseGpt } from '@sinter/pruning'
+import { gptq, rtnMethod } from '@sinter/quantization'
 import {
   createCompute,
   createRng,
@@ -113,6 +114,35 @@ describe.each(names)('gptq on the grid of %s', name => {
     }
   })
 })
+
+test.each(names)(
+  'rounding alone on the grid of %s: less squared error than the encoder of the format, and its own codes',
+  async name => {
+    const options = rtnMethod.options.parse({ encoding: name, range: 'mse' })
+    const context = { compute, name: 'weight', note: () => {} }
+    const made = await rtnMethod.compress(new Map([['weight', weight]]), { tokens: 0, sequences: 0 }, options, context)
+    const rounded = made.get('weight')!
+    const squared = (values: Float32Array) => values.reduce((sum, v, i) => sum + (v - weight.data[i]!) ** 2, 0)
+    const encoding = encodingNamed(name)
+    const encoded = decodeValues(encoding, encodeValues(encoding, weight.data, 512), 8 * 512)
+    expect(squared(rounded.dense().data)).toBeLessThan(1.001 * squared(encoded))
+    expect(numbers(decodeValues(encoding, exactBytes(rounded, name)!, 8 * 512))).toEqual(numbers(rounded.dense().data))
+    expect(rtnMethod.bitsPerWeight([8, 512], options)).toBe(totalBits(rounded.bits()) / (8 * 512))
+  },
+)
+
+test.each(names.filter(name => blockGrids[name]!.symmetric))(
+  'SparseGPT on the grid of %s: what is removed is 0 in the file',
+  async name => {
+    const { weight: pruned, removed } = await sparseGpt(weight, gram, { encoding: name, sparsity: 0.5 }, compute)
+    const values = decodeValues(encodingNamed(name), exactBytes(pruned, name)!, 8 * 512)
+    expect(numbers(values)).toEqual(numbers(pruned.dense().data))
+    expect(removed.reduce((sum, r) => sum + r, 0)).toBe(4 * 512)
+    removed.forEach((gone, i) => {
+      if (gone) expect(values[i]! + 0).toBe(0)
+    })
+  },
+)
 
 test('rows that super-blocks do not fill, and an encoding without a grid, are refused', async () => {
   const { weight, gram } = layer(2, 96, 1)

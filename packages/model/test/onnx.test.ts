@@ -112,6 +112,19 @@ describe('rounded matrices', () => {
     }),
   )
 
+  test('int8: matrices and activations in 8 bits stay near to what the matrices alone give', () =>
+    exported('llama-rope-llama3', 'int8', {}, async (folder, file) => {
+      const model = await openModel(folder)
+      const rows = [Array.from({ length: 20 }, (_, i) => (7 * i + 3) % model.config.vocabSize)]
+      const decoder = await openDecoder(file, model.config)
+      const difference = relative(await decoder.step({ ids: rows }), await ours(model, rows))
+      expect(difference).toBeLessThan(0.05)
+      // Rounding of activations that changed nothing would be none.
+      expect(difference).toBeGreaterThan(1e-4)
+      await decoder.close()
+      await model.close()
+    }))
+
   test('the same bytes at every export, and rounding that is worth its bits', async () => {
     const path = folderPath('llama-rope-llama3')
     const model = await openModel(path)

@@ -8,7 +8,7 @@
  * Files that are in the folder already are scored, not made again.
  */
 import { execFileSync } from 'node:child_process'
-import { access, appendFile, mkdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, appendFile, mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadLlamaQuantize } from '@sinter/ggml'
@@ -95,14 +95,14 @@ function quantize(mix: string, input: string, output: string, weights?: Readonly
 }
 
 async function score(name: string, path: string): Promise<Score> {
-  const text_ = ['--text', text!, '--windows', values.windows, '--length', '1024', '--json']
-  const result = JSON.parse(sinter('eval', path, '--base', model!, ...text_)) as {
-    perplexity: { value: number }
-    divergence: { mean: number }
+  const scored = ['--text', text!, '--windows', values.windows, '--length', '1024', '--json']
+  const result = JSON.parse(sinter('eval', path, '--base', model!, ...scored)) as {
+    readonly perplexity: number
+    readonly kl: number
   }
   await appendFile(join(out!, 'scores.jsonl'), `${JSON.stringify({ name, ...result })}\n`)
   const { size: bytes } = await stat(path)
-  return { name, bytes, perplexity: result.perplexity.value, divergence: result.divergence.mean }
+  return { name, bytes, perplexity: result.perplexity, divergence: result.kl }
 }
 
 await mkdir(out, { recursive: true })
@@ -118,4 +118,3 @@ for (const mix of values.mixes.split(','))
     console.log(row(await score(`${mix} ${kind}`, path)))
     if (!values.keep) await rm(path)
   }
-void readFile

@@ -11,7 +11,7 @@ export interface CompareOptions {
   readonly model: string
   readonly prompt: string
   readonly tokens: number
-  readonly type: 'q4' | 'q8' | 'q2' | 'fp16' | 'fp32'
+  readonly type: RunOptions['dtype']
   readonly write?: Omit<OnnxWriteOptions, 'type'>
   readonly browser?: readonly BrowserDevice[]
   /** New tokens in the browser's graphics processor, which in software takes half a minute for each. */
@@ -52,7 +52,8 @@ export async function compare(options: CompareOptions): Promise<readonly Compare
       const made = await generateInBrowser(chromium!, folder, prompt, { ...run, tokens: length, device })
       add(`transformers.js in Chromium, ${device}${made.adapter ? ` (${made.adapter})` : ''}`, ours, made)
     }
-    if (options.llamaCpp) {
+    // Other types are not what a GGUF holds.
+    if (options.llamaCpp && (type === 'q4' || type === 'q8')) {
       const rate = await llamaCppRate(await ggufOf(folder, place), prompt, tokens)
       add('llama.cpp, the same matrices as Q4_0 and Q8_0', ours, rate)
     }

@@ -3,7 +3,7 @@ import { AutoModelForCausalLM, AutoTokenizer, env, type Tensor } from '@huggingf
 
 export interface RunOptions {
   readonly tokens: number
-  readonly dtype: 'q4' | 'q8' | 'q2' | 'fp16' | 'fp32'
+  readonly dtype: 'q4' | 'q8' | 'int8' | 'q2' | 'fp16' | 'fp32'
 }
 
 export interface Generated {

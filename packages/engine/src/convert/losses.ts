@@ -1,4 +1,4 @@
-import { encodingNamed } from '@sinter/model'
+import { encodings } from '@sinter/model'
 import { groupBy } from '../group-by.ts'
 import type { ConversionRow } from './conversion.ts'
 
@@ -24,7 +24,9 @@ export function lossOf(from: string, to: string): Loss {
   return fits ? 'nothing' : blocks ? 'rounded again' : 'rounded'
 }
 
-const isPlain = (name: string): boolean => name in floats || encodingNamed(name).dtype !== undefined
+/** What is no encoding of ggml is a compressed form of a folder. */
+const isPlain = (name: string): boolean =>
+  name in floats || encodings.some(encoding => encoding.name === name && encoding.dtype !== undefined)
 
 /** What is lost, a line for each way. */
 export function describeLosses(rows: readonly ConversionRow[]): string[] {

@@ -3,7 +3,7 @@ import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
 import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
 import type { Decoded } from './blocks/expand-simd.ts'
-import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from './blocks/float-4.ts'
+import { decodeMXFP4, decodeNVFP4, encodeNVFP4 } from './blocks/float-4.ts'
 import {
   decodeIQ1_M,
   decodeIQ1_S,
@@ -16,16 +16,8 @@ import {
 import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
 import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
 import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
-import {
-  decodeQ1_0,
-  decodeQ2_0,
-  decodeTQ1_0,
-  decodeTQ2_0,
-  encodeQ1_0,
-  encodeQ2_0,
-  encodeTQ1_0,
-  encodeTQ2_0,
-} from './blocks/ternary.ts'
+import { levelEncoders } from './blocks/level-blocks.ts'
+import { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './blocks/ternary.ts'
 import { FormatError } from './format-error.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
@@ -175,12 +167,12 @@ export const encodings: readonly Encoding[] = [
   rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
   rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
   rows('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
-  blocks('TQ1_0', 34, 256, 54, decodeTQ1_0, encodeTQ1_0),
-  blocks('TQ2_0', 35, 256, 66, decodeTQ2_0, encodeTQ2_0),
-  blocks('MXFP4', 39, 32, 17, decodeMXFP4, encodeMXFP4),
+  rows('TQ1_0', 34, 256, 54, decodeTQ1_0, levelEncoders.TQ1_0, 'ignored'),
+  rows('TQ2_0', 35, 256, 66, decodeTQ2_0, levelEncoders.TQ2_0, 'ignored'),
+  rows('MXFP4', 39, 32, 17, decodeMXFP4, levelEncoders.MXFP4, 'ignored'),
   blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
-  blocks('Q1_0', 41, 128, 18, decodeQ1_0, encodeQ1_0),
-  blocks('Q2_0', 42, 64, 18, decodeQ2_0, encodeQ2_0),
+  rows('Q1_0', 41, 128, 18, decodeQ1_0, levelEncoders.Q1_0, 'ignored'),
+  rows('Q2_0', 42, 64, 18, decodeQ2_0, levelEncoders.Q2_0, 'ignored'),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),

@@ -9,6 +9,11 @@ import type { Code } from './wasm.ts'
 export const lookUp = (table: Code, index: Code): Code => [table, index, 0xfd, 0x0e]
 /** -1 in the bytes where a is at least b, both signed. */
 export const bytesAtLeast = (a: Code, b: Code): Code => [a, b, 0xfd, 0x2b]
+/** … where a is more, without signs. */
+export const bytesMore = (a: Code, b: Code): Code => [a, b, 0xfd, 0x28]
+export const magnitudesOfBytes = (a: Code): Code => [a, 0xfd, 0x60]
+/** Up to a whole number, four f32. */
+export const ceil = (a: Code): Code => [a, 0xfd, 0x67]
 /** Down to a whole number, four f32. */
 export const floor = (a: Code): Code => [a, 0xfd, 0x68]
 /** The same i16 in all eight lanes. */

@@ -33,6 +33,7 @@ export function plainDecoder(name: Decoded): DecodeRows {
 export function fastDecoder(name: Decoded): DecodeRows {
   const { blockSize, blockBytes, length } = layouts[name]
   const perBlock = blockSize / length
+  const grids = gridsOf[name]
   let run: ReturnType<typeof compileKernel> | undefined
   return (bytes, out) => {
     if (!hasSimd()) {
@@ -50,8 +51,8 @@ export function fastDecoder(name: Decoded): DecodeRows {
       const count = Math.min(KERNEL_VALUES, out.length - from)
       const [first, size] = [(from / blockSize) * blockBytes, (count / blockSize) * blockBytes]
       memory.set(bytes.subarray(first, first + size), places.codes)
-      for (let b = 0; b < count / blockSize; b++)
-        gridsOf[name](bytes, first + b * blockBytes, steps, mins, b * perBlock)
+      for (let b = 0; grids && b < count / blockSize; b++)
+        grids(bytes, first + b * blockBytes, steps, mins, b * perBlock)
       run(places.codes, places.codes + size, places.subs, places.values)
       out.set(count === KERNEL_VALUES ? values : values.subarray(0, count), from)
     }

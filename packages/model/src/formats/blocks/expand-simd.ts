@@ -4,10 +4,14 @@ import {
   bytes,
   type Code,
   f32,
+  floats,
   get,
+  halfValues,
+  ints,
   type Kernel,
   load,
   loadEach,
+  loadEachHalf,
   loopBelow,
   put,
   repeat,
@@ -25,16 +29,19 @@ export interface CodeLayout {
   readonly length: 16 | 32
   /** The code that stands for 0. */
   readonly zero: number
+  /** Where the block itself begins with its scale, and perhaps its minimum, as halves. */
+  readonly halves?: 'scale' | 'scale and min'
   /** Leaves sixteen codes, values 16·v …, a byte each; `block` is the local with the block's address. */
   readonly codes: (block: number, v: number) => Code
 }
 
 /**
  * Blocks to f32, `(code − zero) · step − min`: parameters are the bytes, their end, the first sub-block's place in the arrays (steps where
- * scales are, mins where mins are) and the values. Products of a code and a step are exact in f32, so there is one rounding, ggml's.
+ * scales are, mins where mins are) and the values. Blocks that begin with their scale need no arrays. Products of a code and a step are exact in f32, so there is one rounding, ggml's.
  * 0.2 ns a value.
  */
-export function expandKernel({ blockBytes, blockSize, length, zero, codes }: CodeLayout): Kernel {
+export function expandKernel(layout: CodeLayout): Kernel {
+  const { blockBytes, blockSize, length, zero, codes } = layout
   const [block, end, at, values, size, min, sixteen, half] = [0, 1, 2, 3, 4, 5, 6, 7] as const
   const four = (vector: number, offset: number, widen: 'lowSignedInts' | 'highSignedInts'): Code => {
     const value = f32.subtract(f32.multiply(f32.fromInt(bytes[widen](get(half))), get(size)), get(min))
@@ -46,19 +53,27 @@ export function expandKernel({ blockBytes, blockSize, length, zero, codes }: Cod
     [put(half, bytes.highSignedShorts(get(sixteen))), four(v, 32, 'lowSignedInts'), four(v, 48, 'highSignedInts')],
   ]
   const perSub = length / 16
+  const grid = (s: number): Code => [
+    put(size, [get(at), loadEach(sub.scales + 4 * s)]),
+    put(min, [get(at), loadEach(sub.mins + 4 * s)]),
+  ]
   const body = loopBelow(block, end, [
     repeat(blockSize / 16, v => [
-      v % perSub === 0
-        ? [
-            put(size, [get(at), loadEach(sub.scales + 4 * (v / perSub))]),
-            put(min, [get(at), loadEach(sub.mins + 4 * (v / perSub))]),
-          ]
-        : [],
+      v % perSub === 0 ? (layout.halves ? ownGrid(layout.halves, block, size, min) : grid(v / perSub)) : [],
       some(v),
     ]),
     [step(block, blockBytes), step(at, 4 * (blockSize / length)), step(values, 4 * blockSize)],
   ])
   return { parameters: 4, integers: 0, vectors: 4, body }
+}
+
+/** Scale and lowering from the first halves of a block. */
+function ownGrid(halves: 'scale' | 'scale and min', block: number, size: number, min: number): Code {
+  const half = (offset: number): Code => bits.and([get(block), loadEachHalf(offset)], ints(0xffff))
+  return [
+    [put(size, half(0)), put(size, halfValues(size))],
+    halves === 'scale' ? put(min, floats(0)) : [put(min, half(2)), put(min, f32.negate(halfValues(min)))],
+  ]
 }
 
 const at = (block: number, offset: number): Code => [get(block), load(offset)]
@@ -112,11 +127,11 @@ const small = { blockSize: 32, length: 32 } as const
 const large = { blockSize: 256 } as const
 
 export const layouts: Readonly<Record<Decoded, CodeLayout>> = {
-  Q4_0: { ...small, blockBytes: 18, zero: 8, codes: nibbles32(2) },
-  Q4_1: { ...small, blockBytes: 20, zero: 0, codes: nibbles32(4) },
-  Q5_0: { ...small, blockBytes: 22, zero: 16, codes: fiveBits32(2) },
-  Q5_1: { ...small, blockBytes: 24, zero: 0, codes: fiveBits32(4) },
-  Q8_0: { ...small, blockBytes: 34, zero: 0, codes: (block, v) => at(block, 2 + 16 * v) },
+  Q4_0: { ...small, halves: 'scale', blockBytes: 18, zero: 8, codes: nibbles32(2) },
+  Q4_1: { ...small, halves: 'scale and min', blockBytes: 20, zero: 0, codes: nibbles32(4) },
+  Q5_0: { ...small, halves: 'scale', blockBytes: 22, zero: 16, codes: fiveBits32(2) },
+  Q5_1: { ...small, halves: 'scale and min', blockBytes: 24, zero: 0, codes: fiveBits32(4) },
+  Q8_0: { ...small, halves: 'scale', blockBytes: 34, zero: 0, codes: (block, v) => at(block, 2 + 16 * v) },
   Q2_K: { ...large, blockBytes: 84, length: 16, zero: 0, codes: (block, v) => twoBits(16, block, v) },
   Q3_K: {
     ...large,

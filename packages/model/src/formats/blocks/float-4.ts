@@ -10,7 +10,14 @@ const { fround, abs, floor, min } = Math
 const levels = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
 
 /** Half of 2^(e − 127). */
-const e8m0Half = (e: number): number => 2 ** (e - 128)
+export const e8m0Half = (e: number): number => 2 ** (e - 128)
+
+/**
+ * The scale for a largest magnitude, two powers of two below it. ggml's log2f rounds a number just below a power of two up to it; C's
+ * conversion of a float to a byte keeps the low one.
+ */
+export const e8m0Of = (amax: number): number =>
+  amax > 0 && amax < Number.POSITIVE_INFINITY ? (floor(fround(Math.log2(amax))) + 125) & 255 : 0
 
 /** Half of an unsigned E4M3 with bias 7; 0x7f is not a number, and stands for 0. */
 function ue4m3Half(e: number): number {
@@ -37,8 +44,7 @@ export const decodeNVFP4: DecodeBlock = (bytes, at, out, to) => {
 
 export const encodeMXFP4: EncodeBlock = (values, from, out, at) => {
   const amax = largest(values, from, 32)
-  // ggml's log2f rounds a number just below a power of two up to it; C's conversion of a float to a byte keeps the low one.
-  const e = amax > 0 && amax < Infinity ? (floor(fround(Math.log2(amax))) + 125) & 255 : 0
+  const e = e8m0Of(amax)
   out[at] = e
   putPairs(values, from, 16, e8m0Half(e), amax, out, at + 1)
 }

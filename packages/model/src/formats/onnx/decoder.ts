@@ -107,7 +107,12 @@ async function embed(
   let x = table.lookUp(INPUT_IDS)
   if (config.embeddingScale !== 1) x = builder.node('Mul', [x, floatScalar(builder, config.embeddingScale)])
   if (outside.projectIn) {
-    const { y, record } = emitForm(context, denseWeight(toF32(await source.read(outside.projectIn))), x, outside.projectIn)
+    const { y, record } = emitForm(
+      context,
+      denseWeight(toF32(await source.read(outside.projectIn))),
+      x,
+      outside.projectIn,
+    )
     keepRecord(records, source, outside.projectIn, record)
     tick()
     x = y
@@ -123,7 +128,13 @@ async function embed(
 }
 
 /** A block's graph, its linears by their weights, its attention over the cache. */
-async function addBlock(context: FormContext, job: DecoderJob, parts: Parts, block: number, x: string): Promise<string> {
+async function addBlock(
+  context: FormContext,
+  job: DecoderJob,
+  parts: Parts,
+  block: number,
+  x: string,
+): Promise<string> {
   const { model, source } = job
   const { output, linears } = model.blockGraph(block)
   const names = model.blockTensors(block)
@@ -154,12 +165,16 @@ async function addBlock(context: FormContext, job: DecoderJob, parts: Parts, blo
 }
 
 /** The compressed form that the checkpoint knows, or the values as the type of export wants them. */
-async function weightOf({ model, source, type, blockSize }: DecoderJob, canonical: string, stored: string): Promise<Weight> {
+async function weightOf(
+  { model, source, type, blockSize }: DecoderJob,
+  canonical: string,
+  stored: string,
+): Promise<Weight> {
   const known = await source.weight(stored)
   if (known) return known
   const values = model.storedForm(canonical, toF32(await source.read(stored)))
   return typeof type.linear === 'number'
-    ? roundToNBits(values, type.linear, blockSize)
+    ? roundToNBits(values, type.linear, type.integerProducts ? values.shape[1]! : blockSize)
     : denseWeight(castTo(values, type.linear))
 }
 
@@ -230,4 +245,3 @@ function keepLast({ builder }: FormContext, x: string): string {
   const end = builder.constant('i64', [1], [Number.MAX_SAFE_INTEGER])
   return builder.node('Slice', [x, start, end, ints(builder, [1])])
 }
-

@@ -142,10 +142,9 @@ function zeroTensor(q: Quantized, layout: NBitsLayout): Tensor | undefined {
 const MAX_DIM = 2 ** 24
 
 /** What a record says of a matrix, and the layout that follows from it. */
-function shapeOf(record: FormRecord): { shape: readonly [number, number]; layout: NBitsLayout } & Pick<
-  Quantized,
-  'bits' | 'groupSize'
-> {
+function shapeOf(
+  record: FormRecord,
+): { shape: readonly [number, number]; layout: NBitsLayout } & Pick<Quantized, 'bits' | 'groupSize'> {
   const shape = [whole(record, 'rows', 1, MAX_DIM), whole(record, 'cols', 1, MAX_DIM)] as const
   const bits = whole(record, 'bits', 1, 8)
   const groupSize = whole(record, 'groupSize', 1, MAX_DIM)
@@ -157,7 +156,8 @@ function shapeOf(record: FormRecord): { shape: readonly [number, number]; layout
     ...(record.zero === 'integer' && { zeroPoints: data }),
     ...(record.zero === 'min' && { mins: { dtype: 'f16', shape: [1, data.length], data } }),
   })
-  if (!layout || groups < 1) throw new FormatError('schema', `weight form: no grid of ${bits} bits, group size ${groupSize}`)
+  if (!layout || groups < 1)
+    throw new FormatError('schema', `weight form: no grid of ${bits} bits, group size ${groupSize}`)
   return { shape, bits, groupSize, layout }
 }
 
