@@ -1,15 +1,18 @@
 import { blockGridBits, blockGrids, decodeValues, encodedBytes, encodeValues, encodingNamed } from '@sinter/model'
-import { gptq } from '@sinter/quantization'
+import { sparseGpt } from '@sinter/pruning'
+import { gptq, rtnMethod } from '@sinter/quantization'
 import {
   createCompute,
   createRng,
   decodeWeight,
   defaultCompute,
   encodeWeight,
+  isCodebook,
   prepareHessian,
   type Rng,
   type TensorF32,
   totalBits,
+  type Weight,
 } from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -17,6 +20,9 @@ import { exactBytes } from '../src/formats/exact-bytes.ts'
 
 const compute = defaultCompute()
 const names = Object.keys(blockGrids)
+/** A table says its levels once a matrix, which the format knows by itself. */
+const bitsOf = (weight: Weight): number =>
+  totalBits(weight.bits()) - (isCodebook(weight) ? 32 * weight.codebook.levels.length : 0)
 /** A code of 0 under a negative scale decodes to −0. */
 const numbers = (values: Float32Array) => Array.from(values, value => value + 0)
 
@@ -66,7 +72,7 @@ describe.each(names)('gptq on the grid of %s', name => {
         const bytes = exactBytes(solved, name)!
         expect(decoded(bytes, 3 * 256)).toEqual(numbers(solved.dense().data))
         expect(bytes.length).toBe(encodedBytes(encoding, 3 * 256))
-        expect(totalBits(solved.bits())).toBe(8 * bytes.length)
+        expect(bitsOf(solved)).toBe(8 * bytes.length)
         const turned = exactBytes(solved, name, Int32Array.of(2, 0, 1))!
         const row = bytes.length / 3
         expect(turned.subarray(0, row)).toEqual(bytes.subarray(2 * row))
@@ -92,7 +98,7 @@ describe.each(names)('gptq on the grid of %s', name => {
     const back = decodeWeight(encodeWeight(solved))
     expect(back.dense()).toEqual(solved.dense())
     expect(exactBytes(back, name)).toEqual(exactBytes(solved, name))
-    expect(totalBits(solved.bits()) / (8 * 512)).toBe(blockGridBits(blockGrids[name]!))
+    expect(bitsOf(solved) / (8 * 512)).toBe(blockGridBits(blockGrids[name]!))
   })
 
   test('the same bytes again, on any number of threads, and with the Hessian prepared before', async () => {
@@ -113,6 +119,35 @@ describe.each(names)('gptq on the grid of %s', name => {
     }
   })
 })
+
+test.each(names.filter(name => name !== 'IQ4_NL'))(
+  'rounding alone on the grid of %s: less squared error than the encoder of the format, and its own codes',
+  async name => {
+    const options = rtnMethod.options.parse({ encoding: name, range: 'mse' })
+    const context = { compute, name: 'weight', note: () => {} }
+    const made = await rtnMethod.compress(new Map([['weight', weight]]), { tokens: 0, sequences: 0 }, options, context)
+    const rounded = made.get('weight')!
+    const squared = (values: Float32Array) => values.reduce((sum, v, i) => sum + (v - weight.data[i]!) ** 2, 0)
+    const encoding = encodingNamed(name)
+    const encoded = decodeValues(encoding, encodeValues(encoding, weight.data, 512), 8 * 512)
+    expect(squared(rounded.dense().data)).toBeLessThan(1.001 * squared(encoded))
+    expect(numbers(decodeValues(encoding, exactBytes(rounded, name)!, 8 * 512))).toEqual(numbers(rounded.dense().data))
+    expect(rtnMethod.bitsPerWeight([8, 512], options)).toBe(totalBits(rounded.bits()) / (8 * 512))
+  },
+)
+
+test.each(names.filter(name => blockGrids[name]!.symmetric && !blockGrids[name]!.levels))(
+  'SparseGPT on the grid of %s: what is removed is 0 in the file',
+  async name => {
+    const { weight: pruned, removed } = await sparseGpt(weight, gram, { encoding: name, sparsity: 0.5 }, compute)
+    const values = decodeValues(encodingNamed(name), exactBytes(pruned, name)!, 8 * 512)
+    expect(numbers(values)).toEqual(numbers(pruned.dense().data))
+    expect(removed.reduce((sum, r) => sum + r, 0)).toBe(4 * 512)
+    removed.forEach((gone, i) => {
+      if (gone) expect(values[i]! + 0).toBe(0)
+    })
+  },
+)
 
 test('rows that super-blocks do not fill, and an encoding without a grid, are refused', async () => {
   const { weight, gram } = layer(2, 96, 1)

@@ -11,6 +11,8 @@ const noFraction = 6755399441055744
 
 /** Trial scales on either side. */
 const trials = 16
+/** Steps of the best of them to where its codes and its least squares agree. */
+const settling = 2
 
 /** Levels by which the trial scales put the largest weight beside the end of the codes, and inside or beyond it. */
 const reach = (end: number): number => Math.min(3, 0.375 * end)
@@ -27,13 +29,14 @@ export function fitScale(
   most: number,
 ): number {
   const largest = extreme(values, from, count)
+  if (largest === 0) return 0
   let best = 0
   let gained = 0
-  if (largest === 0) return 0
-  for (let trial = 0; trial < 2 * trials; trial++) {
+  for (let trial = 0; trial < 2 * trials + settling; trial++) {
     const at = ((trial >> 1) / (trials - 1)) * 2 - 1
     const end = (trial & 1 ? 1 : -1) * (at * reach(-least) - least)
-    const inverse = end / largest
+    // In the end from where the best came out, whose own codes may be others.
+    const inverse = trial < 2 * trials ? end / largest : 1 / best
     let cross = 0
     let square = 0
     for (let i = from; i < from + count; i++) {

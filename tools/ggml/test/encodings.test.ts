@@ -44,11 +44,16 @@ const edges: Readonly<Record<string, (i: number) => number>> = {
 }
 
 describe.skipIf(!ggml)('the same as ggml', () => {
-  it.each(blocks)('$name: rows of six distributions, with and without importance', encoding => {
-    const tally = newTally()
-    compareSlice(ggml!, encoding, randomSlice(1, 20), tally)
-    expect(tally).toEqual({ rows: 120, encode: 0, weighted: 0, decode: 0 })
-  })
+  it.each(blocks)(
+    '$name: rows of six distributions, with and without importance',
+    encoding => {
+      const tally = newTally()
+      compareSlice(ggml!, encoding, randomSlice(1, 20), tally)
+      expect(tally).toEqual({ rows: 120, encode: 0, weighted: 0, decode: 0 })
+      // ggml looks for the neighbours of a codebook's points before its first row.
+    },
+    300_000,
+  )
 
   it.each(robust)('$name: values at the limits', encoding => {
     const names = Object.keys(edges)
