@@ -23,7 +23,7 @@ import {
   vocabSizeOf,
   writeGgufJob,
 } from '@sinter/model'
-import { createPool, sizeOf } from '@sinter/tensor-core'
+import { sizeOf } from '@sinter/tensor-core'
 import { exactBytes } from '../formats/exact-bytes.ts'
 import { unknownName } from '../registry/methods.ts'
 import type { ConversionRow, Route, RouteJob } from './conversion.ts'
@@ -214,12 +214,7 @@ function route({ choice, source, notes, prepare, close }: RouteParts): Route {
     close,
     async write({ out, threads, signal, onValues }: RouteJob) {
       const { job, notes: all } = await prepare()
-      const pool = createPool({ threads })
-      try {
-        await writeGgufJob(out, job, { pool, signal, onValues })
-      } finally {
-        await pool.close()
-      }
+      await writeGgufJob(out, job, { threads, signal, onValues })
       return all.slice(notes.length)
     },
   }

@@ -32,8 +32,13 @@ async function rowsFor({ source }: Model, { container, encoding }: OutputPlan): 
     const bits = kept ? totalBits(weight.bits()) / sizeOf(info.shape) : undefined
     const { type, bytes } = format.stored(encoding, info, kept, bits)
     const base = { tensor, shape: info.shape, from: info.encoding, bytes, weighed: false }
-    if (kept) rows.push({ ...base, to: `${container}:${encoding}`, kept })
-    else rows.push({ ...base, to: type.toUpperCase(), ...(why !== undefined && { note: `as plain numbers: ${why}` }) })
+    if (kept) rows.push({ ...base, to: info.encoding, kept })
+    else
+      rows.push({
+        ...base,
+        to: type.toUpperCase(),
+        ...(why !== undefined && { note: `stored as plain numbers, for ${why}` }),
+      })
   }
   return rows
 }

@@ -107,10 +107,11 @@ async function writeFile(job: OutputJob, source: CompressedSource, checkpoint: C
       fileType: findMix(job.type)?.mix.fileType,
       encodingOf: tensor => typeOf(tensor.from),
       bytesOf: async tensor => {
-        job.signal?.throwIfAborted()
         const weight = await source.weight(tensor.from)
         return weight && exactBytes(weight, typeOf(tensor.from), tensor.layout.rowOrder)
       },
+      threads: job.threads,
+      signal: job.signal,
       onTensor: job.onProgress,
     },
   )
