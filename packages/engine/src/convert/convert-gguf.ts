@@ -2,52 +2,22 @@ import { basename, resolve } from 'node:path'
 import {
   type Checkpoint,
   checkpointJob,
-  encodedBytes,
-  encodingNamed,
-  findMix,
   type GgufJob,
   type GgufPlanTensor,
   type GgufSource,
-  type GgufValue,
-  ggufMixes,
-  ggufString,
-  ggufU32,
-  mixFactsOf,
   openCheckpoint,
   openGguf,
   planGguf,
   requantizeJob,
   type TensorSource,
   tokenizerKeysApart,
-  typesOfMix,
   vocabSizeOf,
   writeGgufJob,
 } from '@sinter/model'
-import { sizeOf } from '@sinter/tensor-core'
 import { exactBytes } from '../formats/exact-bytes.ts'
-import { unknownName } from '../registry/methods.ts'
+import { type Candidate, type Choice, choose } from './choose-types.ts'
 import type { ConversionRow, Route, RouteJob } from './conversion.ts'
-import { checkNeeded, type Importance, importanceFor } from './importance.ts'
-
-/** One tensor of the file that will be, before its type is chosen. */
-interface Candidate {
-  readonly name: string
-  readonly shape: readonly number[]
-  /** How it is stored. */
-  readonly from: string
-  /** What it stays when the mix leaves it alone. */
-  readonly kept: string
-}
-
-/**
- * The mix of a name.
- * @throws SinterError `unknown-name`
- */
-export function mixNamed(name: string): NonNullable<ReturnType<typeof findMix>> {
-  const found = findMix(name)
-  if (found) return found
-  throw unknownName('type of gguf', name, Object.keys(ggufMixes))
-}
+import { type Importance, importanceKeys } from './importance.ts'
 
 /** To one of llama.cpp's mixes. A GGUF file is converted as a file, whatever its architecture. */
 export async function ggufRoute(input: string, mixName: string, importance: Importance | undefined): Promise<Route> {
@@ -135,65 +105,6 @@ async function withKept(
   const kept = new Set<string>()
   for (const tensor of tensors) if (await exact(tensor)) kept.add(tensor.name)
   return rows.map(row => (kept.has(row.tensor) ? { ...row, kept: true, weighed: false } : row))
-}
-
-interface Choice {
-  readonly rows: readonly ConversionRow[]
-  readonly types: ReadonlyMap<string, string>
-  readonly weights: ReadonlyMap<string, Float32Array>
-  readonly fileType: number
-}
-
-/** @throws SinterError `option` where a type needs importance that there is not */
-function choose(
-  candidates: readonly Candidate[],
-  metadata: GgufSource['metadata'],
-  mixName: string,
-  importance: Importance | undefined,
-): Choice {
-  const { name: ofMix, mix } = mixNamed(mixName)
-  const chosen = typesOfMix(mix, candidates, mixFactsOf(metadata), importance !== undefined)
-  const weights = importanceFor(candidates, importance)
-  const rows = candidates.map(({ name, shape, from, kept }, i): ConversionRow => {
-    const { type = kept, insteadOf } = chosen[i]!
-    const bytes = encodedBytes(encodingNamed(type), shape.at(-1) ?? 1) * sizeOf(shape.slice(0, -1))
-    const note = insteadOf && `${shape.at(-1)} inputs do not divide into blocks of ${insteadOf}`
-    // What is copied is not weighed.
-    return {
-      tensor: name,
-      shape,
-      from,
-      to: type,
-      bytes,
-      weighed: from !== type && weights.has(name),
-      ...(note && { note }),
-    }
-  })
-  checkNeeded(
-    ofMix,
-    candidates.filter((_, i) => chosen[i]!.needsImportance && rows[i]!.from !== rows[i]!.to).map(({ name }) => name),
-    weights,
-  )
-  return { rows, weights, fileType: mix.fileType, types: new Map(rows.map(({ tensor, to }) => [tensor, to])) }
-}
-
-/** As llama-quantize notes where the importance came from. */
-function importanceKeys(importance: Importance | undefined): ReadonlyMap<string, GgufValue> {
-  if (!importance) return new Map()
-  const { path, matrix } = importance
-  const [dataset] = matrix.datasets
-  return new Map([
-    ['quantize.imatrix.file', ggufString(clipped(path))],
-    ...(dataset === undefined ? [] : [['quantize.imatrix.dataset', ggufString(clipped(dataset))] as const]),
-    ['quantize.imatrix.entries_count', ggufU32(matrix.entries.size)],
-    ...(matrix.chunks > 0 ? [['quantize.imatrix.chunks_count', ggufU32(matrix.chunks)] as const] : []),
-  ])
-}
-
-/** llama.cpp keeps 127 bytes of such a value; cut between characters. */
-function clipped(text: string): string {
-  const bytes = new TextEncoder().encode(text)
-  return bytes.length <= 127 ? text : new TextDecoder().decode(bytes.subarray(0, 127)).replace(/\uFFFD+$/, '')
 }
 
 interface RouteParts {
