@@ -83,7 +83,7 @@ function calibrationGroup(command: Command): Command {
 function outputGroup(command: Command): Command {
   return command
     .optionsGroup('Output:')
-    .option('--format <format>', 'hf, or gguf:TYPE such as gguf:Q4_0')
+    .option('--format <format>', 'hf, gguf:TYPE such as gguf:Q4_0, or onnx:q4')
     .addOption(new Option('--dtype <type>', 'of dense tensors in hf').choices(['keep', 'f32', 'f16', 'bf16']))
     .option('--evaluate <file>', 'text for perplexity and KL in the report')
     .addOption(new Option('--windows <n>', 'windows of that text').argParser(wholeNumber(1, 1e6)))

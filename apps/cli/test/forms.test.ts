@@ -59,6 +59,26 @@ describe('compress', () => {
     expect(tensors.filter(({ encoding }) => encoding === 'Q4_0')).toHaveLength(28)
   })
 
+  test.each([
+    ['gptq', ['--bits', '4', ...calibrated], 'q4', 'MatMulNBits:4'],
+    ['rtn', ['--bits', '8', '--group-size', '-1', '--symmetric'], 'int8', 'W8A8'],
+    ['nf4', [], 'q4', 'MatMulBnb4'],
+  ] as const)('--format onnx:TYPE holds what %s %j chose, to the bit', async (method, options, type, encoding) => {
+    await compress(`${method}-onnx`, '--method', method, ...options, '--format', `onnx:${type}`)
+    await compress(`${method}-f32`, '--method', method, ...options, '--format', 'hf:f32')
+    const { container, tensors } = await sinterJson<{ container: string; tensors: { encoding: string }[] }>(
+      'inspect',
+      path(`${method}-onnx`),
+    )
+    expect(container).toBe('onnx')
+    expect(tensors.filter(tensor => tensor.encoding === encoding)).toHaveLength(28)
+    const [stored, plain] = [await openModel(path(`${method}-onnx`)), await openModel(path(`${method}-f32`))]
+    for (let block = 0; block < stored.blocks; block++)
+      expect(await stored.readBlock(block)).toEqual(await plain.readBlock(block))
+    await stored.close()
+    await plain.close()
+  })
+
   test('--evaluate adds perplexity and divergence to result and report', async () => {
     const measured = ['--evaluate', evaluation, '--windows', '2', '--window-length', '64']
     const result = await compress('measured', '--recipe', 'fast', ...measured)

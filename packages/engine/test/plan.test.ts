@@ -168,13 +168,56 @@ describe('a GGUF encoding fixes the grid', () => {
     ['Q4_0', { method: 'rtn', symmetric: false }, /symmetric false .* or use gguf:Q4_1/],
     ['Q4_1', { method: 'rtn', symmetric: true }, /symmetric true .* or use gguf:Q4_0/],
     ['Q4_0', { method: 'rtn', bits: 8 }, /bits 8 .* or use gguf:Q8_0/],
-    ['Q4_0', { method: 'rtn', bits: 3 }, /bits 3 .*set it to 4, or use the format hf/],
+    ['Q4_0', { method: 'rtn', bits: 3 }, /bits 3 .*set it to 4, or use gguf:Q3_K/],
     ['Q4_1', { method: 'rtn', zero: 'integer' }, /zero "integer" does not fit into Q4_1/],
     ['Q4_0', { method: 'gptq', groups: 'live' }, /groups "live" does not fit into Q4_0/],
   ])('%s: %o is a conflict', async (type, step, expected) => {
     const error = await refusal(plan([step], gguf(type), { calibrationText: words }))
     expect(error.message).toMatch(expected)
     expect(error.code).toBe('option')
+  })
+
+  test('a mix: every matrix aims at its own type, and what no step takes outside of the blocks is what the mix says', async () => {
+    const calibration = { samples: 2, length: 64 }
+    const { rows, estimate } = await plan(
+      [{ method: 'gptq', sweeps: 3 }],
+      { ...gguf('Q4_K_S'), calibration },
+      { calibrationText: words },
+    )
+    const row = (name: string) => rows.find(r => r.name === name)!
+    // llama.cpp raises attn_v of the first four layers.
+    const raised = row('self_attn.v_proj')
+    expect(raised.steps[0]!.options).toMatchObject({ encoding: 'Q5_K', bits: 5, groupSize: 32, sweeps: 3 })
+    expect([raised.bitsPerWeight, raised.stored.type, raised.reason]).toEqual([5.5, 'Q5_K', 'gptq'])
+    const usual = row('self_attn.q_proj')
+    expect(usual.steps[0]!.options).toMatchObject({ encoding: 'Q4_K', bits: 4, zero: 'min' })
+    expect([usual.bitsPerWeight, usual.stored.type]).toEqual([4.5, 'Q4_K'])
+    const embedding = rows.find(r => r.tensor.endsWith('embed_tokens.weight'))!
+    expect([embedding.action, embedding.stored.type]).toEqual(['keep', 'Q6_K'])
+    expect(embedding.reason).toBe('Q4_K_S has Q6_K for it')
+    expect(estimate.outputBytes).toBe(rows.reduce((sum, { stored }) => sum + stored.bytes, 0))
+  })
+
+  test('a mix leaves alone what is protected, and what no step takes inside of the blocks', async () => {
+    const protect = ['*embed_tokens*']
+    const { rows } = await plan([{ method: 'rtn', targets: ['mlp.*'] }], { ...gguf('Q4_0'), protect })
+    const types = new Map(rows.map(r => [r.name, r.stored.type]))
+    expect(types.get('mlp.up_proj')).toBe('Q4_0')
+    expect(types.get('self_attn.q_proj')).toBe('F16')
+    expect(rows.find(r => r.tensor.endsWith('embed_tokens.weight'))!.stored.type).toBe('F16')
+  })
+
+  test.each([
+    ['Q3_K_S', { method: 'sparsegpt' }, { encoding: 'Q3_K', bits: 3, groupSize: 16 }, 'sparsegpt'],
+    ['Q4_K_S', { method: 'rtn' }, { encoding: 'Q4_K', bits: 4, zero: 'min' }, 'rtn'],
+    // A grid with a minimum has no exact zero.
+    ['Q4_1', { method: 'sparsegpt' }, { groupSize: 64 }, 'sparsegpt; Q4_1 cannot hold what sparsegpt makes'],
+  ])('%s for %o', async (type, step, expected, reason) => {
+    const calibration = { samples: 2, length: 64 }
+    const { rows } = await plan([step], { ...gguf(type), calibration }, { calibrationText: words })
+    const row = rows.find(r => r.name === 'self_attn.q_proj')!
+    expect(row.steps[0]!.options).toMatchObject(expected)
+    expect(row.reason).toMatch(reason)
   })
 
   test('AWQ prepares for the grid of the encoding', async () => {

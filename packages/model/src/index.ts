@@ -19,6 +19,7 @@ export type { Family, TensorNames } from './families/family.ts'
 export { families, familyOf } from './families/index.ts'
 export type { LinearRewrite, Tracer } from './families/tracer.ts'
 export { assertFinite } from './finite.ts'
+export { type BlockGrid, blockGridBits, blockGrids } from './formats/block-grids.ts'
 export {
   decodeValues,
   type Encoding,
@@ -95,7 +96,8 @@ export {
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
 export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
-export { packQ4_0, packQ4_1, packQ8_0 } from './formats/pack-codes.ts'
+export { packMXFP4, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'
+export { packSuperBlocks, type SuperBlockCodes } from './formats/pack-k-codes.ts'
 export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'
 export { parseSafetensorsHeader, safetensorsHeaderLength } from './formats/safetensors-header.ts'

@@ -1,4 +1,11 @@
-import { assertFinite, noteHessian, requireStatistic, type WeightMethod } from '@sinter/model'
+import {
+  assertFinite,
+  blockGridBits,
+  blockGrids,
+  noteHessian,
+  requireStatistic,
+  type WeightMethod,
+} from '@sinter/model'
 import {
   blockEdges,
   type ColumnSolution,
@@ -11,6 +18,7 @@ import {
   prepareHessian,
   type QuantizeOptions,
   quantizedWeight,
+  solvedTwoLevel,
   sparseWeight,
   type TensorF32,
   type Weight,
@@ -23,6 +31,8 @@ import { indexBitsOf, prunedBits, prunedWeight } from './pruned-weight.ts'
 export interface SparseGptOptions extends PruneOptions {
   /** Quantize what stays, in the same pass. */
   readonly bits?: number | undefined
+  /** A GGUF encoding whose own grid is aimed at, in place of `bits`, `groupSize` and `symmetric`. */
+  readonly encoding?: string | undefined
   readonly groupSize: number
   readonly symmetric: boolean
   readonly damping: number
@@ -64,7 +74,8 @@ export async function sparseGpt(
   const { damping, blockSize } = all
   const quantize = quantizeOptions(all)
   const sparse = pattern ?? { sparsity: all.sparsity }
-  const solve = { sparse, damping, blockSize, ...(quantize && { quantize }) }
+  const unit = quantize?.supers && { together: quantize.supers.size }
+  const solve = { sparse, damping, blockSize, ...unit, ...(quantize && { quantize }) }
   const solution = await columnSolve(weight, gram, solve, compute)
   const loss = solution.loss.reduce((sum, row) => sum + row, 0)
   const removed = solution.mask!
@@ -75,32 +86,39 @@ export async function sparseGpt(
  * Grids are fitted to the weights before they are removed; 0 is a level of each, so that removed means 0. Ranges are those with
  * the least squared error weighted by the Hessian: 5 to 25 % less layer error than the whole range.
  */
-function quantizeOptions({ bits, groupSize, symmetric }: SparseGptOptions): QuantizeOptions | undefined {
+function quantizeOptions({ bits, groupSize, symmetric, encoding }: SparseGptOptions): QuantizeOptions | undefined {
+  if (encoding) return { ...blockGrids[encoding]!, groups: 'live', range: 'fit', weighted: true }
   if (bits === undefined) return undefined
   const search = { range: 'mse', weighted: true, norm: 2, grid: 40, steps: bits < 4 ? 28 : 15 } as const
   return { bits, groupSize, symmetric, symmetricRange: 'signed', groups: 'live', scaleDType: 'f16', ...search }
 }
 
+const bitsOf = ({ bits, encoding }: SparseGptOptions): number => (encoding ? blockGrids[encoding]!.bits : bits!)
+
 function toWeight(
-  { rows, cols, weight, quantized }: ColumnSolution,
+  solution: ColumnSolution,
   removed: Uint8Array,
   options: SparseGptOptions,
   pattern: Pattern | undefined,
 ): Weight {
+  const { rows, cols, quantized } = solution
   const shape: [number, number] = [rows, cols]
   if (!quantized) {
-    const data = Float32Array.from(weight)
+    const data = Float32Array.from(solution.weight)
     return prunedWeight('sparsegpt', { dtype: 'f32', shape, data }, removed, { dtype: options.dtype, pattern })
   }
+  if (quantized.supers) return solvedTwoLevel(solution, bitsOf(options))
   const { codes, groupSize, groupCount, scales, zeroPoints } = quantized
   const inner = quantizedWeight({
     shape,
-    bits: options.bits!,
+    bits: bitsOf(options),
     groupSize,
     codes,
     scales: { dtype: 'f16', shape: [rows, groupCount], data: f32ToF16(Float32Array.from(scales)) },
-    ...(!options.symmetric && zeroPoints && { zeroPoints }),
+    ...(!options.encoding && !options.symmetric && zeroPoints && { zeroPoints }),
   })
+  // Zero is a level of the encoding's grid: where it is has no place in the file, and needs none.
+  if (options.encoding) return inner
   const regular = pattern && cols % pattern.of === 0
   return sparseWeight({ removed, inner, ...(regular && { pattern }) })
 }
@@ -115,6 +133,7 @@ function removedCount([rows, cols]: readonly [number, number], options: SparseGp
 }
 
 function bitsPerWeight(shape: readonly [number, number], options: SparseGptOptions): number {
+  if (options.encoding) return blockGridBits(blockGrids[options.encoding]!)
   const removed = removedCount(shape, options)
   const { bits, groupSize, symmetric } = options
   if (bits === undefined) return prunedBits(shape, removed, options)
@@ -123,6 +142,9 @@ function bitsPerWeight(shape: readonly [number, number], options: SparseGptOptio
   const grids = rows * groups * (16 + (symmetric ? 0 : bits))
   return ((rows * cols - removed) * bits + grids + indexBitsOf(shape, options)) / (rows * cols)
 }
+
+/** Those that can write an exact zero anywhere. */
+const symmetricEncodings = Object.keys(blockGrids).filter(name => blockGrids[name]!.symmetric && !blockGrids[name]!.levels)
 
 export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
   kind: 'weight',
@@ -137,6 +159,12 @@ export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
       .max(8)
       .optional()
       .describe('Quantize the remaining weights in the same pass, to this many bits.'),
+    encoding: z
+      .enum(symmetricEncodings)
+      .optional()
+      .describe(
+        'Quantize in the same pass to the grid of this GGUF encoding, in place of bits, groupSize and symmetric.',
+      ),
     groupSize: z
       .int()
       .min(-1)

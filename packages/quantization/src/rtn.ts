@@ -1,6 +1,7 @@
-import type { WeightMethod } from '@sinter/model'
+import { blockGridBits, blockGrids, type WeightMethod } from '@sinter/model'
 import {
   BENCH_VALUES,
+  type FloatGridWeight,
   type Grid,
   gridFromRange,
   groupBench,
@@ -12,14 +13,23 @@ import {
   resolveGrid,
   suitsBench,
   type TensorF32,
+  type TwoLevelWeight,
 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { eachLayer } from './each-layer.ts'
+import { mx } from './float-rounding.ts'
+import { gridNamed } from './gptq-options.ts'
 import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
 import { fitRange, type RangeRule } from './range.ts'
+import { roundSuperBlocks } from './super-blocks.ts'
 
 export interface RtnOptions extends GridOptions, RangeRule {}
+
+interface RtnMethodOptions extends RtnOptions {
+  /** A GGUF encoding whose own grid is rounded to; it says what bits, groups, zeros and scales are. */
+  readonly encoding?: string | undefined
+}
 
 const rtnDefaults: RtnOptions = { ...gridDefaults, range: 'minmax', percentile: 99.9, rmsFactor: 3 }
 
@@ -110,7 +120,21 @@ function roundOnBench(data: Float32Array, run: number, rule: RangeRule, grid: Gr
   return packed
 }
 
-export const rtnMethod: WeightMethod<RtnOptions> = {
+/** Rounds to the grid that is asked for, that of an encoding or one of the options'. */
+function round(
+  weight: TensorF32,
+  { encoding, ...options }: RtnMethodOptions,
+): QuantizedWeight | TwoLevelWeight | FloatGridWeight {
+  if (!encoding) return rtn(weight, options)
+  const { supers, scaleDType, ...grid } = gridNamed(encoding)
+  if (supers) return roundSuperBlocks(weight, { ...grid, scaleDType, supers })
+  return scaleDType === 'e8m0' ? mx(weight, 'e2m1', 'floor') : rtn(weight, { ...options, ...grid, scaleDType })
+}
+
+/** IQ4_NL's levels are fitted to inputs: rounding alone is what its encoder does. */
+const roundable = Object.keys(blockGrids).filter(name => name !== 'IQ4_NL')
+
+export const rtnMethod: WeightMethod<RtnMethodOptions> = {
   kind: 'weight',
   name: 'rtn',
   title: 'Round to nearest',
@@ -123,10 +147,17 @@ export const rtnMethod: WeightMethod<RtnOptions> = {
       .describe(
         'How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.',
       ),
+    encoding: z
+      .enum(roundable)
+      .optional()
+      .describe(
+        'A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.',
+      ),
     percentile: z.number().gt(0).max(100).default(99.9).describe('Percentile of |w| that range: percentile keeps.'),
     rmsFactor: z.number().positive().default(3).describe('Multiple of the root mean square that range: rms keeps.'),
   }),
   needs: () => [],
-  compress: async (layers, _, options, context) => eachLayer(layers, context, weight => rtn(weight, options)),
-  bitsPerWeight: gridBits,
+  compress: async (layers, _, options, context) => eachLayer(layers, context, weight => round(weight, options)),
+  bitsPerWeight: (shape, options) =>
+    options.encoding ? blockGridBits(gridNamed(options.encoding)) : gridBits(shape, options),
 }

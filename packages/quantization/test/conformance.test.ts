@@ -40,6 +40,11 @@ testWeightMethod(gptqMethod, [
   },
   { name: 'minimums', options: { symmetric: false, zero: 'min', groupSize: 32 }, baseline: round(4, 32, false) },
   {
+    name: 'groups that stay together, least squares, codes refined',
+    options: { groups: 'together', range: 'fit', sweeps: 4, groupSize: 16, bits: 3 },
+    baseline: round(3, 16, true),
+  },
+  {
     name: 'plain, a row each',
     options: { actOrder: false, range: 'minmax', groupSize: -1 },
     baseline: round(4, -1, true),

@@ -1,7 +1,8 @@
 import { goldenTest } from '@sinter/model/testing'
 import { defaultCompute, prepareHessian, type TensorF32, toF32 } from '@sinter/tensor-core'
 import { expect } from 'vitest'
-import { type GptqOptions, gptq } from '../src/gptq.ts'
+import { gptq } from '../src/gptq.ts'
+import type { GptqOptions } from '../src/gptq-options.ts'
 import { rtn } from '../src/rtn.ts'
 
 /** tr(ΔW H ΔWᵀ) */

@@ -11,7 +11,8 @@ import { expect, test } from 'vitest'
 import { awq, searchScales } from '../src/awq.ts'
 import { awqClip, clamped } from '../src/awq-clip.ts'
 import { gramLoss } from '../src/awq-scales.ts'
-import { type GptqOptions, gptq } from '../src/gptq.ts'
+import { gptq } from '../src/gptq.ts'
+import type { GptqOptions } from '../src/gptq-options.ts'
 import { rtn } from '../src/rtn.ts'
 
 const { layers, statistics } = layerFixture({ seed: 'proofs', rows: [24], width: 96, tokens: 400 })

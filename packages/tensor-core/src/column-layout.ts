@@ -76,7 +76,12 @@ export function gather<A extends Float64Array | Uint8Array>(from: A, position: I
 }
 
 /** [groups, o] to [o, groups]. */
-export function byRow<A extends Float64Array | Uint8Array>(from: Float64Array, rows: number, groups: number, to: A): A {
+export function byRow<A extends Float64Array | Uint8Array>(
+  from: Float64Array | Uint8Array,
+  rows: number,
+  groups: number,
+  to: A,
+): A {
   for (let g = 0; g < groups; g++) for (let r = 0; r < rows; r++) to[r * groups + g] = from[g * rows + r]!
   return to
 }

@@ -1,6 +1,7 @@
 import { byRow, gather, inverseOf } from './column-layout.ts'
 import type { PreparedHessian } from './hessian.ts'
-import type { ColumnArgs } from './kernels/column-args.ts'
+import type { ColumnArgs, SuperArgs } from './kernels/column-args.ts'
+import type { SuperScales } from './super-scales.ts'
 
 export interface ColumnSolution {
   readonly rows: number
@@ -29,6 +30,22 @@ export interface QuantizedColumns {
   readonly groupOf: Int32Array
   readonly groupCount: number
   readonly groupSize: number
+  /** Of a grid whose levels are not the whole numbers: the level of each code in steps of the scale. */
+  readonly levels?: readonly number[]
+  /** What `scales` (and `mins`) are the products of, on grids with two levels of scales. */
+  readonly supers?: SuperColumns
+}
+
+export interface SuperColumns {
+  readonly spec: SuperScales
+  /** [o, groups], less the least code. */
+  readonly scaleCodes: Uint8Array
+  /** [o, groups]; only with `zero: 'min'`. */
+  readonly minCodes?: Uint8Array
+  /** [o, super-blocks], f16 values. */
+  readonly scales: Float64Array
+  /** [o, super-blocks]; only with `zero: 'min'`. A group's minimum is −min · code. */
+  readonly mins?: Float64Array
 }
 
 /** A solve under way. */
@@ -71,11 +88,26 @@ function quantizedOf({ rows, grid, groupOf, groupCount, ...state }: State, posit
     groupOf: Int32Array.from(position, p => groupOf[p]!),
     groupCount,
     groupSize: state.groupSize,
+    ...(grid!.levels && { levels: grid!.levels }),
+    ...(state.supers && {
+      supers: supersOf(state.supers, rows, groupCount, groupCount / (state.unit / state.groupSize)),
+    }),
   }
 }
 
-/** Who stores codes has no use for a matrix eight times their size. */
-function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantized: QuantizedColumns }): ColumnSolution {
+function supersOf({ spec, ...state }: SuperArgs, rows: number, groups: number, superBlocks: number): SuperColumns {
+  const codes = (from: Uint8Array) => byRow(from, rows, groups, new Uint8Array(rows * groups))
+  const floats = (from: Float64Array) => byRow(from, rows, superBlocks, new Float64Array(rows * superBlocks))
+  return {
+    spec,
+    scaleCodes: codes(state.scaleCodes),
+    scales: floats(state.scales),
+    ...(spec.mostMin !== undefined && { minCodes: codes(state.minCodes), mins: floats(state.mins) }),
+  }
+}
+
+/** Adds the levels, made when somebody asks: who stores codes has no use for a matrix eight times their size. */
+export function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantized: QuantizedColumns }): ColumnSolution {
   let weight: Float64Array | undefined
   return {
     ...solution,
@@ -86,15 +118,17 @@ function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantized: Quan
   }
 }
 
-/** As the kernels compute them, to the bit. */
 function levels(quantized: QuantizedColumns, rows: number, cols: number): Float64Array {
-  const { codes, scales, zeroPoints, mins, groupOf, groupCount } = quantized
   const weight = new Float64Array(rows * cols)
   for (let r = 0, at = 0; r < rows; r++)
-    for (let c = 0; c < cols; c++, at++) {
-      const grid = r * groupCount + groupOf[c]!
-      const code = codes[at]!
-      weight[at] = mins ? scales[grid]! * code + mins[grid]! : scales[grid]! * (code - zeroPoints![grid]!)
-    }
+    for (let c = 0; c < cols; c++, at++) weight[at] = levelAt(quantized, r, c, quantized.codes[at]!)
   return weight
+}
+
+/** The value of a code in row r, column c: as the kernels compute it, to the bit. */
+export function levelAt(quantized: QuantizedColumns, r: number, c: number, code: number): number {
+  const { scales, zeroPoints, mins, levels, groupOf, groupCount } = quantized
+  const grid = r * groupCount + groupOf[c]!
+  if (levels) return scales[grid]! * levels[code]!
+  return mins ? scales[grid]! * code + mins[grid]! : scales[grid]! * (code - zeroPoints![grid]!)
 }

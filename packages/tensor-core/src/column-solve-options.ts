@@ -1,4 +1,5 @@
 import { type Grid, type GridSpec, resolveGrid } from './grid.ts'
+import { checkSuperScales, type SuperScales } from './super-scales.ts'
 
 /** What the solver writes into a matrix, as plain data: it is sent to worker threads. */
 export interface ColumnSolveOptions {
@@ -21,6 +22,8 @@ export interface QuantizeOptions extends GridSpec {
   readonly groups?: 'live' | 'stale' | 'static'
   /** Weigh the errors of an MSE range search by what the Hessian says a column's error costs, 1/U_jj². */
   readonly weighted?: boolean
+  /** Scales that are codes themselves, with a scale of their own; `range` is then `fit`, and scales of scales are f16. */
+  readonly supers?: SuperScales
 }
 
 export type SparseOptions =
@@ -36,6 +39,9 @@ export interface SolvePlan {
   readonly weighted: boolean
   /** Columns that share a grid; the width when the whole row does. */
   readonly groupSize: number
+  /** Columns whose grids are fitted at once. */
+  readonly unit: number
+  readonly supers: SuperScales | undefined
   readonly sparse: SparseOptions | undefined
   /** Block boundaries, 0 … width. */
   readonly edges: readonly number[]
@@ -60,14 +66,21 @@ export function blockEdges(width: number, blockSize: number, groupSize: number):
 export function planSolve({ quantize, sparse, blockSize = 128 }: ColumnSolveOptions, width: number): SolvePlan {
   whole('blockSize', blockSize, 1, 1024)
   const groupSize = groupSizeOf(quantize, width)
+  const supers = quantize?.supers
+  if (supers) checkSuperScales(supers, width, groupSize, quantize.zero === 'min')
+  if (supers && quantize.levels)
+    throw new TypeError('columnSolve: super-blocks are of whole levels; leave `levels` out')
+  const unit = supers?.size ?? groupSize
   if (sparse) checkSparse(sparse, quantize, blockSize, groupSize < width ? groupSize : blockSize)
   return {
     grid: quantize && resolveGrid(quantize),
     groups: quantize?.groups ?? 'live',
     weighted: quantize?.weighted ?? false,
     groupSize,
+    unit,
+    supers,
     sparse,
-    edges: blockEdges(width, blockSize, groupSize),
+    edges: blockEdges(width, blockSize, unit),
   }
 }
 
@@ -92,6 +105,10 @@ function checkSparse(
   if (quantize?.zero === 'min')
     throw new TypeError(
       'columnSolve: a grid with a minimum cannot write an exact zero; use zero: integer with `sparse`',
+    )
+  if (quantize?.levels && !quantize.levels.includes(0))
+    throw new TypeError(
+      'columnSolve: a grid without the level 0 cannot write an exact zero; take another with `sparse`',
     )
   if ('sparsity' in sparse) {
     if (sparse.sparsity >= 0 && sparse.sparsity < 1) return

@@ -3,12 +3,13 @@ import { type ColumnSolution, collect, type State } from './column-solution.ts'
 import { type ColumnSolveOptions, planSolve, type SolvePlan } from './column-solve-options.ts'
 import type { Compute } from './compute.ts'
 import { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
-import type { BlockArgs } from './kernels/column-args.ts'
+import type { BlockArgs, SuperArgs } from './kernels/column-args.ts'
 import { kernelRef, type Pool } from './kernels/pool.ts'
 import { borrow, isShared, type Loan } from './kernels/shared-memory.ts'
 import { accumulate, viewOf } from './linalg/gemm.ts'
 import { matrix } from './linalg/matrix.ts'
 import { kthSmallest, maskSmallest } from './select.ts'
+import type { SuperScales } from './super-scales.ts'
 
 export type { ColumnSolution } from './column-solution.ts'
 
@@ -94,9 +95,9 @@ function createState(
     groups: plan.groups,
     weighted: plan.weighted,
     groupSize: plan.groupSize,
-    groupOf: Int32Array.from(order, (column, i) =>
-      Math.floor((plan.groups === 'static' ? column : i) / plan.groupSize),
-    ),
+    unit: plan.unit,
+    supers: plan.supers && superArgs(plan.supers, groupCount * rows, (width / plan.unit) * rows, floats, bytes),
+    groupOf: groupsOf(order, plan),
     scales: floats(groupCount * rows),
     zeros: floats(groupCount * rows),
     codes: bytes(plan.grid ? width * rows : 0),
@@ -107,9 +108,42 @@ function createState(
   }
 }
 
+function superArgs(
+  spec: SuperScales,
+  groups: number,
+  superBlocks: number,
+  floats: Loan['floats'],
+  bytes: Loan['bytes'],
+): SuperArgs {
+  return {
+    spec,
+    scaleCodes: bytes(groups),
+    minCodes: bytes(groups),
+    scales: floats(superBlocks),
+    mins: floats(superBlocks),
+  }
+}
+
+/**
+ * The group of each position: by column where they are fitted beforehand or the order keeps them together, else by position.
+ * @throws TypeError for an order that tears super-blocks apart, whose scales would then have no place
+ */
+function groupsOf(order: Int32Array, { groups, groupSize, unit, supers }: SolvePlan): Int32Array {
+  const together =
+    order.length % unit === 0 && order.every((column, i) => sameRun(column, order[i - (i % unit)]!, unit))
+  if (supers && groups !== 'static' && !together)
+    throw new TypeError(
+      `columnSolve: groups under one scale of scales must stay together; give the Hessian together: ${unit}, or use groups: static`,
+    )
+  const byColumn = groups === 'static' || together
+  return Int32Array.from(order, (column, i) => Math.floor((byColumn ? column : i) / groupSize))
+}
+
+const sameRun = (a: number, b: number, size: number): boolean => Math.floor(a / size) === Math.floor(b / size)
+
 /** A group that starts with the block may reach beyond it: its fit wants all its columns up to date. */
-function neededColumns({ grid, groups, groupSize }: SolvePlan, start: number, end: number, width: number): number {
-  return grid && groups === 'live' && start % groupSize === 0 ? Math.min(width, Math.max(end, start + groupSize)) : end
+function neededColumns({ grid, groups, unit }: SolvePlan, start: number, end: number, width: number): number {
+  return grid && groups === 'live' && start % unit === 0 ? Math.min(width, Math.max(end, start + unit)) : end
 }
 
 function copyInto(to: Float64Array, from: Float64Array): Float64Array {

@@ -10,6 +10,8 @@ export interface HessianOptions {
   readonly damping?: number
   /** Solve columns with a large diagonal first (act-order of GPTQ). */
   readonly actOrder?: boolean
+  /** Runs of so many columns that act-order keeps together: runs by the largest diagonal in them, then their columns. */
+  readonly together?: number
   /** Another order of columns, a permutation: position → original column. */
   readonly order?: Int32Array
   /** Dead columns count as 1 on the diagonal, as in the reference code, whatever the scale of H. Default: as the mean of the live. */
@@ -19,6 +21,8 @@ export interface HessianOptions {
 /** What the column solver needs of H: made once for all matrices that share an input. */
 export interface PreparedHessian {
   readonly width: number
+  /** What it was made of, H [d, d] in the original order, without damping. */
+  readonly gram: Float64Array
   /** Position → original column. */
   readonly order: Int32Array
   /** Uᵀ [d, d] with H_damped⁻¹ = Uᵀ U, U upper, in solving order. */
@@ -46,10 +50,10 @@ export async function prepareHessian(
   options: HessianOptions,
   compute: Compute,
 ): Promise<PreparedHessian> {
-  const { damping = 0.01, actOrder = false, compatible = false } = options
+  const { damping = 0.01, actOrder = false, compatible = false, together } = options
   checkHessian(hessian, width)
   const { diagonal, dead } = diagonalOf(hessian, width, compatible)
-  const order = options.order ? checkOrder(options.order, width) : orderOf(diagonal, actOrder)
+  const order = options.order ? checkOrder(options.order, width) : orderOf(diagonal, actOrder, together)
   const mean = diagonal.reduce((sum, h) => sum + h, 0) / width
   const loan = borrow(compute.pool)
   const h = matrix(width, width, loan.floats(width * width))
@@ -57,7 +61,7 @@ export async function prepareHessian(
     compute.signal?.throwIfAborted()
     permute(hessian, diagonal, order, share * mean, h)
     if (await factored(h, compute, rescues < mostRescues))
-      return { width, order, lower: h.data, dead, damping: share, rescues, release: loan.end }
+      return { width, gram: hessian, order, lower: h.data, dead, damping: share, rescues, release: loan.end }
   }
 }
 
@@ -95,8 +99,20 @@ function diagonalOf(hessian: Float64Array, width: number, compatible: boolean) {
   return { diagonal, dead }
 }
 
-const orderOf = (diagonal: Float64Array, actOrder: boolean): Int32Array =>
-  actOrder ? argsort(diagonal, { descending: true }) : Int32Array.from(diagonal, (_, i) => i)
+function orderOf(diagonal: Float64Array, actOrder: boolean, together: number | undefined): Int32Array {
+  if (!actOrder) return Int32Array.from(diagonal, (_, i) => i)
+  const order = argsort(diagonal, { descending: true })
+  if (together === undefined) return order
+  // Runs come in the order of their first column, which is their largest; a sort that is stable keeps the columns'.
+  const runs = new Map<number, number[]>()
+  for (const column of order) {
+    const run = Math.floor(column / together)
+    const columns = runs.get(run)
+    if (columns) columns.push(column)
+    else runs.set(run, [column])
+  }
+  return Int32Array.from([...runs.values()].flat())
+}
 
 function checkOrder(order: Int32Array, width: number): Int32Array {
   if (order.length !== width || new Set(order).size !== width || order.some(i => i < 0 || i >= width))

@@ -5,6 +5,8 @@ export { referenceBackend } from './backends/interpreter.ts'
 export { ortNodeBackend } from './backends/ort-node.ts'
 export { ortWebBackend } from './backends/ort-web.ts'
 export type { WeightRows } from './column-layout.ts'
+export { refineColumns } from './column-refine.ts'
+export type { QuantizedColumns, SuperColumns } from './column-solution.ts'
 export { type ColumnSolution, columnSolve } from './column-solve.ts'
 export {
   blockEdges,
@@ -74,10 +76,12 @@ export { onnxTypes } from './onnx/types.ts'
 export * from './ops/index.ts'
 export { createRng, type Rng } from './rng.ts'
 export { argsort, kthSmallest, maskSmallest, smallest } from './select.ts'
+export { fitSuperBlock, type SuperFit, type SuperGrid } from './super-fit.ts'
+export type { SuperScales } from './super-scales.ts'
 export * from './tensor.ts'
 export { packBits, packedBytes, unpackBits } from './weights/bit-pack.ts'
 export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/block-scales.ts'
-export { type Codebook, type CodebookWeight, codebookWeight } from './weights/codebook.ts'
+export { type Codebook, type CodebookWeight, codebookWeight, isCodebook } from './weights/codebook.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { dynamicMap } from './weights/dynamic-map.ts'
 export {
@@ -88,6 +92,7 @@ export {
   floatGridWeight,
   type GridElement,
   gridScales,
+  isFloatGrid,
 } from './weights/float-grid.ts'
 export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'
@@ -100,8 +105,10 @@ export {
   quantizedWeight,
 } from './weights/quantized.ts'
 export { type ScaledWeight, type Scales, scaledWeight } from './weights/scaled.ts'
+export { solvedTwoLevel } from './weights/solved-two-level.ts'
 export { type Pattern, type Sparse, type SparseWeight, sparseWeight } from './weights/sparse.ts'
 export { indexBits } from './weights/sparse-index.ts'
 export { decodeWeight, encodeWeight, type StoredWeight } from './weights/store.ts'
 export { type SumWeight, sumWeight } from './weights/sum.ts'
+export { isTwoLevel, type TwoLevel, type TwoLevelWeight, twoLevelWeight } from './weights/two-level.ts'
 export * from './weights/weight.ts'

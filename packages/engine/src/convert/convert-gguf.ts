@@ -50,8 +50,18 @@ export function mixNamed(name: string): NonNullable<ReturnType<typeof findMix>> 
 /** To one of llama.cpp's mixes. A GGUF file is converted as a file, whatever its architecture. */
 export async function ggufRoute(input: string, mixName: string, importance: Importance | undefined): Promise<Route> {
   return input.endsWith('.gguf')
-    ? fileRoute(await openGguf(input), mixName, importance)
-    : checkpointRoute(await openCheckpoint(input), mixName, importance)
+    ? over(await openGguf(input), file => fileRoute(file, mixName, importance))
+    : over(await openCheckpoint(input), checkpoint => checkpointRoute(checkpoint, mixName, importance))
+}
+
+/** What was opened is closed when nothing comes of it. */
+async function over<T extends { close(): Promise<void> }>(opened: T, make: (opened: T) => Route): Promise<Route> {
+  try {
+    return make(opened)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
 }
 
 function fileRoute(file: GgufSource, mixName: string, importance: Importance | undefined): Route {

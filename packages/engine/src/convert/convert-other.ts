@@ -1,5 +1,6 @@
 import { type Model, modelOf, openCheckpoint } from '@sinter/model'
-import { sizeOf } from '@sinter/tensor-core'
+import { sizeOf, totalBits } from '@sinter/tensor-core'
+import type { Format } from '../formats/format.ts'
 import type { OutputPlan } from '../plan/plan.ts'
 import { formatNamed } from '../registry/formats.ts'
 import { originalSource } from '../run/compressed-source.ts'
@@ -10,12 +11,10 @@ export async function otherRoute(input: string, { container, encoding }: OutputP
   const model = await modelOf(await openCheckpoint(input))
   const format = formatNamed(container)
   const names = model.source.names()
+  const rows: ConversionRow[] = []
+  for (const name of names) rows.push(await rowOf(name, model, format, encoding))
   return {
-    rows: names.map((name): ConversionRow => {
-      const info = model.source.info(name)
-      const { type, bytes } = format.stored(encoding, info, false)
-      return { tensor: name, shape: info.shape, from: info.encoding, to: type.toUpperCase(), bytes, weighed: false }
-    }),
+    rows,
     inputBytes: names.reduce((sum, name) => sum + model.source.info(name).bytes, 0),
     notes: [],
     close: () => model.close(),
@@ -31,6 +30,23 @@ export async function otherRoute(input: string, { container, encoding }: OutputP
         await checkpoint.close()
       }
     },
+  }
+}
+
+/** A matrix that both sides hold compressed keeps its codes: to know that, it is read. */
+async function rowOf(name: string, { source }: Model, format: Format, type: string): Promise<ConversionRow> {
+  const info = source.info(name)
+  const row = { tensor: name, shape: info.shape, from: info.encoding, weighed: false }
+  const weight = format.cannotHold && (await source.weight?.(name))
+  const reason = weight && format.cannotHold!(type, weight)
+  const held = weight !== undefined && reason === undefined
+  const bits = weight && totalBits(weight.bits()) / sizeOf(weight.shape)
+  const stored = format.stored(type, info, held, bits)
+  return {
+    ...row,
+    to: held ? info.encoding : stored.type.toUpperCase(),
+    bytes: stored.bytes,
+    ...(reason !== undefined && { note: `stored as plain numbers, for ${reason}` }),
   }
 }
 

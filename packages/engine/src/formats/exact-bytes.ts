@@ -1,29 +1,33 @@
-import { packQ4_0, packQ4_1, packQ8_0 } from '@sinter/model'
-import { isQuantized, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
+import { blockGrids, packMXFP4, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0, packSuperBlocks } from '@sinter/model'
+import {
+  type CodebookWeight,
+  type FloatGridWeight,
+  isCodebook,
+  isFloatGrid,
+  isQuantized,
+  isTwoLevel,
+  type Quantized,
+  type Tensor,
+  type TwoLevel,
+  type TwoLevelWeight,
+  unpackBits,
+  unpackHighFirst,
+  type Weight,
+} from '@sinter/tensor-core'
 
-interface Packing {
-  readonly bits: number
-  readonly mins: boolean
-  readonly pack: (q: Quantized, rows: readonly number[]) => Uint8Array
-}
+type Pack = (q: Quantized, rows: readonly number[]) => Uint8Array
 
-/** GGUF encodings that can hold codes of ours as they are: one line each. All have blocks of 32 and f16 scales. */
-const packings: Readonly<Record<string, Packing>> = {
-  Q4_0: { bits: 4, mins: false, pack: (q, rows) => packQ4_0(codesOf(q, rows), halves(q, q.scales, rows)) },
-  Q4_1: {
-    bits: 4,
-    mins: true,
-    pack: (q, rows) => packQ4_1(codesOf(q, rows), halves(q, q.scales, rows), halves(q, q.mins!, rows)),
-  },
-  Q8_0: {
-    bits: 8,
-    mins: false,
-    pack: (q, rows) =>
-      packQ8_0(
-        Int8Array.from(codesOf(q, rows), code => code - 128),
-        halves(q, q.scales, rows),
-      ),
-  },
+/** Encodings of 32-blocks that can hold codes of ours as they are: one line each. */
+const packings: Readonly<Record<string, Pack>> = {
+  Q4_0: (q, rows) => packQ4_0(codesOf(q, rows), halves(q, q.scales, rows)),
+  Q4_1: (q, rows) => packQ4_1(codesOf(q, rows), halves(q, q.scales, rows), halves(q, q.mins!, rows)),
+  Q5_0: (q, rows) => packQ5_0(codesOf(q, rows), halves(q, q.scales, rows)),
+  Q5_1: (q, rows) => packQ5_1(codesOf(q, rows), halves(q, q.scales, rows), halves(q, q.mins!, rows)),
+  Q8_0: (q, rows) =>
+    packQ8_0(
+      Int8Array.from(codesOf(q, rows), code => code - 128),
+      halves(q, q.scales, rows),
+    ),
 }
 
 /**
@@ -32,32 +36,93 @@ const packings: Readonly<Record<string, Packing>> = {
  * @param rowOrder row r of the file is row `rowOrder[r]` of the weight
  */
 export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Array): Uint8Array | undefined {
-  const packing = packings[encoding]
-  if (!packing || !isQuantized(weight)) return undefined
-  const q = weight.quantized
-  const symmetric = q.zeroPoints === undefined && q.mins === undefined
-  const fits =
-    q.bits === packing.bits &&
-    q.groupSize === 32 &&
-    q.shape[1] % 32 === 0 &&
+  const rows = rowOrder ? [...rowOrder] : Array.from({ length: weight.shape[0] }, (_, row) => row)
+  if (isTwoLevel(weight)) return superBytes(weight, encoding, rows)
+  if (isFloatGrid(weight)) return floatBytes(weight, encoding, rows)
+  if (isCodebook(weight)) return tableBytes(weight, encoding, rows)
+  if (isQuantized(weight) && fits(weight.quantized, encoding)) return packings[encoding]!(weight.quantized, rows)
+  return undefined
+}
+
+function fits(q: Quantized, encoding: string): boolean {
+  const grid = blockGrids[encoding]
+  if (!grid || !packings[encoding]) return false
+  const symmetric = (q.zeroPoints ?? q.mins ?? q.zeros) === undefined
+  return (
+    q.bits === grid.bits &&
+    q.groupSize === grid.groupSize &&
+    q.shape[1] % grid.groupSize === 0 &&
     q.scales.dtype === 'f16' &&
     q.scales.data.length > 1 &&
-    (packing.mins ? q.mins?.dtype === 'f16' : symmetric)
-  if (!fits) return undefined
-  return packing.pack(q, rowOrder ? [...rowOrder] : Array.from({ length: q.shape[0] }, (_, row) => row))
+    (grid.symmetric ? symmetric : q.mins?.dtype === 'f16')
+  )
 }
 
-function codesOf({ codes, shape: [, cols] }: Quantized, rows: readonly number[]): Uint8Array {
-  const out = new Uint8Array(codes.length)
-  for (const [i, row] of rows.entries()) out.set(codes.subarray(row * cols, (row + 1) * cols), i * cols)
-  return out
+function superBytes({ twoLevel }: TwoLevelWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const grid = blockGrids[encoding]
+  if (!grid?.supers) return undefined
+  const { bits, groupSize, superSize, scaleZero, minCodes, superMins } = twoLevel
+  const same =
+    bits === grid.bits &&
+    groupSize === grid.groupSize &&
+    superSize === grid.supers.size &&
+    scaleZero === -grid.supers.least &&
+    twoLevel.scaleBits === Math.log2(grid.supers.most - grid.supers.least + 1) &&
+    (minCodes === undefined) === grid.symmetric
+  if (!same) return undefined
+  const inOrder = <A extends Uint8Array | Uint16Array>(all: A): A => gathered(all, twoLevel, rows)
+  return packSuperBlocks(encoding, {
+    codes: inOrder(twoLevel.codes),
+    scales: inOrder(twoLevel.scaleCodes),
+    superScales: inOrder(twoLevel.superScales.data as Uint16Array),
+    ...(minCodes && superMins && { mins: inOrder(minCodes), superMins: inOrder(superMins.data as Uint16Array) }),
+  })
 }
 
-/** Raw f16 values of every group, rows in order. */
-function halves({ shape: [, cols] }: Quantized, { data }: Tensor, rows: readonly number[]): Uint16Array {
-  const groups = cols / 32
-  const out = new Uint16Array(data.length)
-  for (const [i, row] of rows.entries())
-    out.set((data as Uint16Array).subarray(row * groups, (row + 1) * groups), i * groups)
-  return out
+/** MXFP4, whose codes and scales are those of the OCP as they are. */
+function floatBytes({ grid }: FloatGridWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const { shape, element, block, codes, scales, globalScale } = grid
+  const [, cols] = shape
+  const fits =
+    element === 'e2m1' &&
+    block.join() === '1,32' &&
+    scales.dtype === 'u8' &&
+    globalScale === undefined &&
+    cols % 32 === 0
+  if (encoding !== 'MXFP4' || !fits) return undefined
+  return packMXFP4(
+    gathered(unpackBits(codes, 4, shape[0] * cols), grid, rows),
+    gathered(scales.data as Uint8Array, grid, rows),
+  )
 }
+
+/** IQ4_NL, which lies in memory as Q4_0 does. */
+function tableBytes({ codebook }: CodebookWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const { shape, bits, blockSize, levels, packed, scales } = codebook
+  const wanted = blockGrids[encoding]?.levels
+  const same =
+    encoding === 'IQ4_NL' && levels.length === wanted?.length && levels.every((level, i) => level === wanted[i])
+  if (!same || bits !== 4 || blockSize !== 32 || shape[1] % 32 !== 0 || !(scales instanceof Uint16Array))
+    return undefined
+  const codes = new Uint8Array(shape[0] * shape[1])
+  unpackHighFirst(packed, 4, 0, codes.length, codes)
+  return packQ4_0(gathered(codes, codebook, rows), gathered(scales, codebook, rows))
+}
+
+/** Rows in order of what has so many numbers a row. */
+function gathered<A extends Uint8Array | Uint16Array>(
+  all: A,
+  { shape }: Pick<TwoLevel, 'shape'>,
+  rows: readonly number[],
+): A {
+  const width = all.length / shape[0]
+  const out = all.slice()
+  for (const [i, row] of rows.entries()) out.set(all.subarray(row * width, (row + 1) * width), i * width)
+  return out as A
+}
+
+const codesOf = (q: Quantized, rows: readonly number[]): Uint8Array => gathered(q.codes, q, rows)
+
+/** Raw f16 values of every group. */
+const halves = (q: Quantized, { data }: Tensor, rows: readonly number[]): Uint16Array =>
+  gathered(data as Uint16Array, q, rows)

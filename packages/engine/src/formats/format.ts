@@ -15,6 +15,10 @@ export interface Format {
   readonly whyNot?: (type: string) => string | undefined
   /** The type for `output.dtype` of a recipe. @throws SinterError `option` where the container has none */
   readonly withDtype?: (dtype: string) => string
+  /**
+   * The type of each stored matrix where the one asked for is a mix of several, by stored name; undefined when all get the same.
+   */
+  readonly typesOf?: (type: string, model: TypedModel) => ReadonlyMap<string, string> | undefined
   /** Options of a method that the type fixes, for it holds codes of no other grid; undefined when codes are not held. */
   readonly fit?: (type: string) => Fit | undefined
   /** What is stored in place of what a method makes of rows of `inputs`, for people; undefined when it is held as it is. */
@@ -43,12 +47,18 @@ export interface Format {
 export type Options = Readonly<Record<string, unknown>>
 
 export interface Fit {
+  /** Options that the type can hold no other values of. A method takes those that it has. */
   readonly fixed: Options
+  /** Whether only methods with the option `encoding` make what the type holds. */
+  readonly special?: boolean
   /** Groups may have any columns: their index is stored. */
   readonly anyColumns?: boolean
   /** What the type holds, for people. */
   readonly holds: string
 }
+
+/** What the types of tensors are chosen by. */
+export type TypedModel = Pick<Model, 'configFile'> & { readonly source: Pick<Model['source'], 'names' | 'info'> }
 
 export interface Stored {
   readonly type: string
@@ -61,6 +71,8 @@ export interface OutputJob {
   readonly type: string
   /** Stored names of the matrices that were compressed. */
   readonly compressed: ReadonlySet<string>
+  /** Types of single tensors by stored name, where they are not all `type`. */
+  readonly types?: ReadonlyMap<string, string> | undefined
   readonly out: string
   readonly signal?: AbortSignal | undefined
   readonly onProgress: (done: number, total: number) => void

@@ -1,20 +1,51 @@
 import { basename } from 'node:path'
 import { writeGgufAdapter } from '@sinter/lowrank'
-import { type Checkpoint, encodedBytes, encodingNamed, encodings, type TensorInfo, writeGguf } from '@sinter/model'
+import {
+  blockGrids,
+  type Checkpoint,
+  encodedBytes,
+  encodingNamed,
+  encodings,
+  findMix,
+  ggufMixes,
+  mixFactsOf,
+  planGguf,
+  type TensorInfo,
+  typesOfMix,
+  writeGguf,
+} from '@sinter/model'
 import { sizeOf } from '@sinter/tensor-core'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import { exactBytes } from './exact-bytes.ts'
-import type { Fit, Format, Notes, OutputJob, Stored } from './format.ts'
+import type { Fit, Format, Notes, OutputJob, Stored, TypedModel } from './format.ts'
 
-const blocks32 = { groupSize: 32, scaleDType: 'f16' } as const
+/** What an encoding that holds a method's own codes and scales asks of its grid. */
+function fit(type: string): Fit | undefined {
+  const encoding = baseOf(type)
+  const grid = blockGrids[encoding]
+  if (!grid) return undefined
+  const { bits, groupSize, symmetric, zero, scaleDType, supers, levels } = grid
+  const scales = scaleDType === 'e8m0' ? {} : { scaleDType }
+  return {
+    fixed: { encoding, bits, groupSize, symmetric, ...(!symmetric && { zero }), ...scales },
+    special: supers !== undefined || levels !== undefined,
+    holds:
+      `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in ` +
+      (supers ? `two levels, ${supers.size} columns under one in f16` : levels ? 'powers of two' : 'f16'),
+  }
+}
 
-const holds = (bits: number, kind: string): string => `${bits}-bit codes in groups of 32, ${kind}, scales in f16`
+/** What most matrices of a mix are. */
+const baseOf = (type: string): string => findMix(type)?.mix.base ?? type
 
-/** Encodings that hold a method's own codes and scales, and what that asks of the grid. One line an encoding. */
-const fits: Readonly<Record<string, Fit>> = {
-  Q4_0: { fixed: { ...blocks32, bits: 4, symmetric: true }, holds: holds(4, 'symmetric') },
-  Q4_1: { fixed: { ...blocks32, bits: 4, symmetric: false, zero: 'min' }, holds: holds(4, 'with a minimum') },
-  Q8_0: { fixed: { ...blocks32, bits: 8, symmetric: true }, holds: holds(8, 'symmetric') },
+/** As llama.cpp's preset of the name has it, for a file of the same size. */
+function typesOf(type: string, { configFile, source }: TypedModel): ReadonlyMap<string, string> | undefined {
+  const found = findMix(type)
+  if (!found || plainEncodings.includes(found.mix.base)) return undefined
+  const { tensors, metadata } = planGguf(configFile, source)
+  const rows = typesOfMix(found.mix, tensors, mixFactsOf(metadata), false)
+  // What no mix rounds is F32, as in the files that other converters make.
+  return new Map(tensors.map(({ from }, i) => [from, rows[i]!.type ?? 'F32']))
 }
 
 /** Types that llama.cpp reads adapters in. */
@@ -24,13 +55,14 @@ const adapterTypes = ['F32', 'F16', 'BF16'] as const
 export const gguf: Format = {
   name: 'gguf',
   title: 'GGUF file for llama.cpp',
-  types: ['F16', ...writable()],
+  types: ['F16', ...new Set([...writable(), ...Object.keys(ggufMixes).filter(name => name !== 'F16')])],
   file: 'model.gguf',
   whyNot: type =>
     encodings.some(({ name }) => name === type.toUpperCase())
       ? `${encodingNamed(type).name} can be read but not written`
       : undefined,
-  fit: type => fits[type],
+  typesOf,
+  fit,
   recoding,
   stored,
   write: writeFile,
@@ -55,7 +87,7 @@ function recoding(type: string, method: string, inputs: number, fits: boolean): 
 
 /** llama.cpp computes with vectors in f32; matrices that nothing compresses stay at 16 bits. */
 function stored(encoding: string, { shape }: TensorInfo, compressed: boolean): Stored {
-  const matrix = compressed || encoding === 'F32' ? encoding : 'F16'
+  const matrix = compressed || encoding === 'F32' ? baseOf(encoding) : 'F16'
   const wanted = shape.length === 1 ? 'F32' : matrix
   const fits = (shape.at(-1) ?? 1) % encodingNamed(wanted).blockSize === 0
   const type = fits ? wanted : 'F16'
@@ -63,19 +95,21 @@ function stored(encoding: string, { shape }: TensorInfo, compressed: boolean): S
 }
 
 async function writeFile(job: OutputJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
-  const encoding = job.type
+  const encoding = baseOf(job.type)
   const kept = keptEncoding(encoding)
+  const typeOf = (name: string) => job.types?.get(name) ?? (job.compressed.has(name) ? encoding : kept)
   const plan = await writeGguf(
     job.out,
     { ...checkpoint, source },
     {
       encoding,
       name: basename(job.input),
-      encodingOf: tensor => (job.compressed.has(tensor.from) ? encoding : kept),
+      fileType: findMix(job.type)?.mix.fileType,
+      encodingOf: tensor => typeOf(tensor.from),
       bytesOf: async tensor => {
         job.signal?.throwIfAborted()
         const weight = await source.weight(tensor.from)
-        return weight && exactBytes(weight, encoding, tensor.layout.rowOrder)
+        return weight && exactBytes(weight, typeOf(tensor.from), tensor.layout.rowOrder)
       },
       onTensor: job.onProgress,
     },

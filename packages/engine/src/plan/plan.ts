@@ -23,6 +23,8 @@ export interface PlanRow {
   readonly scheme: string
   /** Stored bits a weight, scales and indices included. */
   readonly bitsPerWeight: number
+  /** How it lies in the output. */
+  readonly stored: { readonly type: string; readonly bytes: number }
   readonly reason: string
 }
 

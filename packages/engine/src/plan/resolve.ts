@@ -7,9 +7,9 @@ import { checkCalibration } from './calibration-text.ts'
 import { estimate, type MachineRates } from './estimate.ts'
 import { checkHeld } from './held.ts'
 import { checkOutput, checkSpace } from './output-place.ts'
-import { outputBytes, storedAs } from './output-size.ts'
+import { storedAs } from './output-size.ts'
 import type { CalibrationPlan, OutputPlan, Plan, PlanRow } from './plan.ts'
-import { planRows } from './rows.ts'
+import { type Place, planRows } from './rows.ts'
 import { isTransform, type ResolvedStep, resolveSteps } from './steps.ts'
 import { tensorRoles } from './tensors.ts'
 
@@ -38,12 +38,12 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   const output = outputOf(recipe)
   const steps = resolveSteps(recipe, output)
   const tensors = tensorRoles(model)
-  const rows = planRows(recipe, steps, tensors, t => storedAs(output, model.source.info(t.tensor), false), output)
+  const rows = planRows(recipe, steps, tensors, output, placeOf(model, output))
   await checkHeld(model, rows, output)
   const transforms = steps.filter(isTransform).map(({ method, options }) => ({ method, options }))
   const calibration = await calibrationOf(model, recipe, steps, options.calibrationText)
   const threads = options.threads ?? availableParallelism()
-  const size = outputBytes(model, output, bitsOf(rows))
+  const size = rows.reduce((sum, { stored }) => sum + stored.bytes, 0)
   const { rates, memoryBudget } = options
   const cost = estimate({ model, rows, tensors, transforms, calibration, threads, outputBytes: size, rates })
   const cache = chooseCache(cost.memoryBytes, memoryBudget)
@@ -71,9 +71,13 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   }
 }
 
-/** Bits a weight of the matrices that are compressed. */
-const bitsOf = (rows: readonly PlanRow[]): ReadonlyMap<string, number> =>
-  new Map(rows.filter(row => row.action === 'compress').map(row => [row.tensor, row.bitsPerWeight]))
+function placeOf(model: Model, output: OutputPlan): Place {
+  return {
+    types: formatNamed(output.container).typesOf?.(output.encoding, model),
+    stored: (tensor, encoding, compressed, bitsPerWeight) =>
+      storedAs({ ...output, encoding }, model.source.info(tensor), compressed, bitsPerWeight),
+  }
+}
 
 const weightsNeedData = (rows: readonly PlanRow[]): boolean =>
   rows.some(row => row.steps.some(({ method, options }) => method.needs(options).length > 0))

@@ -2,7 +2,7 @@ import type { WeightMethod } from '@sinter/model'
 import { sizeOf } from '@sinter/tensor-core'
 import type { Stored } from '../formats/format.ts'
 import type { Recipe } from '../recipe/recipe.ts'
-import { recodingNote } from './format-fit.ts'
+import { recodingNote, refitToType } from './format-fit.ts'
 import type { OutputPlan, PlanRow, Step } from './plan.ts'
 import { protectedBy, stepTargets } from './rules.ts'
 import { describeScheme, remainderNote } from './scheme.ts'
@@ -17,8 +17,8 @@ export function planRows(
   recipe: Recipe,
   steps: readonly ResolvedStep[],
   tensors: readonly TensorRole[],
-  storedAs: (tensor: TensorRole) => Stored,
   output: OutputPlan,
+  place: Place,
 ): PlanRow[] {
   const kept = protectedBy(recipe.protect ?? [], tensors)
   const targets = steps.map(step =>
@@ -29,20 +29,37 @@ export function planRows(
     const own = steps.filter((step, i) => isWeight(step) && targets[i]!.has(tensor.tensor)) as ResolvedStep[]
     const glob = kept.get(tensor.tensor)
     const weightSteps = glob === undefined ? own.filter(isWeight) : []
-    if (weightSteps.length > 0) return compressRow(tensor, folding, weightSteps, output)
-    return keepRow(tensor, keepReason(tensor, glob, folding), storedAs(tensor))
+    if (weightSteps.length > 0) return compressRow(tensor, folding, weightSteps, output, place)
+    // Of what no step takes, a mix has a say in what stands outside of the blocks; the rest is kept as it is.
+    const type = glob === undefined && tensor.block === null ? place.types?.get(tensor.tensor) : undefined
+    const stored = place.stored(tensor.tensor, type ?? output.encoding, type !== undefined)
+    const rounded = type !== undefined && tensor.shape.length > 1
+    return keepRow(
+      tensor,
+      rounded ? `${output.encoding} has ${type} for it` : keepReason(tensor, glob, folding),
+      stored,
+    )
   })
+}
+
+/** Where tensors will lie. */
+export interface Place {
+  /** Of single tensors by stored name, when the output's type is a mix. */
+  readonly types: ReadonlyMap<string, string> | undefined
+  readonly stored: (tensor: string, type: string, compressed: boolean, bitsPerWeight?: number) => Stored
 }
 
 const base = ({ tensor, block, name, shape }: TensorRole) => ({ tensor, block, name, shape })
 
-function keepRow(tensor: TensorRole, reason: string, { type, bytes }: Stored): PlanRow {
+function keepRow(tensor: TensorRole, reason: string, stored: Stored): PlanRow {
+  const { type, bytes } = stored
   return {
     ...base(tensor),
     action: 'keep',
     steps: [],
     scheme: type.toLowerCase(),
     bitsPerWeight: (8 * bytes) / Math.max(1, sizeOf(tensor.shape)),
+    stored,
     reason,
   }
 }
@@ -64,22 +81,32 @@ function keepReason(tensor: TensorRole, glob: string | undefined, transforms: re
 function compressRow(
   tensor: TensorRole,
   transforms: readonly string[],
-  steps: readonly (ResolvedStep & Step<WeightMethod>)[],
+  given: readonly (ResolvedStep & Step<WeightMethod>)[],
   output: OutputPlan,
+  { types, stored }: Place,
 ): PlanRow {
   const matrix = tensor.matrix!
+  const type = types?.get(tensor.tensor) ?? output.encoding
+  const steps = types ? given.map(step => ({ ...step, options: optionsFor(step, output, type) })) : given
   const last = steps.at(-1)!
+  const bits = last.method.bitsPerWeight(matrix, last.options)
   const notes = [
     `${[...transforms, ...steps.map(step => step.method.name)].join(', then ')}`,
     remainderNote(last.options, matrix[1]),
-    recodingNote(last.method, output, matrix[1]),
+    recodingNote(last.method, { ...output, encoding: type }, matrix[1]),
   ]
   return {
     ...base(tensor),
     action: 'compress',
     steps: steps.map(({ method, options }) => ({ method, options })),
     scheme: steps.map(step => describeScheme(step.options)).join(' then '),
-    bitsPerWeight: last.method.bitsPerWeight(matrix, last.options),
+    bitsPerWeight: bits,
+    stored: stored(tensor.tensor, type, true, bits),
     reason: notes.filter(note => note !== undefined).join('; '),
   }
+}
+
+/** A step's options for a matrix that a mix gives a type of its own. */
+function optionsFor({ method, index, given }: ResolvedStep, output: OutputPlan, type: string): unknown {
+  return method.options.parse(refitToType(method, given, output, type, `steps[${index}] (${method.name})`))
 }

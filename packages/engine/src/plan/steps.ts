@@ -10,13 +10,15 @@ import type { OutputPlan, Step } from './plan.ts'
 export interface ResolvedStep extends Step {
   /** Place in the recipe. */
   readonly index: number
+  /** Its options as the recipe gives them. */
+  readonly given: Options
 }
+
+type Options = Readonly<Record<string, unknown>>
 
 export const isTransform = (step: ResolvedStep): step is ResolvedStep & Step<TransformMethod> =>
   step.method.kind === 'transform'
 export const isWeight = (step: ResolvedStep): step is ResolvedStep & Step<WeightMethod> => step.method.kind === 'weight'
-
-type Options = Readonly<Record<string, unknown>>
 
 /** Options that say what the grid is. A transform that prepares for rounding must assume the grid that comes. */
 const gridKeys = ['bits', 'groupSize', 'symmetric', 'symmetricRange', 'zero', 'scaleDType']
@@ -33,10 +35,12 @@ export function resolveSteps(recipe: Recipe, output: OutputPlan): ResolvedStep[]
   })
   const resolved = methods.map((method, i) => method.options.parse(given[i]) as Options)
   return methods.map((method, index) => {
-    if (method.kind === 'weight') return { method, index, options: resolved[index]! }
+    if (method.kind === 'weight')
+      return { method, index, given: optionsOf(recipe.steps[index]!), options: resolved[index]! }
     checkTransform(recipe, methods, index)
     const next = methods.findIndex((m, i) => i > index && m.kind === 'weight')
-    return { method, index, options: method.options.parse(inherit(method, given[index]!, resolved[next]!)) }
+    const own = given[index]!
+    return { method, index, given: own, options: method.options.parse(inherit(method, own, resolved[next]!)) }
   })
 }
 

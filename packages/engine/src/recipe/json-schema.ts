@@ -7,11 +7,14 @@ import { recipeFields, targetFields } from './schema.ts'
  * `schema/recipe.schema.json` with it.
  */
 export function recipeJsonSchema(): Record<string, unknown> {
-  const steps = methods.map(method =>
-    z
-      .strictObject({ method: z.literal(method.name), ...targetFields, ...optionFields(method) })
-      .describe(`${method.title} (${method.paper})`),
-  )
+  // In the order of the names: that of a package's table is its loader's.
+  const steps = methods
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(method =>
+      z
+        .strictObject({ method: z.literal(method.name), ...targetFields, ...optionFields(method) })
+        .describe(`${method.title} (${method.paper})`),
+    )
   const [first, ...rest] = steps
   if (!first) throw new TypeError('no method is registered')
   const recipe = z.strictObject({

@@ -1,7 +1,6 @@
 import { basename, resolve } from 'node:path'
 import type { Model } from '@sinter/model'
 import type { RunEvaluation } from '../evaluate-run.ts'
-import { storedAs } from '../plan/output-size.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { RunResult } from '../run/events.ts'
 import { machine, tool } from './origin.ts'
@@ -54,10 +53,10 @@ async function sizes(model: Model, plan: Plan, { bits }: RunResult): Promise<Non
   const tokenizer = await tokenizerBytes(model.path)
   const before = { values: 0, untouched: 0, ...tokenizer }
   let untouched = 0
-  for (const { tensor, action } of plan.rows) {
+  for (const { tensor, action, stored } of plan.rows) {
     const info = model.source.info(tensor)
     before[action === 'compress' ? 'values' : 'untouched'] += info.bytes
-    if (action === 'keep') untouched += storedAs(plan.output, info, false).bytes
+    if (action === 'keep') untouched += stored.bytes
   }
   const spent = Object.entries(bits).map(([kind, count]) => [kind, Math.ceil(count / 8)])
   const after: ReportBytes = { ...(Object.fromEntries(spent) as ReportBytes), untouched, ...tokenizer }

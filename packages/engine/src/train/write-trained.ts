@@ -23,8 +23,10 @@ export async function writeTrained(
   try {
     const source = trainedSource(model, setup, frozen)
     const compressed = new Set(storedLayers(model).map(({ stored }) => `${stored}.weight`))
-    const job = { input: model.path, type: output.encoding, compressed, out: path, signal, onProgress }
-    await formatNamed(output.container).write(job, source, checkpoint)
+    const format = formatNamed(output.container)
+    const types = format.typesOf?.(output.encoding, model)
+    const job = { input: model.path, type: output.encoding, compressed, types, out: path, signal, onProgress }
+    await format.write(job, source, checkpoint)
     return path
   } finally {
     await checkpoint.close()

@@ -35,6 +35,40 @@ export function packQ4_1(codes: Uint8Array, scales: Uint16Array, mins: Uint16Arr
 }
 
 /**
+ * Q5_0: the value is `(code - 16) × scale`.
+ * @param codes 0 … 31
+ * @param scales raw f16 bits, one for 32 codes
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packQ5_0(codes: Uint8Array, scales: Uint16Array): Uint8Array {
+  checkCounts('Q5_0', codes.length, [scales.length])
+  const out = new Uint8Array(scales.length * 22)
+  for (let b = 0; b < scales.length; b++) {
+    putU16(out, b * 22, scales[b]!)
+    putFiveBits(codes, b * 32, out, b * 22 + 2)
+  }
+  return out
+}
+
+/**
+ * Q5_1: the value is `code × scale + min`.
+ * @param codes 0 … 31
+ * @param scales raw f16 bits, one for 32 codes
+ * @param mins raw f16 bits, one for 32 codes
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packQ5_1(codes: Uint8Array, scales: Uint16Array, mins: Uint16Array): Uint8Array {
+  checkCounts('Q5_1', codes.length, [scales.length, mins.length])
+  const out = new Uint8Array(scales.length * 24)
+  for (let b = 0; b < scales.length; b++) {
+    putU16(out, b * 24, scales[b]!)
+    putU16(out, b * 24 + 2, mins[b]!)
+    putFiveBits(codes, b * 32, out, b * 24 + 4)
+  }
+  return out
+}
+
+/**
  * Q8_0: the value is `code × scale`.
  * @param codes −128 … 127
  * @param scales raw f16 bits, one for 32 codes
@@ -61,6 +95,33 @@ function checkCounts(name: string, codes: number, groups: readonly number[]): vo
 function putU16(out: Uint8Array, at: number, value: number): void {
   out[at] = value
   out[at + 1] = value >>> 8
+}
+
+/**
+ * MXFP4: the value is that of the E2M1 code times `2^(exponent − 127)`.
+ * @param codes 0 … 15
+ * @param exponents one for 32 codes
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packMXFP4(codes: Uint8Array, exponents: Uint8Array): Uint8Array {
+  checkCounts('MXFP4', codes.length, [exponents.length])
+  const out = new Uint8Array(exponents.length * 17)
+  for (let b = 0; b < exponents.length; b++) {
+    out[b * 17] = exponents[b]!
+    putNibbles(codes, b * 32, out, b * 17 + 1)
+  }
+  return out
+}
+
+/** Their fifth bits, a bit a code, then the nibbles. */
+function putFiveBits(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
+  const low = codes.slice(from, from + 32)
+  for (let j = 0; j < 32; j++) {
+    out[at + (j >> 3)]! |= (low[j]! >> 4) << (j & 7)
+    if (low[j]! > 31) throw new RangeError(`expected codes 0 … 31, got ${low[j]} at ${from + j}`)
+    low[j]! &= 15
+  }
+  putNibbles(low, 0, out, at + 4)
 }
 
 function putNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {

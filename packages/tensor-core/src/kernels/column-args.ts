@@ -1,4 +1,5 @@
 import type { Grid } from '../grid.ts'
+import type { SuperScales } from '../super-scales.ts'
 
 /**
  * What the column solver's kernels work on. Matrices are stored by column, [d, o], in solving order: a column's values for
@@ -22,6 +23,9 @@ export interface ColumnArgs {
   readonly groups: 'live' | 'stale' | 'static'
   readonly weighted: boolean
   readonly groupSize: number
+  /** Columns whose grids are fitted at once: a group, or all groups under one scale of scales. */
+  readonly unit: number
+  readonly supers: SuperArgs | undefined
   /** Group of each position [d]. */
   readonly groupOf: Int32Array
   /** [groups, o] */
@@ -33,6 +37,19 @@ export interface ColumnArgs {
   /** [d, o], 1 = removed; filled before the block (unstructured) or in it (n:m). Empty when nothing is removed. */
   readonly mask: Uint8Array
   readonly pattern: { readonly zeros: number; readonly of: number } | undefined
+}
+
+/** What grids with two levels of scales have beside the products in `scales` and `zeros`. */
+export interface SuperArgs {
+  readonly spec: SuperScales
+  /** [groups, o], less the least code. */
+  readonly scaleCodes: Uint8Array
+  /** [groups, o]; zeros on grids without minimums. */
+  readonly minCodes: Uint8Array
+  /** [super-blocks, o] */
+  readonly scales: Float64Array
+  /** [super-blocks, o] */
+  readonly mins: Float64Array
 }
 
 export interface BlockArgs extends ColumnArgs {

@@ -1,5 +1,6 @@
+import type { Grid } from '../grid.ts'
 import { type BlockArgs, lanes, type Tile } from './column-args.ts'
-import { fitGroup } from './column-groups.ts'
+import { fitUnit } from './column-groups.ts'
 import { strip } from './column-simd.ts'
 import { createWorkspace, load, loadGrids, marked, store, type Workspace } from './column-workspace.ts'
 
@@ -16,18 +17,18 @@ export function solveBlock(args: BlockArgs, start: number, end: number): void {
 }
 
 function solveTile(args: BlockArgs, space: Workspace, tile: Tile): void {
-  const { start, end, groupSize, groups, grid, pattern, width } = args
+  const { start, end, unit, groups, grid, pattern, width } = args
   const live = grid && groups === 'live'
   if (grid && groups === 'stale')
-    for (let i = start; i < end; i++) if (i % groupSize === 0) fitGroup({ ...args, grid }, tile, i)
+    for (let i = start; i < end; i++) if (i % unit === 0) fitUnit({ ...args, grid }, tile, i)
   if (grid) loadGrids(args, space, tile)
   for (let i = start, to = end; i < end; i = to) {
     to = end
     if (live) {
-      to = Math.min(to, i - (i % groupSize) + groupSize)
-      if (i % groupSize === 0) {
+      to = Math.min(to, i - (i % unit) + unit)
+      if (i % unit === 0) {
         advance(space, tile, i - start, to - start)
-        fitGroup({ ...args, grid }, tile, i)
+        fitUnit({ ...args, grid }, tile, i)
         loadGrids(args, space, tile)
       }
     }
@@ -57,7 +58,7 @@ function advance({ kernels, at, columns, applied }: Workspace, tile: Tile, from:
 /** Rounds (or lets go) the columns [from, to) of the tile one after another. */
 function finish({ grid }: BlockArgs, space: Workspace, tile: Tile, from: number, to: number): void {
   const { kernels, at, columns } = space
-  const run = grid ? (grid.zero === 'min' ? kernels.roundFromMin : kernels.round) : kernels.keep
+  const run = grid ? roundingOf(grid, kernels) : kernels.keep
   advance(space, tile, from, to)
   const matrix = from * lanes * 8
   for (let r = 0; r < tile.count; r += strip) {
@@ -76,6 +77,11 @@ function finish({ grid }: BlockArgs, space: Workspace, tile: Tile, from: number,
       at.largestCode,
     )
   }
+}
+
+function roundingOf({ levels, zero }: Grid, kernels: Workspace['kernels']): Workspace['kernels']['round'] {
+  if (levels) return kernels.roundToLevel
+  return zero === 'min' ? kernels.roundFromMin : kernels.round
 }
 
 /** n:m: of the columns [from, to), already up to date, removes those whose loss w²/U_jj² is least; ties by index. */

@@ -26,7 +26,8 @@ export function fitLanes(
 ): void {
   const at = group * rows + row
   const into = { scales: scales.subarray(at, at + count), zeros: zeros.subarray(at, at + count) }
-  if (grid.range === 'mse' && grid.norm !== 2) fitOneByOne(grid, values, columns, importance, into)
+  if (grid.range === 'fit' || (grid.range === 'mse' && grid.norm !== 2))
+    fitOneByOne(grid, values, columns, importance, into)
   else search(grid, columns, importance, into)
 }
 

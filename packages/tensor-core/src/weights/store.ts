@@ -7,6 +7,7 @@ import { decodeQuantized } from './quantized.ts'
 import { decodeScaled } from './scaled.ts'
 import { decodeSparse } from './sparse.ts'
 import { decodeSum } from './sum.ts'
+import { decodeTwoLevel } from './two-level.ts'
 import type { Weight, WeightAttributes } from './weight.ts'
 
 /** A weight as it is stored: small facts as JSON, and tensors by name. */
@@ -21,6 +22,7 @@ type Decoder = (attributes: WeightAttributes, parts: Readonly<Record<string, Ten
 const decoders: Readonly<Record<string, Decoder>> = {
   dense: (a, p) => decodeDense(a, p),
   quantized: (a, p) => decodeQuantized(a, p),
+  'two-level': (a, p) => decodeTwoLevel(a, p),
   codebook: (a, p) => decodeCodebook(a, p),
   float: (a, p) => decodeFloatGrid(a, p),
   sparse: (a, p) => decodeSparse(a, p),

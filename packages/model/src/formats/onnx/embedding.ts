@@ -1,11 +1,13 @@
-import { bytesOf, castTo, type DType, packedBytes, toF32, type Weight } from '@sinter/tensor-core'
+import { bytesOf, castTo, type DType, toF32, type Weight } from '@sinter/tensor-core'
 import type { TensorInfo } from '../source.ts'
 import { emitForm } from './forms.ts'
+import { lookUpNBits } from './look-up.ts'
 import { fitsNBits, multiplyNBits, storeNBits } from './n-bits.ts'
+import { text } from './record-fields.ts'
 import { type NBits, roundToNBits } from './round.ts'
 import type { OnnxSource } from './source-of.ts'
-import { text, whole } from './record-fields.ts'
 import { asF32, ints } from './values.ts'
+import { multiplyRowwise } from './w8a8.ts'
 import type { FormContext, FormRecord } from './weight-form.ts'
 
 /** Of embedding and head: bits to round to, or a type of plain numbers. */
@@ -41,7 +43,9 @@ export async function storeTable(
   const divides = [block, 64, 32, 16].find(size => size <= block && width % size === 0)
   if (weight || typeof type === 'string' || divides === undefined)
     return plainTable(context, await storePlain(context, source, name, info, type === 'f16' ? 'f16' : 'f32'))
-  return nBitsTable(context, await storeRounded(context, source, name, info, type, divides), name)
+  const rowwise = context.integerProducts && type === 8
+  const record = await storeRounded(context, source, name, info, type, rowwise ? width : divides)
+  return rowwise ? rowTable(context, record, name) : nBitsTable(context, record, name)
 }
 
 /** A head that nothing looks up may have any form. */
@@ -59,7 +63,7 @@ export async function storeHead(
   return { record, y: multiply(x) }
 }
 
-/** `GatherBlockQuantized` has whole zero points only, and rows without filling. */
+/** Rows are looked up by whole zero points, and without filling. */
 function isLookUp(weight: Weight): boolean {
   if (weight.kind !== 'quantized' || !fitsNBits(weight)) return false
   const { zero, bits, groupSize } = weight.attributes()
@@ -67,45 +71,40 @@ function isLookUp(weight: Weight): boolean {
   return zero !== 'min' && [2, 4, 8].includes(Number(bits)) && power && weight.shape[1] % Number(groupSize) === 0
 }
 
-/** Codes for both operators are the same bytes: `MatMulNBits` sees them as blocks, `GatherBlockQuantized` as rows. */
+/** What is looked up and what is multiplied with are the same bytes, as rows and as blocks. */
 function nBitsTable(context: FormContext, record: FormRecord, name: string): Table {
-  const { builder, store } = context
-  const [rows, cols, bits] = [
-    whole(record, 'rows', 1, 2 ** 24),
-    whole(record, 'cols', 1, 2 ** 24),
-    whole(record, 'bits', 1, 8),
-  ]
   return {
     record,
-    lookUp(ids) {
-      const flat = store.alias(`${name}.rows`, text(record, 'codes'), [rows, packedBytes(cols, bits)])
-      const scales = asF32(builder, text(record, 'scales'), record.scaleType === 'f16' ? 'f16' : 'f32')
-      const zeros = record.zeroPoints === undefined ? [] : [text(record, 'zeroPoints')]
-      return builder.node(
-        'GatherBlockQuantized',
-        [flat, ids, scales, ...zeros],
-        {
-          bits: BigInt(bits),
-          block_size: BigInt(whole(record, 'groupSize', 16, 256)),
-          gather_axis: 0n,
-          quantize_axis: 1n,
-        },
-        'com.microsoft',
-      )
-    },
+    lookUp: ids => lookUpNBits(context, record, name, ids),
     multiply: x => multiplyNBits(context, record, x),
   }
 }
 
-function plainTable({ builder }: FormContext, record: FormRecord): Table {
-  const [values, dtype] = [text(record, 'values'), text(record, 'dtype') as DType]
+/** A scale a row: an integer product. */
+function rowTable(context: FormContext, blocks: FormRecord, name: string): Table {
+  const record = {
+    ...blocks,
+    kind: 'w8a8',
+    codes: context.store.alias(`${name}.matrix`, text(blocks, 'codes'), [
+      ...[Number(blocks.rows), Number(blocks.cols)],
+    ]),
+    scales: context.store.alias(`${name}.column`, text(blocks, 'scales'), [Number(blocks.rows)]),
+  }
   return {
     record,
-    lookUp: ids => asF32(builder, builder.node('Gather', [values, ids], { axis: 0n }), dtype),
-    multiply: x => {
-      const flipped = builder.node('Transpose', [values], { perm: [1n, 0n] })
-      return builder.node('MatMul', [x, asF32(builder, flipped, dtype)])
-    },
+    lookUp: ids => lookUpNBits(context, blocks, name, ids),
+    multiply: x => multiplyRowwise(context, record, x),
+  }
+}
+
+/** Widened before it is looked at: a graphics processor without half floats has no kernel for them. */
+function plainTable({ builder }: FormContext, record: FormRecord): Table {
+  let wide: string | undefined
+  const values = () => (wide ??= asF32(builder, text(record, 'values'), text(record, 'dtype') as DType))
+  return {
+    record,
+    lookUp: ids => builder.node('Gather', [values(), ids], { axis: 0n }),
+    multiply: x => builder.node('MatMul', [x, builder.node('Transpose', [values()], { perm: [1n, 0n] })]),
   }
 }
 

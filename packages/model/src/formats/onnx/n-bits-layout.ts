@@ -27,17 +27,24 @@ function blockOf(groupSize: number, cols: number): number | undefined {
 }
 
 /** @returns undefined where `MatMulNBits` cannot hold the numbers as they are */
-export function nBitsLayout({ shape, bits, groupSize, scales, zeroPoints, mins }: Omit<Quantized, 'codes'>):
-  | NBitsLayout
-  | undefined {
+export function nBitsLayout({
+  shape,
+  bits,
+  groupSize,
+  scales,
+  zeroPoints,
+  mins,
+  zeros,
+}: Omit<Quantized, 'codes'>): NBitsLayout | undefined {
   const cols = shape[1]
   const group = scales.data.length === 1 ? cols : Math.min(groupSize, cols)
   const block = blockOf(group, cols)
   const floats = scales.dtype === 'f32' || scales.dtype === 'f16'
   // A minimum becomes a float zero point −m / s. Only what was rounded to f16 can be told from it again.
   const exactMins = mins === undefined || (mins.dtype === 'f16' && floats)
-  if (block === undefined || !floats || !exactMins) return undefined
   const stored = [2, 4, 8].find(width => width >= bits)!
+  // ONNX Runtime's kernel for 8 bits has no float zero points.
+  if (block === undefined || !floats || !exactMins || zeros !== undefined || (mins && stored === 8)) return undefined
   const symmetric = zeroPoints === undefined && mins === undefined
   return {
     stored,

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { dtypes, sizeOf, type Tensor, toF32, type Weight } from '@sinter/tensor-core'
-import { type OpenFile, openFile, type RandomAccessFile } from '../../io/file.ts'
+import { openFile, type RandomAccessFile } from '../../io/file.ts'
 import { FormatError } from '../format-error.ts'
 import { tensorOf } from '../safetensors.ts'
 import { checkRows, type TensorInfo, type TensorSource } from '../source.ts'
@@ -27,8 +27,26 @@ export interface OnnxTensorSource extends TensorSource {
  * @param path the model file, `…/onnx/model_q4.onnx`
  * @throws FormatError for files of others, for data that are missing or cut off, and for locations outside the folder
  */
-export async function openOnnx(path: string, open: OpenFile = openFile): Promise<OnnxTensorSource> {
-  const model = await readModel(path, open)
+export async function openOnnx(path: string): Promise<OnnxTensorSource> {
+  const file = await openFile(path)
+  let bytes: Uint8Array
+  try {
+    if (file.size > MAX_MODEL_BYTES)
+      throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
+    bytes = await file.read(0, file.size)
+  } finally {
+    await file.close()
+  }
+  return openOnnxBytes(bytes, path, location => openFile(join(dirname(path), location)))
+}
+
+/** The same over bytes that are at hand. @param open a data file by its name, which is a bare one */
+export async function openOnnxBytes(
+  bytes: Uint8Array,
+  path: string,
+  open: (location: string) => Promise<RandomAccessFile>,
+): Promise<OnnxTensorSource> {
+  const model = parseOnnx(bytes, path)
   const files = new Map<string, RandomAccessFile>()
   const close = async (): Promise<void> => {
     for (const file of files.values()) await file.close()
@@ -41,7 +59,7 @@ export async function openOnnx(path: string, open: OpenFile = openFile): Promise
       if (!file) {
         if (files.size >= MAX_DATA_FILES)
           throw new FormatError('limit', `${path}: more than ${MAX_DATA_FILES} data files`)
-        files.set(location, (file = await open(join(dirname(path), location))))
+        files.set(location, (file = await open(location)))
       }
       if (offset + length > file.size)
         throw new FormatError(
@@ -54,17 +72,6 @@ export async function openOnnx(path: string, open: OpenFile = openFile): Promise
     throw error
   }
   return sourceOver(path, model, files, close)
-}
-
-async function readModel(path: string, open: OpenFile): Promise<StoredModel> {
-  const file = await open(path)
-  try {
-    if (file.size > MAX_MODEL_BYTES)
-      throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
-    return parseOnnx(await file.read(0, file.size), path)
-  } finally {
-    await file.close()
-  }
 }
 
 /** A model file as a checkpoint, from its bytes. @throws FormatError as `openOnnx` does */
@@ -128,7 +135,8 @@ function sourceOver(
       checkRows(name, shape, start, count)
       if (form.kind === 'plain') return takeRows(text(form, 'values'), start, count)
       // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
-      if (form.kind === 'nBits' && count > 0)
+      const byRows = form.kind === 'nBits' || (form.kind === 'w8a8' && form.flipped !== true)
+      if (byRows && count > 0)
         return toF32(
           (
             await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
@@ -164,7 +172,13 @@ function infoOf({ shape, form }: TensorRecord, stored: (name: string) => Initial
 }
 
 const nameOf = (form: FormRecord): string =>
-  form.kind === 'nBits' ? `MatMulNBits:${String(form.bits)}` : form.kind === 'bnb4' ? 'MatMulBnb4' : form.kind
+  form.kind === 'nBits'
+    ? `MatMulNBits:${String(form.bits)}`
+    : form.kind === 'bnb4'
+      ? 'MatMulBnb4'
+      : form.kind === 'w8a8'
+        ? 'W8A8'
+        : form.kind
 
 const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns', 'order']
 

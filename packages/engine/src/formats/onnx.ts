@@ -1,0 +1,50 @@
+import { type Checkpoint, createOutputFolder, onnxTypes, type TensorInfo, writeOnnx } from '@sinter/model'
+import { sizeOf } from '@sinter/tensor-core'
+import type { CompressedSource } from '../run/compressed-source.ts'
+import type { Format, Notes, OutputJob, Stored } from './format.ts'
+
+/** A decoder with its cache for ONNX Runtime, as transformers.js loads it in Node and in browsers. */
+export const onnx: Format = {
+  name: 'onnx',
+  title: 'ONNX decoder for transformers.js and ONNX Runtime',
+  types: onnxTypes.map(({ name }) => name),
+  stored,
+  write: writeFolder,
+}
+
+const linearOf = (type: string) => onnxTypes.find(({ name }) => name === type)!.linear
+
+/** Matrices that nothing compresses stay at 16 bits, vectors at 32. Compressed ones are counted as rounding here would leave them. */
+function stored(type: string, { shape }: TensorInfo, compressed: boolean): Stored {
+  const count = sizeOf(shape)
+  const linear = linearOf(type)
+  if (shape.length === 1 || linear === 'f32') return { type: 'f32', bytes: 4 * count }
+  if (!compressed || linear === 'f16') return { type: 'f16', bytes: 2 * count }
+  return { type, bytes: Math.ceil((count * linear) / 8) + 2 * Math.ceil(count / 32) }
+}
+
+async function writeFolder(job: OutputJob, source: CompressedSource, checkpoint: Checkpoint): Promise<Notes> {
+  const output = await createOutputFolder(job.out, { input: job.input })
+  const kept = linearOf(job.type) === 'f32' ? 'f32' : 'f16'
+  try {
+    const { notes } = await writeOnnx(
+      output.staging,
+      { ...checkpoint, source: withRows(source, checkpoint) },
+      { type: job.type, linear: kept, embeddings: kept, signal: job.signal, onTensor: job.onProgress },
+    )
+    await output.commit()
+    return notes.map(message => ({ layer: 'onnx', note: { code: 'onnx', message } }))
+  } catch (error) {
+    await output.abort()
+    throw error
+  }
+}
+
+/** Embeddings are as they were: their rows come from the original, a piece at a time. */
+const withRows = (source: CompressedSource, { source: original }: Checkpoint) => ({
+  names: source.names,
+  info: source.info,
+  read: source.read,
+  weight: source.weight,
+  readRows: (name: string, start: number, count: number) => original.readRows(name, start, count),
+})
