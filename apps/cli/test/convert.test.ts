@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { openModel } from '@sinter/model'
 import { describe, expect, test } from 'vitest'
 import { demoModel, sinter, sinterJson, workplace } from './helpers/sinter.ts'
 
@@ -9,7 +10,12 @@ interface Converted {
   readonly tensorBytes: number
   readonly outputBytes?: number
   readonly losses: readonly string[]
-  readonly tensors: readonly { readonly tensor: string; readonly to: string; readonly bytes: number }[]
+  readonly tensors: readonly {
+    readonly tensor: string
+    readonly to: string
+    readonly bytes: number
+    readonly kept?: true
+  }[]
 }
 
 describe('convert', () => {
@@ -36,6 +42,34 @@ describe('convert', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('nothing: every number is kept as it is')
     expect(existsSync(path('dense/model.safetensors'))).toBe(true)
+  })
+
+  test('codes and scales of a compressed folder move into containers that can hold them', async () => {
+    const gptq = path('gptq')
+    await sinterJson(
+      ...['compress', demoModel, '--method', 'rtn', '--format', 'gptq:v1', '--bits', '4', '--group-size', '32'],
+      ...['--no-report', '--out', gptq],
+    )
+    for (const [to, out, exact] of [
+      ['compressed-tensors:pack-quantized', path('packed'), 28],
+      ['awq:gemm', path('awq'), 28],
+      ['gguf:Q4_0', path('same-codes.gguf'), 28],
+      ['gguf:Q8_0', path('other-codes.gguf'), 0],
+    ] as const) {
+      const json = await sinterJson<Converted>('convert', gptq, '--to', to, '--out', out)
+      expect(json.tensors.filter(row => row.kept)).toHaveLength(exact)
+      if (exact === 0) expect(json.losses.join()).toContain('rounded a second time')
+      const [a, b] = [await openModel(gptq), await openModel(out)]
+      let differing = 0
+      for (let block = 0; block < 4; block++) {
+        const [x, y] = [await a.readBlock(block), await b.readBlock(block)]
+        for (const { name } of a.blockGraph(block).linears)
+          if (x.get(`${name}.weight`)!.data.some((value, i) => value !== y.get(`${name}.weight`)!.data[i])) differing++
+      }
+      expect(differing, to).toBe(28 - exact)
+      await a.close()
+      await b.close()
+    }
   })
 
   test('with the importance that imatrix collects', async () => {

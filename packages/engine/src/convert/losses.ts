@@ -34,7 +34,7 @@ const isPlain = (name: string): boolean =>
 
 /** What is lost, a line for each way. */
 export function describeLosses(rows: readonly ConversionRow[]): string[] {
-  const lossy = rows.filter(({ from, to }) => lossOf(from, to) !== 'nothing')
+  const lossy = rows.filter(({ from, to, kept }) => !kept && lossOf(from, to) !== 'nothing')
   return [...groupBy(lossy, ({ from, to }) => `${from} ${to}`).values()].map(group => {
     const { from, to } = group[0]!
     const tensors = group.length === 1 ? '1 tensor' : `${group.length} tensors`
