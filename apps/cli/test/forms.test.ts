@@ -60,11 +60,11 @@ describe('compress', () => {
   })
 
   test.each([
-    ['gptq', ['--bits', '4', ...calibrated], 'MatMulNBits:4'],
-    ['rtn', ['--bits', '3', '--asymmetric'], 'MatMulNBits:3'],
-    ['nf4', [], 'MatMulBnb4'],
-  ] as const)('--format onnx:q4 holds what %s chose, to the bit', async (method, options, encoding) => {
-    await compress(`${method}-onnx`, '--method', method, ...options, '--format', 'onnx:q4')
+    ['gptq', ['--bits', '4', ...calibrated], 'q4', 'MatMulNBits:4'],
+    ['rtn', ['--bits', '8', '--group-size', '-1', '--symmetric'], 'int8', 'W8A8'],
+    ['nf4', [], 'q4', 'MatMulBnb4'],
+  ] as const)('--format onnx:TYPE holds what %s %j chose, to the bit', async (method, options, type, encoding) => {
+    await compress(`${method}-onnx`, '--method', method, ...options, '--format', `onnx:${type}`)
     await compress(`${method}-f32`, '--method', method, ...options, '--format', 'hf:f32')
     const { container, tensors } = await sinterJson<{ container: string; tensors: { encoding: string }[] }>(
       'inspect',

@@ -6,6 +6,8 @@ const names = [
   'inspect',
   'plan',
   'compress',
+  'convert',
+  'imatrix',
   'finetune',
   'distill',
   'train',

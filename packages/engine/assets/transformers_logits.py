@@ -27,7 +27,7 @@ def open_model(path):
     missing = sorted(info["missing_keys"])
     if missing:
         raise ValueError(f"{len(missing)} tensors are not in the folder, {missing[0]} is the first")
-    return model.eval().float() if not getattr(model, "is_quantized", False) else model.eval()
+    return model.eval()
 
 
 def tokens_of(path, text):

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openModel } from '@sinter/model'
 import { totalBits } from '@sinter/tensor-core'
 import { describe, expect, it, test } from 'vitest'
+import { openConversion } from '../src/convert/convert.ts'
 import { compress } from '../src/run/compress.ts'
 import { demo, demoPath, folder, here, plan, refusal, words } from './plan-setup.ts'
 
@@ -111,4 +112,33 @@ test('a folder of compressed matrices is the input of a run', async () => {
   expect(second.source.names().toSorted()).toEqual(demo.source.names().toSorted())
   await second.close()
   expect(demoPath).toContain('demo-model')
+})
+
+test('a conversion keeps the codes where both formats hold them, and says where not', async () => {
+  const from = join(folder, 'convert-from')
+  await run({ method: 'rtn', groupSize: 32, blocks: '0' }, 'gptq', from)
+  const rowsTo = async (to: string) => {
+    const conversion = await openConversion(from, { to })
+    const { rows, losses } = conversion
+    const out = join(folder, `convert-${to}`)
+    const events = conversion.write({ out, threads: 1 })
+    for (let next = await events.next(); !next.done; ) next = await events.next()
+    await conversion.close()
+    const [original, converted] = [await openModel(from), await openModel(out)]
+    for (const name of original.source.names())
+      expect(same((await original.source.read(name)).data, (await converted.source.read(name)).data), name).toBe(true)
+    await original.close()
+    await converted.close()
+    return { row: rows.find(({ tensor }) => tensor === 'model.layers.0.self_attn.q_proj.weight')!, losses }
+  }
+  for (const to of ['compressed-tensors', 'awq', 'hqq', 'gptq:v2']) {
+    const { row, losses } = await rowsTo(to)
+    expect({ to: row.to, losses }).toEqual({ to: 'GPTQ 4-bit', losses: [] })
+    expect(row.bytes).toBe((256 * 256 * 4.5) / 8)
+  }
+  const { row, losses } = await rowsTo('bitsandbytes')
+  expect({ to: row.to, losses }).toEqual({ to: 'F32', losses: [] })
+  expect(row.note).toBe(
+    'stored as plain numbers, for it is quantized, and the format holds places in the tables of NF4 and FP4',
+  )
 })

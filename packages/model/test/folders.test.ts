@@ -228,7 +228,7 @@ describe('what is said of layers that are no part of it', () => {
     const options = { allowPlain: true }
     const { held, notes } = await writeCompressedFolder(path, checkpoint, folderFormatNamed('gptq'), options)
     expect(held).toHaveLength(12)
-    expect(notes[0]).toBe(`model.layers.0.mlp.down_proj.weight: stored as plain numbers, for ${reason}`)
+    expect(notes[0]).toBe(`model.layers.0.mlp.down_proj.weight: stored as plain numbers, f32, for ${reason}`)
   })
 
   it('the type of the model is that of its scales, where readers bring both into one', async () => {

@@ -81,7 +81,8 @@ it('says which tokenizers llama.cpp will not quite follow', async () => {
   const { config, source } = randomCheckpoint(tinyLlama)
   const notesOf = async (tokenizer: object) => {
     const changed = { ...tokenizerJson, ...tokenizer }
-    return (await writeGguf(join(folder, 'n.gguf'), { config, source, tokenizerJson: changed }, { encoding: 'F32' })).notes
+    return (await writeGguf(join(folder, 'n.gguf'), { config, source, tokenizerJson: changed }, { encoding: 'F32' }))
+      .notes
   }
   const lower = { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Lowercase' }] }
   expect(await notesOf({ normalizer: { type: 'NFC' } })).toEqual([])

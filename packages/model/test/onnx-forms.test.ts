@@ -130,14 +130,19 @@ function product(x: Float32Array, { shape: [out, width] }: Weight, values: Float
 }
 
 /** A model of one product in a folder. */
-async function store(folder: string, weight: Weight, accuracyLevel = 1): Promise<{ path: string; bytes: Uint8Array }> {
+async function store(
+  folder: string,
+  weight: Weight,
+  accuracyLevel = 1,
+  integerProducts = false,
+): Promise<{ path: string; bytes: Uint8Array }> {
   const path = join(folder, 'model.onnx')
   const builder = createOnnxBuilder()
   const tensors = createTensorStore(builder, folder, 'model.onnx')
   const [out, width] = weight.shape
   builder.input('x', 'f32', ['batch', 'tokens', width])
   builder.output('y', 'f32', ['batch', 'tokens', out])
-  const context = { builder, store: tensors, accuracyLevel, gatherBlocks: false }
+  const context = { builder, store: tensors, accuracyLevel, gatherBlocks: false, integerProducts, rounded: new Map() }
   const { y, record } = emitForm(context, weight, 'x', 'w')
   builder.add('Identity', [y], ['y'])
   await tensors.flush()
@@ -186,6 +191,18 @@ describe('a weight in ONNX Runtime', () => {
         expect(await error(path, weight)).toBeLessThan(0.03)
       }),
   )
+
+  test('8 bits a row with integer products: close to its own values, and read back as it was', () =>
+    withTemporary(async folder => {
+      const weight = grid(24, 80, 8, 80)
+      const { path, bytes } = await store(folder, weight, 1, true)
+      expect(Buffer.from(bytes).includes('MatMulInteger')).toBe(true)
+      expect(await error(path, weight)).toBeLessThan(0.02)
+      const source = await openOnnx(path)
+      expect(encodeWeight((await source.weight('w'))!)).toEqual(encodeWeight(weight))
+      expect((await source.readRows('w', 3, 2)).data).toEqual(weight.dense().data.slice(240, 400))
+      await source.close()
+    }))
 
   test('a sparse matrix is stored as the plain numbers that it is', () =>
     withTemporary(async folder => {

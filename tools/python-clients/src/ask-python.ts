@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -32,6 +33,22 @@ export async function askPython(
   const { stdout } = await promisify(execFile)(python, [script, ids.join(','), ...folders], { maxBuffer: 2 ** 28 })
   const lines = stdout.split('\n').filter(line => line.startsWith('RESULT '))
   return Promise.allSettled(lines.map(line => answerOf(JSON.parse(line.slice('RESULT '.length)))))
+}
+
+/**
+ * Has a model compressed by the packages themselves.
+ * @returns folders, and for those that a package could not make, its error
+ */
+export async function writeTheirs(
+  python: string,
+  model: string,
+  out: string,
+): Promise<{ readonly made: readonly string[]; readonly failed: readonly string[] }> {
+  const script = fileURLToPath(new URL('./write_folders.py', import.meta.url))
+  const { stdout } = await promisify(execFile)(python, [script, model, out], { maxBuffer: 2 ** 28 })
+  const lines = (word: string) =>
+    stdout.split('\n').flatMap(line => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []))
+  return { made: lines('MADE').map(name => join(out, name)), failed: lines('FAILED') }
 }
 
 type Report =

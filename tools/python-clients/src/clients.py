@@ -62,8 +62,9 @@ def plain_model(folder, weights):
 
 
 def compressed_tensors(folder):
-    groups = config_of(folder)["quantization_config"]["config_groups"].values()
-    if any(g["format"] == "pack-quantized" and not g["weights"]["symmetric"] for g in groups):
+    config = config_of(folder)["quantization_config"]
+    groups = config["config_groups"].values()
+    if any((g["format"] or config["format"]) == "pack-quantized" and not g["weights"]["symmetric"] for g in groups):
         # transformers expects packed zero points in the shape that they have unpacked, also of their own files.
         weights = layer_by_layer(folder)
         return "compressed-tensors", weights, plain_model(folder, weights), False
@@ -87,7 +88,7 @@ def layer_by_layer(folder):
     config = config_of(folder)["quantization_config"]
     (group,) = config["config_groups"].values()
     scheme = QuantizationScheme.model_validate(group)
-    compressor = BaseCompressor.get_value_from_registry(group["format"])
+    compressor = BaseCompressor.get_value_from_registry(group["format"] or config["format"])
     tensors = tensors_of(folder)
     weights = {}
     for name in tensors:
@@ -136,7 +137,8 @@ def bitsandbytes(folder):
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, device_map="cpu").eval()
     # What is not compressed stays in the file's bf16 otherwise, and so do the sums.
     for parameter in model.parameters():
-        if parameter.dtype in (torch.bfloat16, torch.float16):
+        codes = isinstance(parameter, (bnb.nn.Params4bit, bnb.nn.Int8Params))
+        if not codes and parameter.dtype in (torch.bfloat16, torch.float16):
             parameter.data = parameter.data.float()
     weights = {}
     for name, module in model.named_modules():
@@ -162,7 +164,7 @@ def hqq(folder):
         if name.endswith(".W_q"):
             stem = name.removesuffix(".W_q")
             keys = HQQLinear(None, None).state_dict_keys() - {"bias"}
-            state = {key: tensors[f"{stem}.{key}"] for key in keys}
+            state = {key: tensors[f"{stem}.{key}"] for key in keys if f"{stem}.{key}" in tensors}
             layer = HQQLinear(None, None, compute_dtype=torch.float32, device="cpu")
             layer.load_state_dict(state)
             weights[stem] = layer.dequantize()

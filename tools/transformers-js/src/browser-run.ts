@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
 import type { Generated, RunOptions } from './node-run.ts'
+import { childrenTime } from './processor-time.ts'
 import { serve } from './serve.ts'
 
 export type BrowserDevice = 'wasm' | 'webgpu'
@@ -40,7 +41,13 @@ export async function generateInBrowser(
     const page = await browser.newPage()
     page.setDefaultTimeout(0)
     await page.goto(served.url)
-    return await inPage(page, { name: basename(folder), prompt, tokens, dtype, device })
+    const spent: (number | undefined)[] = []
+    await page.exposeFunction('tick', () => void spent.push(childrenTime()))
+    const made = await inPage(page, { name: basename(folder), prompt, tokens, dtype, device })
+    // The first comes with the prompt, the others with the tokens.
+    const [from, to] = [spent[1], spent[made.ids.length]]
+    const rate = from === undefined || to === undefined ? undefined : ((made.ids.length - 1) * 1000) / (to - from)
+    return { ...made, ...(rate !== undefined && { tokensPerProcessorSecond: rate }) }
   } finally {
     await browser.close()
     served.close()
@@ -61,10 +68,17 @@ const inPage = (page: Page, job: Job): Promise<Generated & { readonly adapter?: 
     env.backends.onnx.wasm.wasmPaths = '/ort/'
     const tokenizer = await AutoTokenizer.from_pretrained(name)
     const model = await AutoModelForCausalLM.from_pretrained(name, { dtype, device })
-    const inputs = tokenizer(prompt, { add_special_tokens: false })
+    const inputs = tokenizer(prompt)
     const given = inputs.input_ids.dims.at(-1)
     const times: number[] = []
-    const streamer = { put: () => void times.push(performance.now()), end: () => {} }
+    const { tick } = globalThis as unknown as { tick(): Promise<void> }
+    const streamer = {
+      put: () => {
+        times.push(performance.now())
+        tick()
+      },
+      end: () => {},
+    }
     const output = await model.generate({
       ...inputs,
       max_new_tokens: tokens,
@@ -73,6 +87,8 @@ const inPage = (page: Page, job: Job): Promise<Generated & { readonly adapter?: 
       streamer,
     })
     const ids = Array.from(output.data as BigInt64Array, Number).slice(given)
+    // A message to the page's owner: those before it have arrived.
+    await tick()
     const gpu = (
       navigator as { gpu?: { requestAdapter(): Promise<{ info: { vendor: string; architecture: string } }> } }
     ).gpu

@@ -3,7 +3,7 @@ import { AutoModelForCausalLM, AutoTokenizer, env, type Tensor } from '@huggingf
 
 export interface RunOptions {
   readonly tokens: number
-  readonly dtype: 'q4' | 'q8' | 'q2' | 'fp16' | 'fp32'
+  readonly dtype: 'q4' | 'q8' | 'int8' | 'q2' | 'fp16' | 'fp32'
 }
 
 export interface Generated {
@@ -49,7 +49,7 @@ export async function generateInNode(
     session_options: { intraOpNumThreads: 1 },
   })
   try {
-    const inputs = tokenizer(prompt, { add_special_tokens: false })
+    const inputs = tokenizer(prompt)
     const given = inputs.input_ids.dims.at(-1) as number
     const watch = stopwatch()
     const streamer = { put: () => watch.tick(), end: () => {} }

@@ -7,6 +7,7 @@ const model = fileURLToPath(new URL('../../../apps/cli/assets/demo-model', impor
 test.each([
   ['q4', {}],
   ['q8', {}],
+  ['q2', {}],
   ['fp16', {}],
   ['q4', { gatherBlocks: true, embeddings: 4, accuracyLevel: 1 }],
 ] as const)('transformers.js continues a text with an %s export (%j) as we do', async (type, write) => {

@@ -6,6 +6,7 @@ import {
   encodingNamed,
   findMix,
   type GgufJob,
+  type GgufPlanTensor,
   type GgufSource,
   type GgufValue,
   ggufMixes,
@@ -23,6 +24,7 @@ import {
   writeGgufJob,
 } from '@sinter/model'
 import { createPool, sizeOf } from '@sinter/tensor-core'
+import { exactBytes } from '../formats/exact-bytes.ts'
 import { unknownName } from '../registry/methods.ts'
 import type { ConversionRow, Route, RouteJob } from './conversion.ts'
 import { checkNeeded, type Importance, importanceFor } from './importance.ts'
@@ -50,8 +52,21 @@ export function mixNamed(name: string): NonNullable<ReturnType<typeof findMix>> 
 /** To one of llama.cpp's mixes. A GGUF file is converted as a file, whatever its architecture. */
 export async function ggufRoute(input: string, mixName: string, importance: Importance | undefined): Promise<Route> {
   return input.endsWith('.gguf')
-    ? fileRoute(await openGguf(input), mixName, importance)
-    : checkpointRoute(await openCheckpoint(input), mixName, importance)
+    ? over(await openGguf(input), file => fileRoute(file, mixName, importance))
+    : over(await openCheckpoint(input), checkpoint => checkpointRoute(checkpoint, mixName, importance))
+}
+
+/** What was opened is closed when nothing comes of it. */
+async function over<T extends { close(): Promise<void> }>(
+  opened: T,
+  make: (opened: T) => Route | Promise<Route>,
+): Promise<Route> {
+  try {
+    return await make(opened)
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
 }
 
 function fileRoute(file: GgufSource, mixName: string, importance: Importance | undefined): Route {
@@ -76,7 +91,11 @@ function fileRoute(file: GgufSource, mixName: string, importance: Importance | u
   })
 }
 
-function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Importance | undefined): Route {
+async function checkpointRoute(
+  checkpoint: Checkpoint,
+  mixName: string,
+  importance: Importance | undefined,
+): Promise<Route> {
   const plan = planGguf(checkpoint.config, checkpoint.source)
   const candidates = [
     ...[...plan.extra].map(([name, { shape }]): Candidate => ({ name, shape, from: 'F32', kept: 'F32' })),
@@ -85,7 +104,12 @@ function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Im
       return { name, shape, from: checkpoint.source.info(from).encoding, kept: 'F32' }
     }),
   ]
-  const choice = choose(candidates, plan.metadata, mixName, importance)
+  const chosen = choose(candidates, plan.metadata, mixName, importance)
+  const exact = async (tensor: GgufPlanTensor): Promise<Uint8Array | undefined> => {
+    const weight = await checkpoint.source.weight?.(tensor.from)
+    return weight && exactBytes(weight, chosen.types.get(tensor.name)!, tensor.layout.rowOrder)
+  }
+  const choice = { ...chosen, rows: await withKept(chosen.rows, plan.tensors, exact) }
   const prepare = async () => {
     const tokenizer = await tokenizerKeysApart({ path: checkpoint.path, vocabSize: vocabSizeOf(plan) })
     return checkpointJob(plan, checkpoint.source, tokenizer, {
@@ -95,10 +119,22 @@ function checkpointRoute(checkpoint: Checkpoint, mixName: string, importance: Im
       keys: importanceKeys(importance),
       encodingOf: ({ name }) => choice.types.get(name),
       importanceOf: ({ name }) => choice.weights.get(name),
+      bytesOf: exact,
     })
   }
   const { source } = checkpoint
   return route({ choice, source, notes: plan.notes, prepare, close: () => checkpoint.close() })
+}
+
+/** Marks the matrices whose codes and scales are those of a block encoding already. */
+async function withKept(
+  rows: readonly ConversionRow[],
+  tensors: readonly GgufPlanTensor[],
+  exact: (tensor: GgufPlanTensor) => Promise<Uint8Array | undefined>,
+): Promise<ConversionRow[]> {
+  const kept = new Set<string>()
+  for (const tensor of tensors) if (await exact(tensor)) kept.add(tensor.name)
+  return rows.map(row => (kept.has(row.tensor) ? { ...row, kept: true, weighed: false } : row))
 }
 
 interface Choice {

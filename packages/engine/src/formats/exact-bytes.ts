@@ -47,7 +47,7 @@ export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Arr
 function fits(q: Quantized, encoding: string): boolean {
   const grid = blockGrids[encoding]
   if (!grid || !packings[encoding]) return false
-  const symmetric = q.zeroPoints === undefined && q.mins === undefined
+  const symmetric = (q.zeroPoints ?? q.mins ?? q.zeros) === undefined
   return (
     q.bits === grid.bits &&
     q.groupSize === grid.groupSize &&

@@ -7,35 +7,46 @@ import type { Client, Expectation } from './client.ts'
 
 const script = fileURLToPath(new URL('../../assets/transformers_logits.py', import.meta.url))
 
-/** What a kind of folder needs beside torch and transformers: names of modules, and of what pip installs. */
-const needs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  'compressed-tensors': { compressed_tensors: 'compressed-tensors' },
-  gptq: { gptqmodel: 'gptqmodel', optimum: 'optimum' },
-  awq: { gptqmodel: 'gptqmodel' },
-  bitsandbytes: { bitsandbytes: 'bitsandbytes' },
-  hqq: { hqq: 'hqq' },
+/** What a kind of folder needs beside torch and transformers, by name of module and of what pip installs, and what it does. */
+interface Kind extends Expectation {
+  readonly packages: Readonly<Record<string, string>>
+}
+
+const sums = 'torch sums in another order'
+const halves = 'its kernels may round activations to 16 bits'
+
+const dense: Kind = { packages: {}, tolerance: 0.002, causes: [sums] }
+
+/** By `quant_method`; one line a kind. */
+const kinds: Readonly<Record<string, Kind>> = {
+  'compressed-tensors': { packages: { compressed_tensors: 'compressed-tensors' }, tolerance: 0.02, causes: [sums] },
+  gptq: { packages: { gptqmodel: 'gptqmodel', optimum: 'optimum' }, tolerance: 0.2, causes: [halves] },
+  awq: { packages: { gptqmodel: 'gptqmodel', accelerate: 'accelerate' }, tolerance: 0.2, causes: [halves] },
+  bitsandbytes: {
+    packages: { bitsandbytes: 'bitsandbytes', accelerate: 'accelerate' },
+    tolerance: 0.2,
+    causes: ['bitsandbytes rounds decoded weights to the type that the folder names, bfloat16'],
+  },
+  hqq: { packages: { hqq: 'hqq' }, tolerance: 0.2, causes: [halves] },
 }
 
 const always = { torch: 'torch', transformers: 'transformers' }
-
-const plain: Expectation = { tolerance: 0.002, causes: ['torch sums in another order'] }
-const decoded: Expectation = {
-  tolerance: 0.02,
-  causes: ['torch sums in another order', 'kernels for packed weights may round scales or activations to 16 bits'],
-}
 
 /** transformers on the processor, by a script of ours that Python runs; for Hugging Face folders. */
 export const transformers: Client = {
   name: 'transformers',
   opens: async path => (await configOf(path)) !== undefined,
-  expects: async (_, path) => ((await quantMethodOf(path)) === undefined ? plain : decoded),
+  expects: async (_, path) => {
+    const { tolerance, causes } = await kindOf(path)
+    return { tolerance, causes }
+  },
   ask: async ({ path, ids, prompt, greedy, text, python }) => {
     await refuseSparse(path)
-    const modules = { ...always, ...needs[(await quantMethodOf(path)) ?? ''] }
+    const modules: Readonly<Record<string, string>> = { ...always, ...(await kindOf(path)).packages }
     const client = {
       name: 'transformers',
       install: (missing: readonly string[]) => {
-        const packages = missing.map(name => (modules as Readonly<Record<string, string>>)[name] ?? name)
+        const packages = missing.map(name => modules[name] ?? name)
         return `pip install ${packages.join(' ')}, and give that Python with --python PATH`
       },
     }
@@ -61,10 +72,17 @@ async function configOf(path: string): Promise<Readonly<Record<string, unknown>>
   return text === undefined ? undefined : (JSON.parse(text) as Readonly<Record<string, unknown>>)
 }
 
-async function quantMethodOf(path: string): Promise<string | undefined> {
-  const method = ((await configOf(path))?.quantization_config as { quant_method?: unknown } | undefined)?.quant_method
-  return typeof method === 'string' ? method : undefined
+async function kindOf(path: string): Promise<Kind> {
+  const how = (await configOf(path))?.quantization_config
+  if (!isObject(how)) return dense
+  const kind = Object.hasOwn(kinds, String(how.quant_method)) ? kinds[String(how.quant_method)]! : dense
+  const groups = isObject(how.config_groups) ? Object.values(how.config_groups) : []
+  const rounds = groups.some(group => isObject(group) && isObject(group.input_activations))
+  return rounds ? { ...kind, tolerance: 0.5, causes: ['activations are rounded to 8 bits, as the folder says'] } : kind
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 async function refuseSparse(path: string): Promise<void> {
   if (!isSparseConfig((await configOf(path)) ?? {})) return

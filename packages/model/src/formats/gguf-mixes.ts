@@ -1,4 +1,4 @@
-import { encodings } from './encodings.ts'
+import { encodingNamed } from './encodings.ts'
 import {
   type Category,
   type Choices,
@@ -25,10 +25,6 @@ export interface MixRow {
   /** Without importance of its columns the result would be garbage; llama.cpp refuses. */
   readonly needsImportance: boolean
 }
-
-const plain = ['F32', 'F16', 'BF16']
-const temp: Record<string, number> = { Q1_0: 128, Q2_0: 64 }
-const blockOf = (name: string): number => encodings.find(e => e.name === name)?.blockSize ?? temp[name] ?? 256
 
 /** The mix of a name, in any case, aliases included. */
 export function findMix(name: string): { readonly name: string; readonly mix: Mix } | undefined {
@@ -64,7 +60,7 @@ export function typesOfMix(
 
 function rowOf(mix: Mix, tensor: MixTensor, choose: (tensor: MixTensor) => string): MixRow {
   if (!isQuantized(tensor)) return { needsImportance: false }
-  if (plain.includes(mix.base)) return { type: mix.base, needsImportance: false }
+  if (encodingNamed(mix.base).dtype) return { type: mix.base, needsImportance: false }
   const wanted = choose(tensor)
   const type = fitting(wanted, tensor.shape.at(-1)!)
   return {
@@ -121,7 +117,7 @@ const isEmbedding = (name: string): boolean => name === 'token_embd.weight' || n
 const isOfExperts = (shape: readonly number[]): boolean => shape.length > 2 && shape.at(-3)! > 1
 
 function outputType(mix: Mix, shape: readonly number[], { arch }: MixFacts): string {
-  const divides = shape.at(-1)! % blockOf(mix.base) === 0
+  const divides = shape.at(-1)! % encodingNamed(mix.base).blockSize === 0
   return mix.beside ?? (arch === 'falcon' || !divides ? 'Q8_0' : (mix.output ?? 'Q6_K'))
 }
 
@@ -161,7 +157,7 @@ const smaller: Readonly<Record<string, string>> = {
 
 /** The type itself, or the nearest that rows of `width` divide into. */
 function fitting(type: string, width: number): string {
-  const divides = (name: string) => width % blockOf(name) === 0
+  const divides = (name: string) => width % encodingNamed(name).blockSize === 0
   if (divides(type)) return type
   const next = smaller[type]
   return next !== undefined && divides(next) ? next : 'F16'

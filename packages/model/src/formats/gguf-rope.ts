@@ -54,7 +54,10 @@ export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope
       break
     case 'yarn':
       if (arch === 'gemma3')
-        throw new FormatError('unsupported', "llama.cpp's gemma3 stretches windowed layers by yarn too. Use --format hf")
+        throw new FormatError(
+          'unsupported',
+          "llama.cpp's gemma3 stretches windowed layers by yarn too. Use --format hf",
+        )
       for (const [name, value] of yarnKeys(rope, config)) scaling(name, value)
       break
     case 'llama3':

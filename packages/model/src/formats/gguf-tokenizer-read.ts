@@ -54,17 +54,22 @@ function byteLevel(metadata: GgufMetadata, tokens: readonly string[], types: rea
   const pre = stringOf(metadata.get('tokenizer.ggml.pre')) ?? 'default'
   const known = preTokenizerJson(pre)
   if (!known) throw new FormatError('unsupported', `gguf: the pre-tokenizer ${JSON.stringify(pre)} is not known here`)
-  // A merge is two tokens around one space; a token never begins with one, so the first space after that divides.
-  const pairs = merges.map(merge => {
-    const space = merge.indexOf(' ', 1)
-    return [merge.slice(0, space), merge.slice(space + 1)]
-  })
   return assemble(metadata, tokens, types, {
     normalizer: pre === 'qwen2' ? { type: 'NFC' } : null,
     pre_tokenizer: known.json,
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-    model: bpe({ ignore_merges: known.ignoreMerges }, tokens, types, pairs),
+    model: bpe({ ignore_merges: known.ignoreMerges }, tokens, types, merges.map(mergeOf)),
   })
+}
+
+/**
+ * A merge is two tokens around one space; a token never begins with one, so the first space after that divides. Without another
+ * space the text itself says so in a tokenizer.json: half a million pairs would take fifty megabytes.
+ */
+function mergeOf(merge: string): string | readonly string[] {
+  const space = merge.indexOf(' ', 1)
+  const plain = merge[0] !== ' ' && space > 0 && merge.indexOf(' ', space + 1) < 0
+  return plain ? merge : [merge.slice(0, space), merge.slice(space + 1)]
 }
 
 function sentencePiece(
@@ -102,7 +107,7 @@ function bpe(
   options: { readonly [key: string]: Json },
   tokens: readonly string[],
   types: readonly number[],
-  merges: readonly (readonly string[])[],
+  merges: readonly (string | readonly string[])[],
 ): { readonly [key: string]: Json } {
   const unknown = types.indexOf(tokenType.unknown)
   const vocab: [string, number][] = []

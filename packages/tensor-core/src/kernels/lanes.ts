@@ -124,7 +124,9 @@ export const byteLanes = (...values: readonly number[]): Code =>
 
 /** The f32 or i32 at the address on the stack, in all lanes. */
 export const loadEach = (offset: number): Code => [0xfd, 0x09, 2, address(offset)]
-/** … in the first lane, zeros in the others. */
+/** The i16 at the address on the stack, in all eight places. */
+export const loadEachHalf = (offset: number): Code => [0xfd, 0x08, 1, address(offset)]
+/** The f32 in the first lane, zeros in the others. */
 export const loadFirst = (offset: number): Code => [0xfd, 0x5c, 2, address(offset)]
 /** Stores one lane; address and vector are on the stack. */
 export const storeLane = (offset: number, lane: number): Code => [0xfd, 0x5a, 2, address(offset), lane]

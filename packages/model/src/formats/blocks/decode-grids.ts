@@ -5,15 +5,6 @@ import { kMin, kScale } from './k-scales.ts'
 /** What the sub-blocks of the block at `at` are scaled by and lowered by, from entry `to` on. The minima are zeros beforehand. */
 export type GridsOf = (bytes: Uint8Array, at: number, steps: Float32Array, mins: Float32Array, to: number) => void
 
-const scaleOnly: GridsOf = (bytes, at, steps, _mins, to) => {
-  steps[to] = f16At(bytes, at)
-}
-
-const scaleAndMin: GridsOf = (bytes, at, steps, mins, to) => {
-  steps[to] = f16At(bytes, at)
-  mins[to] = -f16At(bytes, at + 2)
-}
-
 const sixBitPairs: GridsOf = (bytes, at, steps, mins, to) => {
   const [d, dmin] = [f16At(bytes, at), f16At(bytes, at + 2)]
   for (let j = 0; j < 8; j++) {
@@ -22,12 +13,8 @@ const sixBitPairs: GridsOf = (bytes, at, steps, mins, to) => {
   }
 }
 
-export const gridsOf: Readonly<Record<Decoded, GridsOf>> = {
-  Q4_0: scaleOnly,
-  Q4_1: scaleAndMin,
-  Q5_0: scaleOnly,
-  Q5_1: scaleAndMin,
-  Q8_0: scaleOnly,
+/** Of the super-blocks; a block of 32 has one scale, which the kernel reads. */
+export const gridsOf: Readonly<Partial<Record<Decoded, GridsOf>>> = {
   Q2_K(bytes, at, steps, mins, to) {
     const [d, dmin] = [f16At(bytes, at + 80), f16At(bytes, at + 82)]
     for (let j = 0; j < 16; j++) {

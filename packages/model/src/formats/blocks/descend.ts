@@ -92,7 +92,8 @@ export function searchPositive(
   codes: Int32Array,
 ): number {
   let max = 0
-  for (let i = 0; i < length; i++) if (values[from + i]! > max) max = values[from + i]!
+  // Written as ggml's macro: after a NaN it starts anew.
+  for (let i = 0; i < length; i++) if (!(max > values[from + i]!)) max = values[from + i]!
   codes.fill(0, 0, length)
   if (max < NO_SCALE) return 0
   const first = fround(most / max)

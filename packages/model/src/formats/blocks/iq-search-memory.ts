@@ -1,4 +1,5 @@
 import { simdKernels } from '@sinter/tensor-core/wasm'
+import { needSimd } from './has-simd.ts'
 import { fitKernel, fitNumerators } from './iq-fit-kernel.ts'
 import type { Grid } from './iq-grids.ts'
 import type { Neighbours } from './iq-neighbours.ts'
@@ -62,6 +63,7 @@ export function createSearch(
   numerators: Float32Array,
   refines: Refines,
 ): Search {
+  needSimd()
   const places = searchPlaces(grid, neighbours, size, numerators.length)
   const open = simdKernels<{ search(): void; fit(): void }>(() => ({
     search: searchKernel(places, refines),

@@ -28,7 +28,7 @@ function encoder(variant: Variant): EncodeRows {
 
 /** importance · √(2·mean square + v²); v² where there is no importance. */
 function weigh({ weights }: Work, values: Float32Array, from: number, importance: Float32Array | undefined): void {
-  const energy = fround(energyOf(values, from) / 128)
+  const energy = fround(fround(2 * energyOf(values, from)) / 256)
   for (let i = 0; i < 256; i++) {
     const square = fround(values[from + i]! * values[from + i]!)
     weights[i] = importance ? fround(importance[i]! * fround(sqrt(fround(energy + square)))) : square
@@ -67,16 +67,22 @@ function sortLane(ranks: Int32Array, size: number, lane: number): void {
 /** Sums over the first sorted values, of weight · value and of weight, of each half by itself. */
 function addUp({ size, halves }: Variant, { values, weights, sums }: Lanes, lane: number): void {
   const stride = 4 * (size + 1)
-  for (let a = 0; a < 2 * halves; a++) sums[a * stride + lane] = 0
-  for (let i = 0; i < size; i++) {
-    const index = order[lane * 32 + i]!
-    const p = 4 * index + lane
-    const half = halves === 2 && index >= 8 ? 1 : 0
-    for (let h = 0; h < halves; h++) {
-      const product = h * stride + 4 * i + lane
-      const weight = product + halves * stride
-      sums[product + 4] = h === half ? fround(sums[product]! + fround(weights[p]! * values[p]!)) : sums[product]!
-      sums[weight + 4] = h === half ? fround(sums[weight]! + weights[p]!) : sums[weight]!
+  for (let half = 0; half < halves; half++) {
+    let product = 0
+    let weight = 0
+    let at = half * stride + lane
+    sums[at] = 0
+    sums[at + halves * stride] = 0
+    for (let i = 0; i < size; i++) {
+      const index = order[lane * 32 + i]!
+      if (halves === 1 || index >> 3 === half) {
+        const w = weights[4 * index + lane]!
+        product = fround(product + fround(w * values[4 * index + lane]!))
+        weight = fround(weight + w)
+      }
+      at += 4
+      sums[at] = product
+      sums[at + halves * stride] = weight
     }
   }
 }
@@ -104,10 +110,11 @@ function takeSplit(work: Work, b: number, lane: number): void {
   scales[b] = abs(scale)
   lanes.scale[lane] = abs(scale)
   for (let k = 0; k < groups; k++) {
-    lanes.slots[4 * k + lane] = lanes.cells[cellOf(8 * k)]!
+    const entry = lanes.cells[cellOf(8 * k)]!
+    lanes.slots[4 * k + lane] = entry
     lanes.shifts[4 * k + lane] = shiftOf(work, b, k)
+    if (entry >= lanes.lists) fits[lane] = 1
   }
-  fits[lane] = lanes.slots.some((slot, i) => i % 4 === lane && slot >= lanes.lists) ? 1 : 0
 }
 
 /** Whether the scale of a lane has to be fitted to points that are not what the split gave. */

@@ -1,4 +1,5 @@
 import { simdKernels } from '@sinter/tensor-core/wasm'
+import { needSimd } from './has-simd.ts'
 import { type Grid, gridIQ1 } from './iq-grids.ts'
 import { pointsKernel } from './iq-nearest-kernel.ts'
 import { findNeighbours } from './iq-neighbours.ts'
@@ -48,6 +49,7 @@ export interface Lanes {
 }
 
 export function newWork(variant: Variant): Work {
+  needSimd()
   const { size } = variant
   const grid = gridIQ1()
   const neighbours = findNeighbours(grid, 3)

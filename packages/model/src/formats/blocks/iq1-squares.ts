@@ -12,6 +12,9 @@ export const shiftOf = ({ variant, moved }: Work, b: number, k: number): number 
 /** What `addSquares` continues. */
 export const sums: [number, number] = [0, 0]
 
+/** What the three levels of a group stand for. */
+const meanings = new Float32Array(3)
+
 /** Σ w·q·x and Σ w·q² of a sub-block, continued in `sums`; its values lie `step` apart from `at` on. */
 export function addSquares(
   work: Work,
@@ -22,15 +25,17 @@ export function addSquares(
   multiple: number,
 ): void {
   const { variant, grid, weights, indices } = work
-  const { size } = variant
+  const groups = variant.size / 8
   let [product, square] = sums
-  for (let i = 0, p = at; i < size; i++, p += step) {
-    const k = i >> 3
-    const level = grid.levels[indices[(b * size) / 8 + k]! * 8 + (i & 7)]!
-    const q = fround((level + shiftOf(work, b, k)) * multiple)
-    const weighted = fround(weights[b * size + i]! * q)
-    product = fround(product + fround(weighted * values[p]!))
-    square = fround(square + fround(weighted * q))
+  for (let k = 0, p = at, i = b * variant.size; k < groups; k++) {
+    const shift = shiftOf(work, b, k)
+    for (let level = 0; level < 3; level++) meanings[level] = (level + shift) * multiple
+    for (let point = 8 * indices[b * groups + k]!, end = point + 8; point < end; point++, i++, p += step) {
+      const q = meanings[grid.levels[point]!]!
+      const weighted = fround(weights[i]! * q)
+      product = fround(product + fround(weighted * values[p]!))
+      square = fround(square + fround(weighted * q))
+    }
   }
   sums[0] = product
   sums[1] = square

@@ -1,3 +1,4 @@
+import { needSimd } from './has-simd.ts'
 import { iq4Kernels } from './iq4-kernel.ts'
 
 /** Blocks of 32 values that are worked on together: what the kernels touch stays in the cache. */
@@ -29,6 +30,7 @@ const places = {
 }
 
 export function createWork(): Work {
+  needSimd()
   const at = (place: keyof typeof places): number => places[place] * batch
   const { kernels, memory } = iq4Kernels(at('end'))
   const floats = (place: keyof typeof places, perBlock: number): Float32Array =>

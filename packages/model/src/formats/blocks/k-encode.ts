@@ -24,10 +24,10 @@ export interface SuperBlock {
 /** Super-blocks at a time: their values stay in the first cache. */
 const PIECE = 32
 
-export const encodeSuperBlocks =
-  (type: SuperBlock, fitter: () => Fitter): EncodeRows =>
-  (values, out, width, importance) => {
-    const piece = createPiece(type)
+export function encodeSuperBlocks(type: SuperBlock, fitter: () => Fitter): EncodeRows {
+  let kept: Piece | undefined
+  return (values, out, width, importance) => {
+    const piece = (kept ??= createPiece(type))
     const bytes = type.blockBytes
     for (let block = 0; block < values.length / 256; block += PIECE) {
       const some = values.subarray(256 * block, 256 * (block + PIECE))
@@ -35,6 +35,7 @@ export const encodeSuperBlocks =
       encodePiece(type, fitter(), piece, some, theirs, out.subarray(bytes * block, bytes * (block + PIECE)))
     }
   }
+}
 
 type Piece = ReturnType<typeof createPiece>
 

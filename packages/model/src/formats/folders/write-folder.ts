@@ -20,6 +20,8 @@ export interface FolderSource {
   info(name: string): TensorInfo
   read(name: string): Promise<Tensor>
   weight(name: string): Promise<Weight | undefined>
+  /** A tensor by rows, in order: for those that are too large to be held. */
+  pieces?(name: string): AsyncIterable<{ readonly start: number; readonly rows: Tensor }>
 }
 
 export interface FolderOptions {
@@ -125,7 +127,7 @@ async function held(
   const reason = reasonNot(weight, source.info(name), format)
   if (reason === undefined) return weight
   if (!options.allowPlain) throw new FormatError('unsupported', `${name} cannot be stored as ${format.name}: ${reason}`)
-  notes.push(`${name}: stored as plain numbers, for ${reason}`)
+  notes.push(`${name}: stored as plain numbers, ${source.info(name).dtype}, for ${reason}`)
   return undefined
 }
 
@@ -157,12 +159,20 @@ async function writeTensors(
   const names = source.names()
   for (const [i, name] of names.entries()) {
     signal?.throwIfAborted()
-    const compressed = name.endsWith(ending) && schemes.has(stemOf(name))
-    const tensors = compressed
-      ? partsOf(name, (await source.weight(name))!, source, format)
-      : { [name]: castTo(await source.read(name), source.info(name).dtype) }
-    for (const [part, tensor] of Object.entries(tensors)) await writer.write(part, tensor)
+    if (!name.endsWith(ending) || !schemes.has(stemOf(name))) await writePlain(writer, source, name)
+    else
+      for (const [part, tensor] of Object.entries(partsOf(name, (await source.weight(name))!, source, format)))
+        await writer.write(part, tensor)
     onTensor?.(i + 1, names.length)
+  }
+}
+
+async function writePlain(writer: WeightsWriter, source: FolderSource, name: string): Promise<void> {
+  const { dtype, shape } = source.info(name)
+  if (!source.pieces) return writer.write(name, castTo(await source.read(name), dtype))
+  for await (const { start, rows } of source.pieces(name)) {
+    const whole = rows.shape[0] === shape[0]
+    await (whole ? writer.write(name, castTo(rows, dtype)) : writer.writeRows(name, start, castTo(rows, dtype)))
   }
 }
 

@@ -25,7 +25,10 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 export async function writeConfigFiles(files: ConfigFiles): Promise<void> {
   const { folder, checkpoint, genai } = files
   await atomicWriteFile(join(folder, 'config.json'), json(configOf(files)))
-  await atomicWriteFile(join(folder, 'generation_config.json'), json(checkpoint.generationConfig ?? generationOf(files)))
+  await atomicWriteFile(
+    join(folder, 'generation_config.json'),
+    json(checkpoint.generationConfig ?? generationOf(files)),
+  )
   const { tokenizerJson, tokenizerConfig, chatTemplate } = checkpoint
   await writeTokenizerFiles(folder, {
     tokenizerJson,

@@ -7,6 +7,7 @@ import { text } from './record-fields.ts'
 import { type NBits, roundToNBits } from './round.ts'
 import type { OnnxSource } from './source-of.ts'
 import { asF32, ints } from './values.ts'
+import { multiplyRowwise } from './w8a8.ts'
 import type { FormContext, FormRecord } from './weight-form.ts'
 
 /** Of embedding and head: bits to round to, or a type of plain numbers. */
@@ -42,7 +43,9 @@ export async function storeTable(
   const divides = [block, 64, 32, 16].find(size => size <= block && width % size === 0)
   if (weight || typeof type === 'string' || divides === undefined)
     return plainTable(context, await storePlain(context, source, name, info, type === 'f16' ? 'f16' : 'f32'))
-  return nBitsTable(context, await storeRounded(context, source, name, info, type, divides), name)
+  const rowwise = context.integerProducts && type === 8
+  const record = await storeRounded(context, source, name, info, type, rowwise ? width : divides)
+  return rowwise ? rowTable(context, record, name) : nBitsTable(context, record, name)
 }
 
 /** A head that nothing looks up may have any form. */
@@ -74,6 +77,23 @@ function nBitsTable(context: FormContext, record: FormRecord, name: string): Tab
     record,
     lookUp: ids => lookUpNBits(context, record, name, ids),
     multiply: x => multiplyNBits(context, record, x),
+  }
+}
+
+/** A scale a row: an integer product. */
+function rowTable(context: FormContext, blocks: FormRecord, name: string): Table {
+  const record = {
+    ...blocks,
+    kind: 'w8a8',
+    codes: context.store.alias(`${name}.matrix`, text(blocks, 'codes'), [
+      ...[Number(blocks.rows), Number(blocks.cols)],
+    ]),
+    scales: context.store.alias(`${name}.column`, text(blocks, 'scales'), [Number(blocks.rows)]),
+  }
+  return {
+    record,
+    lookUp: ids => lookUpNBits(context, blocks, name, ids),
+    multiply: x => multiplyRowwise(context, record, x),
   }
 }
 

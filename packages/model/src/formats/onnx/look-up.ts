@@ -24,7 +24,7 @@ export function lookUpNBits(
   const [bits, cols, block] = [
     whole(record, 'bits', 2, 8),
     whole(record, 'cols', 1, 2 ** 24),
-    whole(record, 'groupSize', 16, 256),
+    whole(record, 'groupSize', 16, 2 ** 24),
   ]
   const shape = [whole(record, 'rows', 1, 2 ** 24), packedBytes(cols, bits)]
   const rows: Rows = {
@@ -34,7 +34,7 @@ export function lookUpNBits(
     scaleType: record.scaleType === 'f16' ? 'f16' : 'f32',
     zeroPoints: optionalText(record, 'zeroPoints'),
   }
-  return gatherBlocks ? byOperator(builder, rows, ids) : bySteps(builder, rows, ids)
+  return gatherBlocks && block <= 256 ? byOperator(builder, rows, ids) : bySteps(builder, rows, ids)
 }
 
 function byOperator(b: OnnxBuilder, { bits, block, codes, scales, scaleType, zeroPoints }: Rows, ids: string): string {

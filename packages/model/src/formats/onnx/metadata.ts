@@ -20,10 +20,7 @@ export interface TensorRecord {
 export const METADATA_KEY = 'sinter.tensors'
 
 /** What `metadata_props` say, as JSON: enough to read the checkpoint again, compressed matrices with their own codes. */
-export const metadataOf = (
-  records: TensorRecords,
-  kept: ReadonlyMap<string, KeptTensor>,
-): Record<string, string> => ({
+export const metadataOf = (records: TensorRecords, kept: ReadonlyMap<string, KeptTensor>): Record<string, string> => ({
   [METADATA_KEY]: JSON.stringify({ version: 1, tensors: Object.fromEntries(records), kept: Object.fromEntries(kept) }),
 })
 
@@ -38,7 +35,10 @@ export interface StoredModel {
 export function parseMetadata({ initializers, metadata }: ModelFile, where: string): StoredModel {
   const bytes = metadata.get(METADATA_KEY)
   if (!bytes)
-    throw new FormatError('unsupported', `${where}: has no "${METADATA_KEY}": only models that this program wrote can be read again`)
+    throw new FormatError(
+      'unsupported',
+      `${where}: has no "${METADATA_KEY}": only models that this program wrote can be read again`,
+    )
   const value = parseJsonStrict(bytes, where)
   if (!isObject(value) || value.version !== 1 || !isObject(value.tensors) || !isObject(value.kept))
     throw new FormatError('schema', `${where}: "${METADATA_KEY}": expected version 1 with tensors and kept`)
@@ -68,7 +68,10 @@ function keptOf(entry: unknown, name: string, where: string): Initializer {
     throw new FormatError('schema', `${where}: ${JSON.stringify(name)}: expected a stored tensor`)
   const size = shape.reduce((product, dim) => product * dim, dtypes[dtype as DType].bytes)
   if (size !== length)
-    throw new FormatError('size', `${where}: ${JSON.stringify(name)}: ${dtype} [${shape}] has ${size} bytes, got ${String(length)}`)
+    throw new FormatError(
+      'size',
+      `${where}: ${JSON.stringify(name)}: ${dtype} [${shape}] has ${size} bytes, got ${String(length)}`,
+    )
   const place = { location: checkLocation(location, name, where), offset: Number(offset), length: size }
   return { dtype: dtype as DType, shape, data: place }
 }

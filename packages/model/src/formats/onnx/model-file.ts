@@ -34,7 +34,8 @@ export function parseModelFile(bytes: Uint8Array, where: string): ModelFile {
   for (const { number, value } of fields(bytes, where)) {
     if (number === 14) {
       const [key, text] = entry(message(value, where), where)
-      if (metadata.has(key)) throw new FormatError('duplicate', `${where}: metadata ${JSON.stringify(key)} occurs twice`)
+      if (metadata.has(key))
+        throw new FormatError('duplicate', `${where}: metadata ${JSON.stringify(key)} occurs twice`)
       metadata.set(key, text)
     }
     if (number !== 7) continue
@@ -65,14 +66,16 @@ function tensor(bytes: Uint8Array, where: string): Initializer & { name: string 
   let raw: Uint8Array | undefined
   for (const { number, value } of fields(bytes, where)) {
     if (number === 1) for (const dim of typeof value === 'number' ? [value] : varints(value, where)) shape.push(dim)
-    if (shape.length > MAX_RANK) throw new FormatError('limit', `${where}: a tensor of more than ${MAX_RANK} dimensions`)
+    if (shape.length > MAX_RANK)
+      throw new FormatError('limit', `${where}: a tensor of more than ${MAX_RANK} dimensions`)
     if (number === 2) type = whole({ number, value }, where)
     if (number === 8) name = nameOf(message(value, where), where)
     if (number === 9) raw = message(value, where)
     if (number === 14) location = whole({ number, value }, where)
     if (number === 13) {
       const [key, text] = entry(message(value, where), where)
-      if (external.has(key) || external.size > 8) throw new FormatError('duplicate', `${where}: external data of ${name}`)
+      if (external.has(key) || external.size > 8)
+        throw new FormatError('duplicate', `${where}: external data of ${name}`)
       external.set(key, decodeUtf8(text, where))
     }
   }
@@ -96,7 +99,8 @@ function checkSize({ dtype, shape, data }: Initializer, name: string, where: str
 
 /** A file beside the model: anything that is more than a bare name could reach other files of the user. */
 export function checkLocation(location: unknown, name: string, where: string): string {
-  if (typeof location === 'string' && /^[^/\\:\0]+$/.test(location) && location !== '.' && location !== '..') return location
+  if (typeof location === 'string' && /^[^/\\:\0]+$/.test(location) && location !== '.' && location !== '..')
+    return location
   throw new FormatError(
     'path',
     `${where}: ${JSON.stringify(name)}: expected the name of a file beside the model, got ${JSON.stringify(location)}`,
@@ -107,7 +111,10 @@ function externalData(entries: ReadonlyMap<string, string>, name: string, where:
   const number = (key: string): number => {
     const value = entries.get(key)
     if (value !== undefined && /^\d{1,15}$/.test(value)) return Number(value)
-    throw new FormatError('offsets', `${where}: ${JSON.stringify(name)}: expected external ${key}, got ${JSON.stringify(value)}`)
+    throw new FormatError(
+      'offsets',
+      `${where}: ${JSON.stringify(name)}: expected external ${key}, got ${JSON.stringify(value)}`,
+    )
   }
   const location = checkLocation(entries.get('location'), name, where)
   return { location, offset: number('offset'), length: number('length') }

@@ -27,9 +27,15 @@ function blockOf(groupSize: number, cols: number): number | undefined {
 }
 
 /** @returns undefined where `MatMulNBits` cannot hold the numbers as they are */
-export function nBitsLayout({ shape, bits, groupSize, scales, zeroPoints, mins }: Omit<Quantized, 'codes'>):
-  | NBitsLayout
-  | undefined {
+export function nBitsLayout({
+  shape,
+  bits,
+  groupSize,
+  scales,
+  zeroPoints,
+  mins,
+  zeros,
+}: Omit<Quantized, 'codes'>): NBitsLayout | undefined {
   const cols = shape[1]
   const group = scales.data.length === 1 ? cols : Math.min(groupSize, cols)
   const block = blockOf(group, cols)
@@ -38,7 +44,7 @@ export function nBitsLayout({ shape, bits, groupSize, scales, zeroPoints, mins }
   const exactMins = mins === undefined || (mins.dtype === 'f16' && floats)
   const stored = [2, 4, 8].find(width => width >= bits)!
   // ONNX Runtime's kernel for 8 bits has no float zero points.
-  if (block === undefined || !floats || !exactMins || (mins && stored === 8)) return undefined
+  if (block === undefined || !floats || !exactMins || zeros !== undefined || (mins && stored === 8)) return undefined
   const symmetric = zeroPoints === undefined && mins === undefined
   return {
     stored,

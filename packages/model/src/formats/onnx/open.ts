@@ -135,7 +135,8 @@ function sourceOver(
       checkRows(name, shape, start, count)
       if (form.kind === 'plain') return takeRows(text(form, 'values'), start, count)
       // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
-      if (form.kind === 'nBits' && count > 0)
+      const byRows = form.kind === 'nBits' || (form.kind === 'w8a8' && form.flipped !== true)
+      if (byRows && count > 0)
         return toF32(
           (
             await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
@@ -171,7 +172,13 @@ function infoOf({ shape, form }: TensorRecord, stored: (name: string) => Initial
 }
 
 const nameOf = (form: FormRecord): string =>
-  form.kind === 'nBits' ? `MatMulNBits:${String(form.bits)}` : form.kind === 'bnb4' ? 'MatMulBnb4' : form.kind
+  form.kind === 'nBits'
+    ? `MatMulNBits:${String(form.bits)}`
+    : form.kind === 'bnb4'
+      ? 'MatMulBnb4'
+      : form.kind === 'w8a8'
+        ? 'W8A8'
+        : form.kind
 
 const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns', 'order']
 

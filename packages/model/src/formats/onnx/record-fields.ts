@@ -3,7 +3,10 @@ import { isObject } from '../json-strict.ts'
 import type { FormRecord } from './weight-form.ts'
 
 const bad = (field: string, expected: string, got: unknown): FormatError =>
-  new FormatError('schema', `weight form: expected "${field}" to be ${expected}, got ${JSON.stringify(got)?.slice(0, 80)}`)
+  new FormatError(
+    'schema',
+    `weight form: expected "${field}" to be ${expected}, got ${JSON.stringify(got)?.slice(0, 80)}`,
+  )
 
 export function text(record: FormRecord, field: string): string {
   const value = record[field]

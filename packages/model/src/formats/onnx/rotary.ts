@@ -76,7 +76,12 @@ function joined(
   }
   const high = offset(tables.coarseCos.shape[0]! / 2)(coarse)
   const low = offset(STEP)(fine)
-  const [ca, sa, cb, sb] = [rows('coarseCos', high), rows('coarseSin', high), rows('fineCos', low), rows('fineSin', low)]
+  const [ca, sa, cb, sb] = [
+    rows('coarseCos', high),
+    rows('coarseSin', high),
+    rows('fineCos', low),
+    rows('fineSin', low),
+  ]
   const times = (x: string, y: string) => b.node('Mul', [x, y])
   return {
     cos: b.node('Sub', [times(ca, cb), times(sa, sb)]),
@@ -88,7 +93,11 @@ function joined(
  * Dynamic rope has no table: its base grows with the call, by a factor r ^ (d / (d − 2)). Angles are worked out in f32, as the
  * original does.
  */
-function grown(b: OnnxBuilder, sequence: Sequence, rope: Extract<Rope, { readonly type: 'linear' | 'dynamic' }>): { cos: string; sin: string } {
+function grown(
+  b: OnnxBuilder,
+  sequence: Sequence,
+  rope: Extract<Rope, { readonly type: 'linear' | 'dynamic' }>,
+): { cos: string; sin: string } {
   const { factor, maxPositions, rotated } = rope
   const half = rotated / 2
   const row = (values: ArrayLike<number>) => b.constant('f32', [1, half], Float32Array.from(values))
@@ -141,4 +150,3 @@ function splitTables(rope: Rope): {
     ...(original !== undefined && { switched: original }),
   }
 }
-

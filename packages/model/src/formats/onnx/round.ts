@@ -41,7 +41,8 @@ export function roundToNBits(weight: TensorF32, bits: NBits, block: number): Qua
       const count = Math.min(block, cols - start)
       const fitted = fitGrid(weight.data, grid, row * cols + start, count)
       scales[at] = fitted.scale
-      for (let k = row * cols + start; k < row * cols + start + count; k++) codes[k] = codeOf(weight.data[k]!, fitted, grid)
+      for (let k = row * cols + start; k < row * cols + start + count; k++)
+        codes[k] = codeOf(weight.data[k]!, fitted, grid)
     }
   return quantizedWeight({ shape: [rows, cols], bits, groupSize: block, codes, scales: halves(rows, scales) })
 }

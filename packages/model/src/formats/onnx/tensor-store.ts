@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { bytesOf, type DType, dtypes, type ExternalData, type OnnxBuilder, sizeOf, type Tensor } from '@sinter/tensor-core'
+import {
+  bytesOf,
+  type DType,
+  dtypes,
+  type ExternalData,
+  type OnnxBuilder,
+  sizeOf,
+  type Tensor,
+} from '@sinter/tensor-core'
 import { type AtomicFile, createAtomicFile } from '../../io/atomic.ts'
 
 /** Browsers hold a file in one ArrayBuffer, which ends at 2 GiB; transformers.js looks for `_data`, `_data_1`, … */

@@ -10,6 +10,16 @@ export interface FormContext {
   readonly accuracyLevel: number
   /** Whether rows of compressed tables are looked up by `GatherBlockQuantized`, which not every build of ONNX Runtime has. */
   readonly gatherBlocks: boolean
+  /** Whether 8-bit matrices with a scale a row are multiplied with activations in 8 bits (W8A8). */
+  readonly integerProducts: boolean
+  /** Activations that were rounded to 8 bits, by the value that they were. */
+  readonly rounded: Map<string, RoundedInput>
+}
+
+/** Codes around 128, u8 `[batch, tokens, width]`, and the scale of each token, f32 `[batch, tokens, 1]`. */
+export interface RoundedInput {
+  readonly codes: string
+  readonly scale: string
 }
 
 /** How a weight was stored: what the model file's metadata say, so that it can be read again. */
@@ -24,6 +34,11 @@ export type Take = (name: string) => Promise<Tensor>
 /** One representation in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
 export interface WeightForm {
   /** `x` and the result are ONNX values, f32 `[batch, tokens, width]`. @param name the stored name, the stem of the parts' */
-  emit(context: FormContext, weight: Weight, x: string, name: string): { readonly y: string; readonly record: FormRecord }
+  emit(
+    context: FormContext,
+    weight: Weight,
+    x: string,
+    name: string,
+  ): { readonly y: string; readonly record: FormRecord }
   read(record: FormRecord, take: Take): Promise<Weight>
 }

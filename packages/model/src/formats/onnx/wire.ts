@@ -6,7 +6,8 @@ export interface Field {
   readonly value: number | Uint8Array
 }
 
-const bad = (where: string, what: string): FormatError => new FormatError('schema', `${where}: not a sound protobuf: ${what}`)
+const bad = (where: string, what: string): FormatError =>
+  new FormatError('schema', `${where}: not a sound protobuf: ${what}`)
 
 /**
  * The fields of a message, as views of it.
@@ -26,7 +27,10 @@ export function* fields(bytes: Uint8Array, where: string): Generator<Field> {
   }
   const take = (length: number): Uint8Array => {
     if (length > bytes.length - at)
-      throw new FormatError('truncated', `${where}: a field of ${length} bytes, but its message ends after ${bytes.length - at}`)
+      throw new FormatError(
+        'truncated',
+        `${where}: a field of ${length} bytes, but its message ends after ${bytes.length - at}`,
+      )
     at += length
     return bytes.subarray(at - length, at)
   }

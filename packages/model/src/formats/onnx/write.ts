@@ -17,7 +17,7 @@ export interface OnnxCheckpoint extends Omit<GgufCheckpoint, 'source'> {
 }
 
 export interface OnnxWriteOptions {
-  /** `q4`, `q8`, `q2`, `fp16` or `fp32`: what becomes of matrices without a compressed form, and the name of the file. */
+  /** `q4`, `q8`, `int8`, `q2`, `fp16` or `fp32`: what becomes of matrices without a compressed form, and the name of the file. */
   readonly type: string
   /** Of matrices without a compressed form; default by type. */
   readonly linear?: OnnxType['linear']
@@ -70,7 +70,14 @@ export async function writeOnnx(
   const { gatherBlocks = genai } = options
   try {
     const records = await buildDecoder(
-      { builder, store, accuracyLevel, gatherBlocks },
+      {
+        builder,
+        store,
+        accuracyLevel,
+        gatherBlocks,
+        integerProducts: type.integerProducts === true,
+        rounded: new Map(),
+      },
       { model, source, type, blockSize, embeddings, genai, signal: options.signal, onTensor: options.onTensor },
     )
     const names = await store.commit()
