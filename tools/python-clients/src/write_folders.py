@@ -11,6 +11,8 @@ import traceback
 
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# GPTQModel counts one worker on two cores, and asks for two.
+os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
 
 import torch
 from safetensors.torch import save_file
