@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  castTo,
   codebookWeight,
   f16Bits,
   f16Value,
@@ -315,6 +316,21 @@ describe("others' folders", () => {
     const config_groups = { group_0: { targets: ['re:.*'], weights: scheme } }
     const opened = await quantizedSource({ quant_method: 'compressed-tensors', config_groups }, source)
     expect((await opened.read('a.weight')).data).toEqual(weight.dense().data)
+  })
+
+  it('scales that f16 has too are brought into it; others have no place', async () => {
+    const scalesOf = (scale: number) => castTo(f32([32, 2], new Float32Array(64).fill(scale)), 'bf16')
+    const weight = (scale: number) =>
+      quantizedWeight({ shape: [32, 64], bits: 4, groupSize: 32, codes: bytes(2048, 15), scales: scalesOf(scale) })
+    for (const name of ['gptq', 'awq']) {
+      const format = folderFormatNamed(name)
+      expect(format.cannotHold(weight(0.0123))).toBeUndefined()
+      expect(format.tensorsOf(weight(0.0123), { dtype: 'bfloat16' }).scales).toMatchObject({
+        dtype: 'f16',
+        shape: [2, 32],
+      })
+      expect(format.cannotHold(weight(1e-8))).toBe('its scales are bf16, and the format holds f16 (scaleDType)')
+    }
   })
 
   it('removed elements are codes of zero', async () => {

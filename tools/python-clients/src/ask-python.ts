@@ -45,7 +45,7 @@ export async function writeTheirs(
   out: string,
 ): Promise<{ readonly made: readonly string[]; readonly failed: readonly string[] }> {
   const script = fileURLToPath(new URL('./write_folders.py', import.meta.url))
-  const { stdout } = await promisify(execFile)(python, [script, model, out], { maxBuffer: 2 ** 28 })
+  const { stdout } = await promisify(execFile)(python, [script, model, out], { cwd: out, maxBuffer: 2 ** 28 })
   const lines = (word: string) =>
     stdout.split('\n').flatMap(line => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []))
   return { made: lines('MADE').map(name => join(out, name)), failed: lines('FAILED') }

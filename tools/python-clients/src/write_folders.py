@@ -11,6 +11,8 @@ import traceback
 
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# GPTQModel counts one worker on two cores, and asks for two.
+os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
 
 import torch
 from safetensors.torch import save_file
@@ -89,7 +91,8 @@ def hqq(path, nbits):
 def gptqmodel(path, **options):
     from gptqmodel import GPTQModel, QuantizeConfig
 
-    loaded = GPTQModel.load(model, QuantizeConfig(**options), device="cpu")
+    # Its packer in C++ would be compiled first.
+    loaded = GPTQModel.load(model, QuantizeConfig(pack_impl="original", **options), device="cpu")
     text = "Anna took the red apple to the garden. " * 40
     tokens = AutoTokenizer.from_pretrained(model)(text)["input_ids"][:256]
     sample = {"input_ids": torch.tensor([tokens]), "attention_mask": torch.ones(1, len(tokens), dtype=torch.long)}

@@ -1,4 +1,4 @@
-import type { Tensor, Weight } from '@sinter/tensor-core'
+import { castTo, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
@@ -41,7 +41,7 @@ function tensorsOf(weight: Weight): Record<string, Tensor> {
   return {
     qweight: packAwq(transposed(q.codes, [out, width]), [width, out]),
     qzeros: packAwq(transposed(zeroPoints, [out, groups]), [groups, out]),
-    scales: turned(scales),
+    scales: turned(castTo(scales, 'f16')),
   }
 }
 

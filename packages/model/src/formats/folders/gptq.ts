@@ -1,4 +1,4 @@
-import type { Tensor, Weight } from '@sinter/tensor-core'
+import { castTo, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
@@ -67,7 +67,7 @@ function tensorsOf(weight: Weight, version: GptqVersion): Record<string, Tensor>
   return {
     qweight: { dtype: 'i32', shape: [per, out], data: transposed(words.data as Int32Array, [out, per]) },
     qzeros: packAlongColumns(transposed(stored, [out, groups]), [groups, out], q.bits),
-    scales: turned(scales),
+    scales: turned(castTo(scales, 'f16')),
     g_idx: groupIndex(q, found.order),
   }
 }

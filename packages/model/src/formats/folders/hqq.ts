@@ -1,4 +1,4 @@
-import { castTo, f32, groupCount, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
+import { castTo, type DType, f32, groupCount, type Quantized, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import type { FolderFormat, Scheme } from './folder-format.ts'
 import { packings, packParts } from './hqq-packing.ts'
@@ -22,10 +22,12 @@ export const hqqFolder: FolderFormat = {
   find: findHqq,
 }
 
+const floats: readonly DType[] = ['f16', 'bf16', 'f32']
+
 function cannotHold(weight: Weight): string | undefined {
   const limits = {
     bits: Object.keys(packings).map(Number),
-    scales: ['f16', 'bf16', 'f32'],
+    scales: floats,
     order: false,
     floatZeros: true,
   }

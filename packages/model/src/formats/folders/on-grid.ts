@@ -1,4 +1,6 @@
 import {
+  castTo,
+  type DType,
   groupCount,
   isQuantized,
   type PermutedWeight,
@@ -8,6 +10,7 @@ import {
   quantizedWeight,
   type SparseWeight,
   type Tensor,
+  toF32,
   type Weight,
 } from '@sinter/tensor-core'
 
@@ -69,7 +72,7 @@ export function perRow(q: Quantized): Quantized & { readonly scales: Tensor; rea
 export interface GridLimits {
   readonly bits: readonly number[]
   /** Types that scales may have. */
-  readonly scales: readonly string[]
+  readonly scales: readonly DType[]
   readonly order: boolean
   /** Whether zero points may be any floats. */
   readonly floatZeros?: boolean
@@ -85,11 +88,18 @@ export function gridProblem(weight: Weight, limits: GridLimits): string | undefi
   if (!limits.bits.includes(q.bits))
     return `its codes have ${q.bits} bits, and the format holds ${limits.bits.join(', ')}`
   if (order && !limits.order) return 'its groups are not neighbouring columns (use groups: static)'
-  if (!limits.scales.includes(q.scales.dtype))
+  if (!limits.scales.some(dtype => exactIn(q.scales, dtype)))
     return `its scales are ${q.scales.dtype}, and the format holds ${limits.scales.join(', ')} (scaleDType)`
   if (q.shape[1] % q.groupSize !== 0 && q.groupSize < q.shape[1])
     return `groups of ${q.groupSize} do not divide its ${q.shape[1]} columns`
   return undefined
+}
+
+/** Whether all values are the same in another float type: bf16 has fewer digits than f16, and most scales are in its range. */
+function exactIn(values: Tensor, dtype: DType): boolean {
+  if (values.dtype === dtype) return true
+  const { data } = toF32(values)
+  return toF32(castTo(values, dtype)).data.every((value, k) => value === data[k])
 }
 
 /** A matrix from what was read: zero points that are all in the middle make it symmetric. */
