@@ -28,7 +28,7 @@ describe('README', () => {
   test('names every family, and every type that a GGUF can be written in', () => {
     const named = /\*\*Families:\*\*([^.]*)\./.exec(readme)?.[1]
     expect(named?.split(',').map(name => name.trim())).toEqual(families.map(family => family.name))
-    const written = /\*\*Writes\*\*([^.]*)\./.exec(readme)?.[1]
+    const written = /\*\*Writes\*\*(.*?)\.\s/s.exec(readme)?.[1]
     for (const type of formats.find(format => format.name === 'gguf')!.types) expect(written).toContain(type)
   })
 })
