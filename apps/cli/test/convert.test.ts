@@ -76,6 +76,8 @@ describe('convert', () => {
     const size = ['--samples', '2', '--length', '32']
     const made = await sinterJson('imatrix', demoModel, '--text', calibration, ...size, '--out', path('i.gguf'))
     expect(made).toMatchObject({ entries: 28, tokens: 64 })
+    const again = await sinter('imatrix', demoModel, '--text', calibration, ...size, '--out', path('i.gguf'))
+    expect(again).toMatchObject({ code: 4, stderr: expect.stringContaining('exists') })
     const out = path('iq2.gguf')
     const json = await sinterJson<Converted>(
       ...['convert', demoModel, '--to', 'gguf:IQ2_XS', '--imatrix', path('i.gguf'), '--out', out],

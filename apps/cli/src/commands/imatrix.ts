@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { withBackend } from '../backend.ts'
+import { UsageError } from '../failure.ts'
 import { type ComputeFlags, computeFlags, type OutputFlags, outputFlags, progressMode, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
@@ -36,9 +37,11 @@ Examples:
 }
 
 async function imatrixAction(path: string, flags: ImatrixFlags): Promise<void> {
-  const { collectImportance } = await import('@sinter/engine')
+  const { checkOutput, collectImportance } = await import('@sinter/engine')
   const { writeImatrix } = await import('@sinter/model')
   const { text, out, samples, length } = flags
+  if (!out.endsWith('.gguf')) throw new UsageError(`expected a name that ends in .gguf for --out, got ${out}`)
+  await checkOutput(out, { container: 'gguf', encoding: 'F32' }, path)
   const started = performance.now()
   const progress = createProgress({ mode: progressMode(flags) })
   const onProgress = (done: number, total: number) => progress.update('collect', done, total, 'blocks')
