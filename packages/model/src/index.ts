@@ -96,7 +96,7 @@ export {
 export { type Json, type JsonObject, parseJsonStrict } from './formats/json-strict.ts'
 export * from './formats/onnx/index.ts'
 export { checkOutputFolder, createOutputFolder, type OutputFolder } from './formats/output-folder.ts'
-export { packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'
+export { packMXFP4, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0 } from './formats/pack-codes.ts'
 export { packSuperBlocks, type SuperBlockCodes } from './formats/pack-k-codes.ts'
 export { openRemoteCheckpoint, openTensors } from './formats/remote.ts'
 export { decodeSafetensors, encodeSafetensors, openSafetensors, type SafetensorsSource } from './formats/safetensors.ts'

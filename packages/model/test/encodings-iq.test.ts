@@ -1,6 +1,8 @@
 import { createRng } from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { DecodeBlock, EncodeBlock } from '../src/formats/blocks/block-32.ts'
+import { decodeMXFP4, decodeNVFP4, encodeMXFP4, encodeNVFP4 } from '../src/formats/blocks/float-4.ts'
 import {
   type Grid,
   gridIQ1,
@@ -11,6 +13,18 @@ import {
   gridIQ3_XXS,
 } from '../src/formats/blocks/iq-grids.ts'
 import { findNeighbours } from '../src/formats/blocks/iq-neighbours.ts'
+import { decodeIQ4_NL, decodeIQ4_XS } from '../src/formats/blocks/iq4.ts'
+import type { levelDecoders } from '../src/formats/blocks/level-layouts.ts'
+import {
+  decodeQ1_0,
+  decodeQ2_0,
+  decodeTQ1_0,
+  decodeTQ2_0,
+  encodeQ1_0,
+  encodeQ2_0,
+  encodeTQ1_0,
+  encodeTQ2_0,
+} from '../src/formats/blocks/ternary.ts'
 import { decodeValues, encodeValues, encodingNamed, encodings } from '../src/formats/encodings.ts'
 
 const gaussian = (count: number, seed: number): Float32Array => {
@@ -132,4 +146,51 @@ it.each(['TQ1_0', 'TQ2_0'])('%s keeps ternary values exactly', name => {
   const values = Float32Array.from({ length: 512 }, () => 0.75 * (rng.integer(3) - 1))
   const encoding = encodingNamed(name)
   expect(decodeValues(encoding, encodeValues(encoding, values), 512)).toEqual(values.map(v => v + 0))
+})
+
+describe('kernels and plain code give the same', () => {
+  const plain: Readonly<
+    Record<keyof typeof levelDecoders, { readonly decode: DecodeBlock; readonly encode?: EncodeBlock }>
+  > = {
+    IQ4_NL: { decode: decodeIQ4_NL },
+    IQ4_XS: { decode: decodeIQ4_XS },
+    MXFP4: { decode: decodeMXFP4, encode: encodeMXFP4 },
+    NVFP4: { decode: decodeNVFP4, encode: encodeNVFP4 },
+    TQ1_0: { decode: decodeTQ1_0, encode: encodeTQ1_0 },
+    TQ2_0: { decode: decodeTQ2_0, encode: encodeTQ2_0 },
+    Q1_0: { decode: decodeQ1_0, encode: encodeQ1_0 },
+    Q2_0: { decode: decodeQ2_0, encode: encodeQ2_0 },
+  }
+  const names = Object.keys(plain) as (keyof typeof plain)[]
+  /** More than a kernel takes at once, and no multiple of it. */
+  const count = 256 * 37
+
+  it.each(names)('%s: any bytes', name => {
+    const { blockSize, blockBytes, decode } = encodingNamed(name)
+    const rng = createRng(name)
+    const bytes = Uint8Array.from({ length: (count / blockSize) * blockBytes }, () => rng.integer(256))
+    const [ours, expected] = [new Float32Array(count), new Float32Array(count)]
+    decode(bytes, ours)
+    for (let b = 0; b < count / blockSize; b++) plain[name].decode(bytes, b * blockBytes, expected, b * blockSize)
+    expect([...ours.keys()].filter(i => !Object.is(ours[i], expected[i]))).toEqual([])
+  })
+
+  /** Ordinary rows; then zeros, denormals, magnitudes of all sizes, infinities and NaN among them. */
+  const rough: readonly (readonly [string, (i: number, normal: number) => number])[] = [
+    ['ordinary', (_, normal) => 0.1 * normal],
+    ['ties', i => Math.round(i % 27) / 4 - 3],
+    ['zeros', (i, normal) => (i % 512 < 300 ? (i % 2 ? 0 : -0) : normal)],
+    ['all sizes', (i, normal) => normal * 2 ** (((i >> 6) % 250) - 130)],
+    ['not finite', (i, normal) => (i % 700 === 3 ? Number.NaN : i % 900 === 5 ? Number.NEGATIVE_INFINITY : normal)],
+  ]
+  const encoded = names.filter(name => plain[name].encode)
+  it.each(encoded.flatMap(name => rough.map(row => [name, ...row] as const)))('%s: %s values', (name, _, value) => {
+    const encoding = encodingNamed(name)
+    const { blockSize, blockBytes } = encoding
+    const rng = createRng(9)
+    const values = Float32Array.from({ length: count }, (_, i) => value(i, rng.normal()))
+    const expected = new Uint8Array((count / blockSize) * blockBytes)
+    for (let b = 0; b < count / blockSize; b++) plain[name].encode!(values, b * blockSize, expected, b * blockBytes)
+    expect(Buffer.compare(encodeValues(encoding, values), expected)).toBe(0)
+  })
 })

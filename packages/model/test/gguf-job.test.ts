@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createPool, createRng, f32, type TensorF32, toF32 } from '@sinter/tensor-core'
+import { createRng, f32, type TensorF32, toF32 } from '@sinter/tensor-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encodeValues, encodingNamed } from '../src/formats/encodings.ts'
 import { type GgufSource, openGguf } from '../src/formats/gguf.ts'
@@ -57,10 +57,8 @@ describe('a file written by pieces', () => {
   it('has the same bytes whoever encodes it, and those of the whole tensor at once', async () => {
     const written = await Promise.all(
       [1, 3].map(async threads => {
-        const pool = createPool({ threads })
         const path = join(folder, `threads-${threads}.gguf`)
-        await writeGgufJob(path, { metadata: new Map(), tensors }, { pool })
-        await pool.close()
+        await writeGgufJob(path, { metadata: new Map(), tensors }, { threads })
         return path
       }),
     )

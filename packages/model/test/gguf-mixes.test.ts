@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { isQuantized } from '../src/formats/gguf-mix-kept.ts'
 import { ggufMixes } from '../src/formats/gguf-mix-table.ts'
-import { findMix, isQuantized, mixFactsOf, typesOfMix } from '../src/formats/gguf-mixes.ts'
+import { findMix, mixFactsOf, typesOfMix } from '../src/formats/gguf-mixes.ts'
 import { ggufArray, ggufString, ggufU32 } from '../src/formats/gguf-value.ts'
 import { type MixModel, mixModels, runs } from './helpers/mix-models.ts'
 

@@ -12,6 +12,7 @@ import { type GgufValue, ggufArray, ggufF32, ggufString, ggufU32 } from '../src/
 import { createGgufWriter } from '../src/formats/gguf-write.ts'
 import { openModel } from '../src/open-model.ts'
 import { randomCheckpoint, tinyLlama } from '../src/testing/random-model.ts'
+import { loadTokenizer } from '../src/tokenizer/tokenizer.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -70,6 +71,14 @@ describe('a file is refused for', () => {
   })
 })
 
+it('heads that share keys are refused where one matrix is cut by heads', () => {
+  const sizes = { vocab_size: 40, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, rotary_pct: 0.5 }
+  const config = { ...sizes, model_type: 'gpt_neox', max_position_embeddings: 8, num_key_value_heads: 1 }
+  expect(() => randomCheckpoint(config)).toThrow(
+    '2 heads share 1 key-value heads, but attention.query_key_value is cut by',
+  )
+})
+
 describe('a vocabulary is refused for', () => {
   const read = (tokens: readonly string[], over: Readonly<Record<string, GgufValue>> = {}) => {
     const keys = {
@@ -109,6 +118,15 @@ describe('a vocabulary is refused for', () => {
   ])('%s', (_, tokens, over, message) => {
     expect(() => read(tokens, over)).toThrow(message)
     expect(() => read(tokens, over)).toThrow(expect.objectContaining({ name: 'FormatError' }))
+  })
+
+  it('merges of other tokens, when it is used', () => {
+    const keys = { model: ggufString('gpt2'), pre: ggufString('gpt-2'), merges: ggufArray('string', ['a z']) }
+    const made = read(['a', 'b'], keys)!
+    expect(() => loadTokenizer(made)).toThrow(
+      'tokenizer.json: merge 0 needs the token "z", which is not in model.vocab.',
+    )
+    expect(() => loadTokenizer(made)).toThrow(expect.objectContaining({ name: 'FormatError' }))
   })
 
   it('nothing that Gemma has: long runs of spaces, the same token twice', () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openCheckpoint, openModel, writeOnnx } from '@sinter/model'
+import { createModel, families, openCheckpoint, openModel, writeOnnx } from '@sinter/model'
+import { randomCheckpoint, tinyLlama } from '@sinter/model/testing'
 import { referenceBackend, type Tensor } from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
 import { logits } from '../src/head.ts'
@@ -86,6 +87,33 @@ describe('an exported decoder computes what we compute', () => {
         await cached.close()
       }),
     ),
+  )
+})
+
+/** Heads of 8, for which there is a kernel, and of 10, for which there is none. */
+const sizes = [
+  { hidden_size: 32, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 8 },
+  { hidden_size: 40, num_attention_heads: 4, num_key_value_heads: 4, head_dim: 10 },
+]
+const everywhere = families.flatMap(({ modelTypes: [name] }) => sizes.map(size => [name!, size] as const))
+
+describe('every family, with random weights', () => {
+  test.each(everywhere)('%s %j: token by token', (modelType, size) =>
+    withTemporary(async folder => {
+      const heads = size.num_attention_heads
+      // Families whose keys have no heads of their own ignore them.
+      const own = ['gpt2', 'opt', 'gpt_neox'].includes(modelType) ? { num_key_value_heads: heads } : {}
+      const config = { ...tinyLlama, ...size, ...own, model_type: modelType, sliding_window: 5 }
+      const checkpoint = randomCheckpoint(config)
+      const { file } = await writeOnnx(folder, checkpoint, { type: 'fp32' })
+      const model = createModel({ ...checkpoint, path: 'random' })
+      const rows = [Array.from({ length: 12 }, (_, i) => (11 * i + 2) % 40)]
+      const wanted = await ours(model, rows)
+      const decoder = await openDecoder(join(folder, file), model.config)
+      for (let t = 0; t < 12; t++)
+        expect(relative(await decoder.step({ ids: [[rows[0]![t]!]] }), at(wanted, 1, 12, t))).toBeLessThan(1e-4)
+      await decoder.close()
+    }),
   )
 })
 

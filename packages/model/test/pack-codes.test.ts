@@ -1,4 +1,12 @@
-import { f32ToF16, quantizedWeight, type Tensor, totalBits, twoLevelWeight } from '@sinter/tensor-core'
+import {
+  f32ToF16,
+  floatGridWeight,
+  packBits,
+  quantizedWeight,
+  type Tensor,
+  totalBits,
+  twoLevelWeight,
+} from '@sinter/tensor-core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -6,6 +14,7 @@ import {
   blockGrids,
   decodeValues,
   encodingNamed,
+  packMXFP4,
   packQ5_0,
   packQ5_1,
   packSuperBlocks,
@@ -99,4 +108,22 @@ test('Q5_0 and Q5_1: what is packed decodes to what the weight of the same codes
     }),
   )
   expect(() => packQ5_0(new Uint8Array(32).fill(32), new Uint16Array(1))).toThrow('expected codes 0 … 31, got 32')
+})
+
+test('MXFP4: what is packed decodes to what the weight of the same codes stands for', () => {
+  const parts = fc.record({ codes: bytes(64, 15), exponents: bytes(2, 254) })
+  fc.assert(
+    fc.property(parts, ({ codes, exponents }) => {
+      const weight = floatGridWeight({
+        shape: [1, 64],
+        element: 'e2m1',
+        block: [1, 32],
+        codes: packBits(codes, 4),
+        scales: { dtype: 'u8', shape: [1, 2], data: exponents },
+      })
+      const decoded = decodeValues(encodingNamed('MXFP4'), packMXFP4(codes, exponents), 64)
+      expect(numbers(decoded)).toEqual(numbers(weight.dense().data))
+    }),
+  )
+  expect(() => packMXFP4(new Uint8Array(32), new Uint8Array(2))).toThrow('one scale (and minimum) for each 32 codes')
 })

@@ -144,7 +144,9 @@ function bitsPerWeight(shape: readonly [number, number], options: SparseGptOptio
 }
 
 /** Those that can write an exact zero anywhere. */
-const symmetricEncodings = Object.keys(blockGrids).filter(name => blockGrids[name]!.symmetric)
+const symmetricEncodings = Object.keys(blockGrids).filter(
+  name => blockGrids[name]!.symmetric && !blockGrids[name]!.levels,
+)
 
 export const sparseGptMethod: WeightMethod<SparseGptOptions> = {
   kind: 'weight',

@@ -4,14 +4,11 @@ import {
   columnSolve,
   defaultCompute,
   orderBits,
-  type PermutedWeight,
   type PreparedHessian,
   prepareHessian,
-  type QuantizedWeight,
   refineColumns,
   resolveGrid,
   type TensorF32,
-  type TwoLevelWeight,
   type Weight,
 } from '@sinter/tensor-core'
 import {
@@ -24,10 +21,10 @@ import {
   quantizeOptions,
 } from './gptq-options.ts'
 import { columnsPerGroup, gridBits } from './options.ts'
-import { solvedWeight } from './solved-weight.ts'
+import { type SolvedWeight, solvedWeight } from './solved-weight.ts'
 
 export interface GptqResult {
-  readonly weight: QuantizedWeight | TwoLevelWeight | PermutedWeight
+  readonly weight: SolvedWeight
   /** `tr(ΔW H ΔWᵀ)` with the damped Hessian. */
   readonly loss: number
   readonly hessian: PreparedHessian

@@ -1,6 +1,7 @@
 import { blockGridBits, blockGrids, type WeightMethod } from '@sinter/model'
 import {
   BENCH_VALUES,
+  type FloatGridWeight,
   type Grid,
   gridFromRange,
   groupBench,
@@ -16,6 +17,7 @@ import {
 } from '@sinter/tensor-core'
 import { z } from 'zod'
 import { eachLayer } from './each-layer.ts'
+import { mx } from './float-rounding.ts'
 import { gridNamed } from './gptq-options.ts'
 import { type GridArrays, gridArrays, gridParts, roundRun, toWeight } from './grid-arrays.ts'
 import { columnsPerGroup, type GridOptions, gridBits, gridDefaults, gridFields, leastSquares } from './options.ts'
@@ -119,11 +121,18 @@ function roundOnBench(data: Float32Array, run: number, rule: RangeRule, grid: Gr
 }
 
 /** Rounds to the grid that is asked for, that of an encoding or one of the options'. */
-function round(weight: TensorF32, { encoding, ...options }: RtnMethodOptions): QuantizedWeight | TwoLevelWeight {
+function round(
+  weight: TensorF32,
+  { encoding, ...options }: RtnMethodOptions,
+): QuantizedWeight | TwoLevelWeight | FloatGridWeight {
   if (!encoding) return rtn(weight, options)
-  const { supers, ...grid } = gridNamed(encoding)
-  return supers ? roundSuperBlocks(weight, { ...grid, supers }) : rtn(weight, { ...options, ...grid })
+  const { supers, scaleDType, ...grid } = gridNamed(encoding)
+  if (supers) return roundSuperBlocks(weight, { ...grid, scaleDType, supers })
+  return scaleDType === 'e8m0' ? mx(weight, 'e2m1', 'floor') : rtn(weight, { ...options, ...grid, scaleDType })
 }
+
+/** IQ4_NL's levels are fitted to inputs: rounding alone is what its encoder does. */
+const roundable = Object.keys(blockGrids).filter(name => name !== 'IQ4_NL')
 
 export const rtnMethod: WeightMethod<RtnMethodOptions> = {
   kind: 'weight',
@@ -139,7 +148,7 @@ export const rtnMethod: WeightMethod<RtnMethodOptions> = {
         'How the range of a group is found: all of it, a percentile of |w|, a multiple of its RMS, or least error.',
       ),
     encoding: z
-      .enum(Object.keys(blockGrids))
+      .enum(roundable)
       .optional()
       .describe(
         'A GGUF encoding whose own grid is rounded to, in place of bits, groupSize, symmetric, zero and scaleDType.',

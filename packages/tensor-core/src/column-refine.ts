@@ -1,5 +1,5 @@
 import type { WeightRows } from './column-layout.ts'
-import { type ColumnSolution, withLevels } from './column-solution.ts'
+import { type ColumnSolution, levelAt, withLevels } from './column-solution.ts'
 import type { Compute } from './compute.ts'
 import { kernelRef } from './kernels/pool.ts'
 import type { RefineArgs } from './kernels/refine-rows.ts'
@@ -55,6 +55,7 @@ export async function refineColumns(
         groupCount,
         groupOf,
         largestCode: 2 ** bits - 1,
+        levels: quantized.levels,
         hessian: damped,
         codes: some,
         scales,
@@ -91,11 +92,9 @@ function errorsOf(
   count: number,
   to: Float64Array,
 ): void {
-  const { scales, zeroPoints, mins, groupOf, groupCount } = quantized!
   for (let r = 0, at = 0; r < count; r++)
     for (let c = 0; c < cols; c++, at++) {
-      const grid = (start + r) * groupCount + groupOf[c]!
-      const level = mins ? scales[grid]! * codes[at]! + mins[grid]! : scales[grid]! * (codes[at]! - zeroPoints![grid]!)
+      const level = levelAt(quantized!, start + r, c, codes[at]!)
       to[at] = (hessian.dead[c] ? 0 : weight.data[(start + r) * cols + c]!) - level
     }
 }

@@ -30,6 +30,8 @@ export interface QuantizedColumns {
   readonly groupOf: Int32Array
   readonly groupCount: number
   readonly groupSize: number
+  /** Of a grid whose levels are not the whole numbers: the level of each code in steps of the scale. */
+  readonly levels?: readonly number[]
   /** What `scales` (and `mins`) are the products of, on grids with two levels of scales. */
   readonly supers?: SuperColumns
 }
@@ -86,6 +88,7 @@ function quantizedOf({ rows, grid, groupOf, groupCount, ...state }: State, posit
     groupOf: Int32Array.from(position, p => groupOf[p]!),
     groupCount,
     groupSize: state.groupSize,
+    ...(grid!.levels && { levels: grid!.levels }),
     ...(state.supers && {
       supers: supersOf(state.supers, rows, groupCount, groupCount / (state.unit / state.groupSize)),
     }),
@@ -115,15 +118,17 @@ export function withLevels(solution: Omit<ColumnSolution, 'weight'> & { quantize
   }
 }
 
-/** As the kernels compute them, to the bit. */
 function levels(quantized: QuantizedColumns, rows: number, cols: number): Float64Array {
-  const { codes, scales, zeroPoints, mins, groupOf, groupCount } = quantized
   const weight = new Float64Array(rows * cols)
   for (let r = 0, at = 0; r < rows; r++)
-    for (let c = 0; c < cols; c++, at++) {
-      const grid = r * groupCount + groupOf[c]!
-      const code = codes[at]!
-      weight[at] = mins ? scales[grid]! * code + mins[grid]! : scales[grid]! * (code - zeroPoints![grid]!)
-    }
+    for (let c = 0; c < cols; c++, at++) weight[at] = levelAt(quantized, r, c, quantized.codes[at]!)
   return weight
+}
+
+/** The value of a code in row r, column c: as the kernels compute it, to the bit. */
+export function levelAt(quantized: QuantizedColumns, r: number, c: number, code: number): number {
+  const { scales, zeroPoints, mins, levels, groupOf, groupCount } = quantized
+  const grid = r * groupCount + groupOf[c]!
+  if (levels) return scales[grid]! * levels[code]!
+  return mins ? scales[grid]! * code + mins[grid]! : scales[grid]! * (code - zeroPoints![grid]!)
 }

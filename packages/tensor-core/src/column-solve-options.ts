@@ -68,6 +68,8 @@ export function planSolve({ quantize, sparse, blockSize = 128 }: ColumnSolveOpti
   const groupSize = groupSizeOf(quantize, width)
   const supers = quantize?.supers
   if (supers) checkSuperScales(supers, width, groupSize, quantize.zero === 'min')
+  if (supers && quantize.levels)
+    throw new TypeError('columnSolve: super-blocks are of whole levels; leave `levels` out')
   const unit = supers?.size ?? groupSize
   if (sparse) checkSparse(sparse, quantize, blockSize, groupSize < width ? groupSize : blockSize)
   return {
@@ -103,6 +105,10 @@ function checkSparse(
   if (quantize?.zero === 'min')
     throw new TypeError(
       'columnSolve: a grid with a minimum cannot write an exact zero; use zero: integer with `sparse`',
+    )
+  if (quantize?.levels && !quantize.levels.includes(0))
+    throw new TypeError(
+      'columnSolve: a grid without the level 0 cannot write an exact zero; take another with `sparse`',
     )
   if ('sparsity' in sparse) {
     if (sparse.sparsity >= 0 && sparse.sparsity < 1) return

@@ -1,5 +1,6 @@
 import { bf16Bits, roundHalfEven, roundToF16 } from './convert.ts'
-import { fitScale, fitScaleAndMin } from './scale-fit.ts'
+import { fitScale, fitScaleAndMin, type WeighedRun } from './scale-fit.ts'
+import { fitTable, nearestLevel, tableError } from './table-fit.ts'
 
 /**
  * How a run of weights becomes whole numbers. One grid = one scale and one zero; the runs (rows, groups) are the caller's.
@@ -28,13 +29,18 @@ export interface GridSpec {
   readonly steps?: number
   readonly grid?: number
   /** Type in which scales (and mins) will be stored; they are rounded to it BEFORE codes are computed. */
-  readonly scaleDType?: 'f16' | 'bf16' | 'f32' | 'f64'
+  readonly scaleDType?: 'f16' | 'bf16' | 'f32' | 'f64' | 'e8m0'
+  /**
+   * Levels in steps of the scale, ascending, where they are not the whole numbers (E2M1, IQ4_NL): a code is a place in the list.
+   * Symmetric grids of at most 16 levels with range `fit`.
+   */
+  readonly levels?: readonly number[]
   /** Keep a quirk of the reference GPTQ: symmetric rows without a negative weight get half the range. */
   readonly compatible?: boolean
 }
 
 /** A GridSpec with its defaults filled in and checked. */
-export type Grid = Required<GridSpec>
+export type Grid = Required<Omit<GridSpec, 'levels'>> & Pick<GridSpec, 'levels'>
 
 export interface FittedGrid {
   readonly scale: number
@@ -49,10 +55,12 @@ export function resolveGrid(spec: GridSpec): Grid {
   if (symmetric && zero === 'min') throw new TypeError('grid: a symmetric grid has no minimum; use zero: integer')
   if (spec.range === 'fit' && !symmetric && zero === 'integer')
     throw new TypeError('grid: range fit needs a symmetric grid or a minimum; with a whole zero point use mse')
+  if (spec.levels) checkLevels(spec, spec.levels)
   return {
     bits,
     symmetric,
     zero,
+    ...(spec.levels && { levels: spec.levels }),
     symmetricRange: spec.symmetricRange ?? 'full',
     throughZero: spec.throughZero ?? zero === 'integer',
     range: spec.range ?? 'minmax',
@@ -64,8 +72,19 @@ export function resolveGrid(spec: GridSpec): Grid {
   }
 }
 
+/** Levels that the kernels compare with. */
+export const MOST_LEVELS = 16
+
+function checkLevels({ symmetric, range }: GridSpec, levels: readonly number[]): void {
+  const ascending = levels.every((level, i) => i === 0 || level > levels[i - 1]!)
+  if (!ascending || levels.length < 2 || levels.length > MOST_LEVELS)
+    throw new RangeError(`grid: expected 2 to ${MOST_LEVELS} ascending levels, got ${levels}`)
+  if (!symmetric || range !== 'fit') throw new TypeError('grid: levels of its own need a symmetric grid and range fit')
+}
+
 /** The largest code. */
-export const maxCode = (grid: Grid): number => 2 ** grid.bits - 1
+export const maxCode = ({ bits, levels }: Pick<Grid, 'bits' | 'levels'>): number =>
+  levels ? levels.length - 1 : 2 ** bits - 1
 
 /** 2⁻²⁴, the smallest positive f16: a scale must not round to 0, because weights are divided by it. */
 const tiniestF16 = 2 ** -24
@@ -73,6 +92,7 @@ const largestF16 = 65504
 
 function storeScale(scale: number, grid: Grid): number {
   if (grid.scaleDType === 'f64') return scale
+  if (grid.scaleDType === 'e8m0') return 2 ** Math.max(-127, Math.min(127, Math.round(Math.log2(Math.abs(scale)))))
   if (grid.scaleDType === 'f32') return Math.fround(scale) || 2 ** -149
   if (grid.scaleDType === 'bf16') return roundToBf16(scale) || 2 ** -133
   const size = Math.abs(scale)
@@ -139,13 +159,14 @@ function symmetricScale(lo: number, hi: number, absmax: number, grid: Grid): num
 
 /** The code of a weight on a fitted grid: nearest level, halves to even, ends clamped. */
 export function codeOf(weight: number, { scale, zero }: FittedGrid, grid: Grid): number {
+  if (grid.levels) return nearestLevel(grid.levels, weight / scale)
   const q = grid.zero === 'min' ? roundHalfEven((weight - zero) / scale) : roundHalfEven(weight / scale) + zero
   return q > 0 ? Math.min(q, maxCode(grid)) : 0
 }
 
 /** The value of a code. */
 export const levelOf = (code: number, { scale, zero }: FittedGrid, grid: Grid): number =>
-  grid.zero === 'min' ? scale * code + zero : scale * (code - zero)
+  grid.levels ? scale * grid.levels[code]! : grid.zero === 'min' ? scale * code + zero : scale * (code - zero)
 
 /**
  * Fits one grid to `count` weights from `start`.
@@ -181,12 +202,29 @@ function fitLevels(
     values: Float64Array.from(values.subarray(start, start + count)),
     importance: importance?.subarray(start, start + count) ?? new Float64Array(count).fill(1),
   }
+  if (grid.levels) return { scale: fitLevelScale(run, grid, grid.levels), zero: nearestLevel(grid.levels, 0) }
   if (grid.symmetric) {
     const half = 2 ** (grid.bits - 1)
     return { scale: storeScale(fitScale(run, 0, count, -half, half - 1), grid), zero: half }
   }
   const { scale, min } = fitScaleAndMin(run, 0, count, maxCode(grid), false)
   return { scale: storeScale(scale, grid), zero: storeMin(min, grid) }
+}
+
+/** Powers of two leave three to choose from; of other scales as many as of whole numbers are tried. */
+function fitLevelScale(run: WeighedRun, grid: Grid, levels: readonly number[]): number {
+  const wanted = fitTable(run, levels)
+  const near = grid.scaleDType === 'e8m0' ? [wanted / 2, wanted, wanted * 2] : [wanted]
+  let best = storeScale(wanted, grid)
+  let least = Number.POSITIVE_INFINITY
+  for (const scale of near) {
+    const stored = storeScale(scale, grid)
+    const error = tableError(run, levels, stored)
+    if (error >= least) continue
+    least = error
+    best = stored
+  }
+  return best
 }
 
 function searchGrid(

@@ -81,7 +81,7 @@ export type { SuperScales } from './super-scales.ts'
 export * from './tensor.ts'
 export { packBits, packedBytes, unpackBits } from './weights/bit-pack.ts'
 export { type BlockScales, type QuantizedScales, SCALE_BLOCK } from './weights/block-scales.ts'
-export { type Codebook, type CodebookWeight, codebookWeight } from './weights/codebook.ts'
+export { type Codebook, type CodebookWeight, codebookWeight, isCodebook } from './weights/codebook.ts'
 export { type DenseWeight, denseAs, denseWeight } from './weights/dense.ts'
 export { dynamicMap } from './weights/dynamic-map.ts'
 export {
@@ -92,6 +92,7 @@ export {
   floatGridWeight,
   type GridElement,
   gridScales,
+  isFloatGrid,
 } from './weights/float-grid.ts'
 export { packHighFirst, unpackHighFirst } from './weights/high-first.ts'
 export { orderBits, type PermutedWeight, permutedWeight } from './weights/permuted.ts'

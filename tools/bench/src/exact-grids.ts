@@ -3,12 +3,13 @@
  * text) and by us, with error compensation on the same grids: files of the same size. A table, and a line of JSON for each file.
  *
  *   node --conditions=@sinter/source tools/bench/src/exact-grids.ts --model DIR --calibration FILE --text FILE --out DIR
- *     [--mixes Q4_0,Q4_K_S,Q3_K_S,Q2_K] [--samples 128] [--length 512] [--windows 10] [--threads 2] [--imatrix FILE] [--keep]
+ *     [--mixes Q4_0,Q4_K_S,Q3_K_S,Q2_K] [--kinds llama.cpp,'llama.cpp imatrix','ours gptq','ours awq gptq']
+ *     [--samples 128] [--length 512] [--windows 10] [--threads 2] [--imatrix FILE] [--keep]
  *
  * Files that are in the folder already are scored, not made again.
  */
 import { execFileSync } from 'node:child_process'
-import { access, appendFile, mkdir, rm, stat } from 'node:fs/promises'
+import { access, appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadLlamaQuantize } from '@sinter/ggml'
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     windows: { type: 'string', default: '10' },
     threads: { type: 'string', default: '2' },
     imatrix: { type: 'string' },
+    kinds: { type: 'string' },
     keep: { type: 'boolean', default: false },
   },
 })
@@ -47,6 +49,8 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
+const common = ['--threads', values.threads, '--quiet']
+
 interface Score {
   readonly name: string
   readonly bytes: number
@@ -56,33 +60,30 @@ interface Score {
 
 async function importance(): Promise<ReadonlyMap<string, Float32Array>> {
   const path = values.imatrix ?? join(out!, 'importance.gguf')
-  if (!(await exists(path)))
-    sinter('imatrix', model!, '--text', calibration!, '--length', values.length, '--out', path, '--quiet')
+  const same = ['--text', calibration!, '--samples', values.samples, '--length', values.length]
+  if (!(await exists(path))) sinter('imatrix', model!, ...same, '--out', path, ...common)
   return new Map([...(await readImatrix(path)).entries].map(([name, entry]) => [name, meanSquares(entry)]))
 }
 
-const common = ['--threads', values.threads, '--quiet']
-const calibrated = ['--calibration', calibration, '--samples', values.samples, '--length', values.length]
-
 /** How each kind of file is made of the plain one. */
-const makers: Readonly<Record<string, (mix: string, plain: string, path: string) => Promise<void> | void>> = {
-  'llama.cpp': (mix, plain, path) => quantize(mix, plain, path),
+const makers: Readonly<Record<string, (mix: string, plain: string, path: string) => Promise<void>>> = {
+  'llama.cpp': async (mix, plain, path) => quantize(mix, plain, path),
   'llama.cpp imatrix': async (mix, plain, path) => quantize(mix, plain, path, await importance()),
-  ours: (mix, _, path) => {
-    sinter(
-      'compress',
-      model,
-      '--method',
-      'gptq',
-      '--format',
-      `gguf:${mix}`,
-      ...calibrated,
-      '--no-report',
-      ...common,
-      '--out',
-      path,
-    )
-  },
+  'ours gptq': (mix, _, path) => compress([{ method: 'gptq' }], mix, path),
+  'ours awq gptq': (mix, _, path) => compress([{ method: 'awq', clip: false }, { method: 'gptq' }], mix, path),
+}
+
+async function compress(steps: readonly object[], mix: string, path: string): Promise<void> {
+  const [samples, length] = [Number(values.samples), Number(values.length)]
+  const recipe = {
+    version: 1,
+    steps,
+    calibration: { text: calibration, samples, length },
+    output: { format: `gguf:${mix}` },
+  }
+  await writeFile(`${path}.json`, JSON.stringify(recipe))
+  sinter('compress', model!, '--recipe', `${path}.json`, '--no-report', ...common, '--out', path)
+  await rm(`${path}.json`)
 }
 
 function quantize(mix: string, input: string, output: string, weights?: ReadonlyMap<string, Float32Array>): void {
@@ -113,6 +114,7 @@ const row = ({ name, bytes, perplexity, divergence }: Score) =>
 console.log(`${'file'.padEnd(28)} ${'bytes'.padStart(12)} ${'perplexity'.padStart(10)} ${'KL'.padStart(10)}`)
 for (const mix of values.mixes.split(','))
   for (const [kind, make] of Object.entries(makers)) {
+    if (values.kinds && !values.kinds.split(',').includes(kind)) continue
     const path = join(out, `${mix}-${kind.replace(/\W/g, '-')}.gguf`)
     if (!(await exists(path))) await make(mix, plain, path)
     console.log(row(await score(`${mix} ${kind}`, path)))

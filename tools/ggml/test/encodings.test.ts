@@ -1,4 +1,4 @@
-import { decodeValues, type Encoding, encodeValues, encodings } from '@sinter/model'
+import { decodeValues, type Encoding, encodeValues, encodingNamed, encodings } from '@sinter/model'
 import { createRng } from '@sinter/tensor-core'
 import { describe, expect, it } from 'vitest'
 import { compareSlice, newTally, wrongBits } from '../src/compare.ts'
@@ -58,6 +58,14 @@ describe.skipIf(!ggml)('the same as ggml', () => {
   it.each(robust)('$name: values at the limits', encoding => {
     const names = Object.keys(edges)
     expect(names.filter(name => !sameEdge(encoding, edges[name]!))).toEqual([])
+  })
+
+  it('Q5_K: a row for which the search with importance finds a negative scale', () => {
+    const { rows, importance, width } = randomSlice(218)
+    const values = rows.find(({ distribution }) => distribution === 'outliers')!.values.subarray(165 * 256, 166 * 256)
+    const theirs = importance.subarray((165 * 256) % width, ((165 * 256) % width) + 256)
+    const expected = ggml!.encode(13, values, 256, theirs)
+    expect(Buffer.from(encodeValues(encodingNamed('Q5_K'), values, 256, theirs)).equals(expected)).toBe(true)
   })
 
   it.each(blocks)('$name: bytes that no encoder made', encoding => {

@@ -41,7 +41,7 @@ export async function compare(options: CompareOptions): Promise<readonly Compare
   try {
     await exportTo(folder, options)
     say(`${type}: ${((await bytesIn(join(folder, 'onnx'))) / 1e6).toFixed(1)} MB`)
-    const { ids: ours, text } = await continueOurselves(folder, prompt, tokens)
+    const { given, ids: ours, text } = await continueOurselves(folder, prompt, tokens)
     say(JSON.stringify(text))
     const run: RunOptions = { tokens, dtype: type }
     add('transformers.js in Node', ours, await generateInNode(folder, prompt, run))
@@ -54,7 +54,7 @@ export async function compare(options: CompareOptions): Promise<readonly Compare
     }
     // Other types are not what a GGUF holds.
     if (options.llamaCpp && (type === 'q4' || type === 'q8')) {
-      const rate = await llamaCppRate(await ggufOf(folder, place), prompt, tokens)
+      const rate = await llamaCppRate(await ggufOf(folder, place), given, tokens)
       add('llama.cpp, the same matrices as Q4_0 and Q8_0', ours, rate)
     }
     return rows
@@ -82,14 +82,14 @@ async function continueOurselves(
   folder: string,
   prompt: string,
   tokens: number,
-): Promise<{ ids: readonly number[]; text: string }> {
+): Promise<{ given: readonly number[]; ids: readonly number[]; text: string }> {
   const model = await openModel(folder)
   const backend = ortNodeBackend({ threads: 2 })
   try {
-    const given = [...model.tokenizer!.encode(prompt, { addSpecialTokens: false })]
+    const given = [...model.tokenizer!.encode(prompt)]
     const ids: number[] = []
     for await (const id of generate(model, backend, given, { tokens, temperature: 0, stopIds: [] })) ids.push(id)
-    return { ids, text: model.tokenizer!.decode(ids) }
+    return { given, ids, text: model.tokenizer!.decode(ids) }
   } finally {
     await backend.close()
     await model.close()

@@ -49,7 +49,7 @@ export async function generateInNode(
     session_options: { intraOpNumThreads: 1 },
   })
   try {
-    const inputs = tokenizer(prompt, { add_special_tokens: false })
+    const inputs = tokenizer(prompt)
     const given = inputs.input_ids.dims.at(-1) as number
     const watch = stopwatch()
     const streamer = { put: () => watch.tick(), end: () => {} }

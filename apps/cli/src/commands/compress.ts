@@ -35,6 +35,7 @@ Examples:
   sinter compress ./model --method awq --bits 4 --calibration text.txt --out ./small
   sinter compress ./model --method sparsegpt --pattern 2:4 --calibration text.txt --out ./sparse
   sinter compress ./model --recipe q4_0 --calibration text.txt --out small.gguf
+  sinter compress ./model --method gptq --format gguf:Q4_K_S --calibration text.txt --out small.gguf
   sinter compress --recipe recipe.yaml --out ./small --resume
 
 awq only moves scales between layers: it is followed by rounding (rtn), asymmetric unless told otherwise.

@@ -46,7 +46,7 @@ async function convertAction(path: string, flags: ConvertFlags): Promise<void> {
   const conversion = await openConversion(path, flags)
   try {
     const out = flags.dryRun ? undefined : outOf(flags)
-    if (!flags.json) print(describe(conversion, flags.dryRun === true))
+    if (!flags.json && !(flags.quiet && out !== undefined)) print(describe(conversion, flags.dryRun === true))
     if (out === undefined) return flags.json ? printJson(toJson(conversion)) : undefined
     const result = await interruptible(
       signal => run(conversion, out, flags, signal),

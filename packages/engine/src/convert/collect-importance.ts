@@ -32,10 +32,10 @@ export interface ImportanceOptions extends CalibrationPlan {
  */
 export async function collectImportance(path: string, options: ImportanceOptions): Promise<ImportanceMatrix> {
   const checkpoint = await openCheckpoint(path)
-  const names = ggufNames(checkpoint)
   const model = await modelOf(checkpoint)
   try {
     const { text, samples, length } = options
+    const names = ggufNames(checkpoint)
     await check(model, options)
     const ids = await calibrationIds(path, { text, samples, length })
     const entries = await walk(model, ids, names, options)

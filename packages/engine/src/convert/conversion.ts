@@ -11,6 +11,8 @@ export interface ConversionRow {
   readonly bytes: number
   /** Whether its columns have an importance. */
   readonly weighed: boolean
+  /** Whether codes and scales of a compressed matrix stay what they are, in another container. */
+  readonly kept?: true
   /** For people: why it is not of the type that the preset has for it. */
   readonly note?: string
 }

@@ -1,52 +1,64 @@
 import { type Model, modelOf, openCheckpoint } from '@sinter/model'
 import { sizeOf, totalBits } from '@sinter/tensor-core'
-import type { Format } from '../formats/format.ts'
 import type { OutputPlan } from '../plan/plan.ts'
 import { formatNamed } from '../registry/formats.ts'
 import { originalSource } from '../run/compressed-source.ts'
-import type { ConversionRow, Route } from './conversion.ts'
+import type { ConversionRow, Route, RouteJob } from './conversion.ts'
 
-/** To a container that is written from values: the row of the table does it. */
-export async function otherRoute(input: string, { container, encoding }: OutputPlan): Promise<Route> {
+/**
+ * To a container that is written from values, or from the codes and scales of matrices that are compressed already where it can
+ * hold them: the row of the table does it.
+ */
+export async function otherRoute(input: string, output: OutputPlan): Promise<Route> {
   const model = await modelOf(await openCheckpoint(input))
-  const format = formatNamed(container)
-  const names = model.source.names()
-  const rows: ConversionRow[] = []
-  for (const name of names) rows.push(await rowOf(name, model, format, encoding))
-  return {
-    rows,
-    inputBytes: names.reduce((sum, name) => sum + model.source.info(name).bytes, 0),
-    notes: [],
-    close: () => model.close(),
-    async write({ out, signal, onValues }) {
-      const sizes = tensorSizes(model)
-      const checkpoint = await openCheckpoint(input)
-      try {
-        const onProgress = (done: number) => onValues(sizes[done - 1]!, sizes.at(-1)!)
-        const job = { input, type: encoding, compressed: new Set<string>(), out, signal, onProgress }
-        const notes = await format.write(job, originalSource(model), checkpoint)
-        return notes.map(({ note }) => note.message)
-      } finally {
-        await checkpoint.close()
-      }
-    },
+  try {
+    const rows = await rowsFor(model, output)
+    const inputBytes = rows.reduce((sum, { tensor }) => sum + model.source.info(tensor).bytes, 0)
+    return { rows, inputBytes, notes: [], close: () => model.close(), write: job => write(model, rows, output, job) }
+  } catch (error) {
+    await model.close()
+    throw error
   }
 }
 
-/** A matrix that both sides hold compressed keeps its codes: to know that, it is read. */
-async function rowOf(name: string, { source }: Model, format: Format, type: string): Promise<ConversionRow> {
-  const info = source.info(name)
-  const row = { tensor: name, shape: info.shape, from: info.encoding, weighed: false }
-  const weight = format.cannotHold && (await source.weight?.(name))
-  const reason = weight && format.cannotHold!(type, weight)
-  const held = weight !== undefined && reason === undefined
-  const bits = weight && totalBits(weight.bits()) / sizeOf(weight.shape)
-  const stored = format.stored(type, info, held, bits)
-  return {
-    ...row,
-    to: held ? info.encoding : stored.type.toUpperCase(),
-    bytes: stored.bytes,
-    ...(reason !== undefined && { note: `stored as plain numbers, for ${reason}` }),
+async function rowsFor({ source }: Model, { container, encoding }: OutputPlan): Promise<ConversionRow[]> {
+  const format = formatNamed(container)
+  const rows: ConversionRow[] = []
+  for (const tensor of source.names()) {
+    const info = source.info(tensor)
+    const weight = format.cannotHold && (await source.weight?.(tensor))
+    const why = weight && format.cannotHold!(encoding, weight)
+    const kept = weight !== undefined && why === undefined
+    const bits = kept ? totalBits(weight.bits()) / sizeOf(info.shape) : undefined
+    const { type, bytes } = format.stored(encoding, info, kept, bits)
+    const base = { tensor, shape: info.shape, from: info.encoding, bytes, weighed: false }
+    if (kept) rows.push({ ...base, to: info.encoding, kept })
+    else
+      rows.push({
+        ...base,
+        to: type.toUpperCase(),
+        ...(why !== undefined && { note: `stored as plain numbers, for ${why}` }),
+      })
+  }
+  return rows
+}
+
+async function write(
+  model: Model,
+  rows: readonly ConversionRow[],
+  { container, encoding }: OutputPlan,
+  { out, signal, onValues }: RouteJob,
+): Promise<readonly string[]> {
+  const sizes = tensorSizes(model)
+  const compressed = new Set(rows.filter(row => row.kept).map(row => row.tensor))
+  const checkpoint = await openCheckpoint(model.path)
+  try {
+    const onProgress = (done: number) => onValues(sizes[done - 1]!, sizes.at(-1)!)
+    const job = { input: model.path, type: encoding, compressed, out, signal, onProgress }
+    const notes = await formatNamed(container).write(job, originalSource(model), checkpoint)
+    return notes.map(({ note }) => note.message)
+  } finally {
+    await checkpoint.close()
   }
 }
 

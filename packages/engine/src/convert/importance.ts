@@ -1,4 +1,4 @@
-import { type ImportanceMatrix, meanSquares, SinterError } from '@sinter/model'
+import { type GgufValue, ggufString, ggufU32, type ImportanceMatrix, meanSquares, SinterError } from '@sinter/model'
 import { sizeOf } from '@sinter/tensor-core'
 
 /** An importance matrix, and the file that it came from. */
@@ -49,4 +49,23 @@ export function checkNeeded(mix: string, needing: readonly string[], weights: Re
     `${mix} needs the importance of every column: ${missing.length} matrices have none, ${missing[0]} for one. ` +
       'Make it with sinter imatrix MODEL --text FILE --out FILE, and give it with --imatrix',
   )
+}
+
+/** As llama-quantize notes where the importance came from. */
+export function importanceKeys(importance: Importance | undefined): ReadonlyMap<string, GgufValue> {
+  if (!importance) return new Map()
+  const { path, matrix } = importance
+  const [dataset] = matrix.datasets
+  return new Map([
+    ['quantize.imatrix.file', ggufString(clipped(path))],
+    ...(dataset === undefined ? [] : [['quantize.imatrix.dataset', ggufString(clipped(dataset))] as const]),
+    ['quantize.imatrix.entries_count', ggufU32(matrix.entries.size)],
+    ...(matrix.chunks > 0 ? [['quantize.imatrix.chunks_count', ggufU32(matrix.chunks)] as const] : []),
+  ])
+}
+
+/** llama.cpp keeps 127 bytes of such a value; cut between characters. */
+function clipped(text: string): string {
+  const bytes = new TextEncoder().encode(text)
+  return bytes.length <= 127 ? text : new TextDecoder().decode(bytes.subarray(0, 127)).replace(/\uFFFD+$/, '')
 }

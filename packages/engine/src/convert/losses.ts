@@ -14,7 +14,8 @@ const floats: Readonly<Record<string, readonly [significand: number, exponent: n
 export type Loss = 'nothing' | 'rounded' | 'rounded again'
 
 /** Blocks decode to f32 exactly: that is the value which inference uses. */
-export function lossOf(from: string, to: string): Loss {
+export function lossOf(stored: string, to: string): Loss {
+  const from = valueTypeOf(stored)
   if (from === to) return 'nothing'
   const target = floats[to]
   const source = floats[from] ?? (isPlain(from) ? undefined : floats.F32)
@@ -24,13 +25,16 @@ export function lossOf(from: string, to: string): Loss {
   return fits ? 'nothing' : blocks ? 'rounded again' : 'rounded'
 }
 
+/** A sparse matrix (`BF16 2:4`) holds plain numbers; where they are is no loss. */
+const valueTypeOf = (encoding: string): string => encoding.replace(/ (bitmask|\d:\d)$/, '')
+
 /** What is no encoding of ggml is a compressed form of a folder. */
 const isPlain = (name: string): boolean =>
   name in floats || encodings.some(encoding => encoding.name === name && encoding.dtype !== undefined)
 
 /** What is lost, a line for each way. */
 export function describeLosses(rows: readonly ConversionRow[]): string[] {
-  const lossy = rows.filter(({ from, to }) => lossOf(from, to) !== 'nothing')
+  const lossy = rows.filter(({ from, to, kept }) => !kept && lossOf(from, to) !== 'nothing')
   return [...groupBy(lossy, ({ from, to }) => `${from} ${to}`).values()].map(group => {
     const { from, to } = group[0]!
     const tensors = group.length === 1 ? '1 tensor' : `${group.length} tensors`

@@ -1,11 +1,17 @@
-import { blockGrids, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0, packSuperBlocks } from '@sinter/model'
+import { blockGrids, packMXFP4, packQ4_0, packQ4_1, packQ5_0, packQ5_1, packQ8_0, packSuperBlocks } from '@sinter/model'
 import {
+  type CodebookWeight,
+  type FloatGridWeight,
+  isCodebook,
+  isFloatGrid,
   isQuantized,
   isTwoLevel,
   type Quantized,
   type Tensor,
   type TwoLevel,
   type TwoLevelWeight,
+  unpackBits,
+  unpackHighFirst,
   type Weight,
 } from '@sinter/tensor-core'
 
@@ -32,6 +38,8 @@ const packings: Readonly<Record<string, Pack>> = {
 export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Array): Uint8Array | undefined {
   const rows = rowOrder ? [...rowOrder] : Array.from({ length: weight.shape[0] }, (_, row) => row)
   if (isTwoLevel(weight)) return superBytes(weight, encoding, rows)
+  if (isFloatGrid(weight)) return floatBytes(weight, encoding, rows)
+  if (isCodebook(weight)) return tableBytes(weight, encoding, rows)
   if (isQuantized(weight) && fits(weight.quantized, encoding)) return packings[encoding]!(weight.quantized, rows)
   return undefined
 }
@@ -69,6 +77,36 @@ function superBytes({ twoLevel }: TwoLevelWeight, encoding: string, rows: readon
     superScales: inOrder(twoLevel.superScales.data as Uint16Array),
     ...(minCodes && superMins && { mins: inOrder(minCodes), superMins: inOrder(superMins.data as Uint16Array) }),
   })
+}
+
+/** MXFP4, whose codes and scales are those of the OCP as they are. */
+function floatBytes({ grid }: FloatGridWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const { shape, element, block, codes, scales, globalScale } = grid
+  const [, cols] = shape
+  const fits =
+    element === 'e2m1' &&
+    block.join() === '1,32' &&
+    scales.dtype === 'u8' &&
+    globalScale === undefined &&
+    cols % 32 === 0
+  if (encoding !== 'MXFP4' || !fits) return undefined
+  return packMXFP4(
+    gathered(unpackBits(codes, 4, shape[0] * cols), grid, rows),
+    gathered(scales.data as Uint8Array, grid, rows),
+  )
+}
+
+/** IQ4_NL, which lies in memory as Q4_0 does. */
+function tableBytes({ codebook }: CodebookWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+  const { shape, bits, blockSize, levels, packed, scales } = codebook
+  const wanted = blockGrids[encoding]?.levels
+  const same =
+    encoding === 'IQ4_NL' && levels.length === wanted?.length && levels.every((level, i) => level === wanted[i])
+  if (!same || bits !== 4 || blockSize !== 32 || shape[1] % 32 !== 0 || !(scales instanceof Uint16Array))
+    return undefined
+  const codes = new Uint8Array(shape[0] * shape[1])
+  unpackHighFirst(packed, 4, 0, codes.length, codes)
+  return packQ4_0(gathered(codes, codebook, rows), gathered(scales, codebook, rows))
 }
 
 /** Rows in order of what has so many numbers a row. */

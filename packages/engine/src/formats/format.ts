@@ -74,6 +74,8 @@ export interface OutputJob {
   /** Types of single tensors by stored name, where they are not all `type`. */
   readonly types?: ReadonlyMap<string, string> | undefined
   readonly out: string
+  /** To encode with. Default: the caller's alone. */
+  readonly threads?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress: (done: number, total: number) => void
 }

@@ -24,13 +24,14 @@ function fit(type: string): Fit | undefined {
   const encoding = baseOf(type)
   const grid = blockGrids[encoding]
   if (!grid) return undefined
-  const { bits, groupSize, symmetric, zero, scaleDType, supers } = grid
+  const { bits, groupSize, symmetric, zero, scaleDType, supers, levels } = grid
+  const scales = scaleDType === 'e8m0' ? {} : { scaleDType }
   return {
-    fixed: { encoding, bits, groupSize, symmetric, ...(!symmetric && { zero }), scaleDType },
-    special: supers !== undefined,
+    fixed: { encoding, bits, groupSize, symmetric, ...(!symmetric && { zero }), ...scales },
+    special: supers !== undefined || levels !== undefined,
     holds:
       `${bits}-bit codes in groups of ${groupSize}, ${symmetric ? 'symmetric' : 'with a minimum'}, scales in ` +
-      (supers ? `two levels, ${supers.size} columns under one in f16` : 'f16'),
+      (supers ? `two levels, ${supers.size} columns under one in f16` : levels ? 'powers of two' : 'f16'),
   }
 }
 
@@ -106,10 +107,11 @@ async function writeFile(job: OutputJob, source: CompressedSource, checkpoint: C
       fileType: findMix(job.type)?.mix.fileType,
       encodingOf: tensor => typeOf(tensor.from),
       bytesOf: async tensor => {
-        job.signal?.throwIfAborted()
         const weight = await source.weight(tensor.from)
         return weight && exactBytes(weight, typeOf(tensor.from), tensor.layout.rowOrder)
       },
+      threads: job.threads,
+      signal: job.signal,
       onTensor: job.onProgress,
     },
   )

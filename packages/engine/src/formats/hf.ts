@@ -24,7 +24,7 @@ export const hf: Format = {
   },
   warning:
     'a Hugging Face folder holds the compressed matrices as plain numbers: the file does not become smaller; ' +
-    'a GGUF (gguf:Q4_0, gguf:Q4_1, gguf:Q8_0) or a folder such as compressed-tensors, gptq or awq ' +
+    'a GGUF (gguf:Q4_K_S, gguf:Q4_0, gguf:Q8_0) or a folder such as compressed-tensors, gptq or awq ' +
     'does. Bits a weight are those of the compressed form',
   write: writeFolder,
   adapter: { types: ['keep', 'f32'], write: (path, model, adapter) => writePeft(path, model, adapter) },

@@ -16,9 +16,9 @@ import type { Format, Notes, OutputJob } from './format.ts'
 /** A folder where matrices with many zeros take less room: a mask or the codes of an n:m pattern, and the other values. */
 export const sparse: Format = {
   name: 'sparse',
-  title: 'folder with sparse matrices, for Sinter (bitmask: for compressed-tensors up to 0.14)',
+  title: 'folder with sparse matrices, for Sinter',
   types: ['smallest', 'bitmask'],
-  // How many zeros there will be is known to the methods alone: dense is the most that it can be.
+  // How many zeros there will be is not known before: dense is the most that it can be.
   stored: (_, { dtype, shape }) => ({ type: dtype, bytes: sizeOf(shape) * dtypes[dtype].bytes }),
   warning:
     'readers of dense models refuse a folder with sparse matrices: `sinter convert FOLDER --to hf` expands it to the same bytes ' +
@@ -42,7 +42,6 @@ async function writeFolder(job: OutputJob, source: CompressedSource, checkpoint:
 }
 
 function writeWeights(job: OutputJob, source: CompressedSource, folder: string): Promise<readonly SparseStored[]> {
-  const bitmask = job.type === 'bitmask'
   const input = {
     names: source.inBlockOrder(),
     info: source.info,
@@ -53,9 +52,7 @@ function writeWeights(job: OutputJob, source: CompressedSource, folder: string):
     },
   }
   return writeSparseWeights(folder, input, {
-    layout: bitmask ? 'bitmask' : 'smallest',
-    // compressed-tensors knows masks of linear layers only.
-    ...(bitmask && { sparse: name => job.compressed.has(name) }),
+    layout: job.type === 'bitmask' ? 'bitmask' : 'smallest',
     signal: job.signal,
     onTensor: job.onProgress,
   })

@@ -24,7 +24,8 @@ export async function assemble(job: AssembleJob): Promise<Omit<RunResult, 'path'
     const compressed = new Set(plan.rows.filter(row => row.action === 'compress').map(row => row.tensor))
     const { container, encoding } = plan.output
     const types = new Map(plan.rows.map(row => [row.tensor, row.stored.type]))
-    const place = { input: plan.model.path, type: encoding, compressed, types, out, signal, onProgress }
+    const { threads } = plan
+    const place = { input: plan.model.path, type: encoding, compressed, types, out, threads, signal, onProgress }
     const notes = await formatNamed(container).write(place, source, checkpoint)
     const total = await tally(job)
     return { ...total, notes: [...total.notes, ...notes], outputBytes: await bytesAt(job.out) }

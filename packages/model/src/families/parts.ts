@@ -15,6 +15,7 @@ import {
   slice,
 } from '@sinter/tensor-core'
 import type { Activation, LayerConfig } from '../config.ts'
+import { FormatError } from '../formats/format-error.ts'
 import type { Tracer } from './tracer.ts'
 
 const functions: Readonly<Record<Activation, (x: Node) => Node>> = { silu, gelu, geluTanh, relu, quickGelu }
@@ -82,6 +83,11 @@ function project(t: Tracer, x: Node, { projections: p, qkvBias }: AttentionParts
       slice(all, -1, qWidth, qWidth + kvWidth),
       slice(all, -1, qWidth + kvWidth, qWidth + 2 * kvWidth),
     ]
+  if (heads !== kvHeads)
+    throw new FormatError(
+      'schema',
+      `config.json: ${heads} heads share ${kvHeads} key-value heads, but ${p.qkv} is cut by heads`,
+    )
   const byHead = reshape(all, ['batch', 'tokens', heads, 3 * headDim])
   const part = (i: number) => reshape(slice(byHead, -1, i * headDim, (i + 1) * headDim), ['batch', 'tokens', qWidth])
   return [part(0), part(1), part(2)]

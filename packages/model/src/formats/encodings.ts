@@ -3,7 +3,6 @@ import type { DecodeBlock, EncodeBlock } from './blocks/block-32.ts'
 import { decoders } from './blocks/decoders.ts'
 import { encoders } from './blocks/encoders.ts'
 import type { Decoded } from './blocks/expand-simd.ts'
-import { decodeMXFP4, decodeNVFP4, encodeNVFP4 } from './blocks/float-4.ts'
 import {
   decodeIQ1_M,
   decodeIQ1_S,
@@ -15,9 +14,9 @@ import {
 } from './blocks/iq-decode.ts'
 import { encodeIQ2_S, encodeIQ2_XS, encodeIQ2_XXS, encodeIQ3_S, encodeIQ3_XXS } from './blocks/iq-quants.ts'
 import { encodeIQ1_M, encodeIQ1_S } from './blocks/iq1-encode.ts'
-import { decodeIQ4_NL, decodeIQ4_XS, encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
+import { encodeIQ4_NL, encodeIQ4_XS } from './blocks/iq4.ts'
 import { levelEncoders } from './blocks/level-blocks.ts'
-import { decodeQ1_0, decodeQ2_0, decodeTQ1_0, decodeTQ2_0 } from './blocks/ternary.ts'
+import { levelDecoders } from './blocks/level-layouts.ts'
 import { FormatError } from './format-error.ts'
 
 /** How ggml stores `blockSize` neighbours of a row in `blockBytes` bytes. */
@@ -92,6 +91,16 @@ const kernels = (
   importance,
 })
 
+/** The same with codecs of their own files. */
+const levels = (
+  name: keyof typeof levelDecoders,
+  ggmlType: number,
+  blockSize: number,
+  blockBytes: number,
+  encode: EncodeRows,
+  importance: Encoding['importance'] = 'ignored',
+): Encoding => ({ name, ggmlType, blockSize, blockBytes, decode: levelDecoders[name], encode, importance })
+
 function plain(
   name: string,
   ggmlType: number,
@@ -162,17 +171,17 @@ export const encodings: readonly Encoding[] = [
   rows('IQ2_XS', 17, 256, 74, decodeIQ2_XS, encodeIQ2_XS, 'required'),
   rows('IQ3_XXS', 18, 256, 98, decodeIQ3_XXS, encodeIQ3_XXS),
   rows('IQ1_S', 19, 256, 50, decodeIQ1_S, encodeIQ1_S, 'required'),
-  rows('IQ4_NL', 20, 32, 18, decodeIQ4_NL, encodeIQ4_NL),
+  levels('IQ4_NL', 20, 32, 18, encodeIQ4_NL, 'weighed'),
   rows('IQ3_S', 21, 256, 110, decodeIQ3_S, encodeIQ3_S),
   rows('IQ2_S', 22, 256, 82, decodeIQ2_S, encodeIQ2_S),
-  rows('IQ4_XS', 23, 256, 136, decodeIQ4_XS, encodeIQ4_XS),
+  levels('IQ4_XS', 23, 256, 136, encodeIQ4_XS, 'weighed'),
   rows('IQ1_M', 29, 256, 56, decodeIQ1_M, encodeIQ1_M),
-  rows('TQ1_0', 34, 256, 54, decodeTQ1_0, levelEncoders.TQ1_0, 'ignored'),
-  rows('TQ2_0', 35, 256, 66, decodeTQ2_0, levelEncoders.TQ2_0, 'ignored'),
-  rows('MXFP4', 39, 32, 17, decodeMXFP4, levelEncoders.MXFP4, 'ignored'),
-  blocks('NVFP4', 40, 64, 36, decodeNVFP4, encodeNVFP4),
-  rows('Q1_0', 41, 128, 18, decodeQ1_0, levelEncoders.Q1_0, 'ignored'),
-  rows('Q2_0', 42, 64, 18, decodeQ2_0, levelEncoders.Q2_0, 'ignored'),
+  levels('TQ1_0', 34, 256, 54, levelEncoders.TQ1_0),
+  levels('TQ2_0', 35, 256, 66, levelEncoders.TQ2_0),
+  levels('MXFP4', 39, 32, 17, levelEncoders.MXFP4),
+  levels('NVFP4', 40, 64, 36, levelEncoders.NVFP4),
+  levels('Q1_0', 41, 128, 18, levelEncoders.Q1_0),
+  levels('Q2_0', 42, 64, 18, levelEncoders.Q2_0),
   plain('I8', 24, 'i8', 1, (v, at) => v.getInt8(at)),
   plain('I16', 25, 'i16', 2, (v, at) => v.getInt16(at, true)),
   plain('I32', 26, 'i32', 4, (v, at) => v.getInt32(at, true)),

@@ -35,8 +35,8 @@ export interface GgufRows {
 }
 
 export interface GgufJobOptions {
-  /** Threads to encode with. Default: the caller's alone. */
-  readonly pool?: Pool | undefined
+  /** To encode with. Default: the caller's alone. */
+  readonly threads?: number | undefined
   /** Most bytes of tensors in a file; more are spread over `NAME-00001-of-00003.gguf` … Default: one file. */
   readonly shardBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -57,7 +57,7 @@ const SLOTS = 3
  */
 export async function writeGgufJob(path: string, job: GgufJob, options: GgufJobOptions = {}): Promise<number> {
   const writer = await createGgufShardWriter(path, job.metadata, job.tensors, options.shardBytes)
-  const pool = options.pool ?? createPool()
+  const pool = createPool({ threads: options.threads ?? 1 })
   try {
     await writePieces(writer, job, pool, options)
     await writer.commit()
@@ -66,7 +66,7 @@ export async function writeGgufJob(path: string, job: GgufJob, options: GgufJobO
     await writer.abort()
     throw error
   } finally {
-    if (!options.pool) await pool.close()
+    await pool.close()
   }
 }
 

@@ -97,6 +97,22 @@ function putU16(out: Uint8Array, at: number, value: number): void {
   out[at + 1] = value >>> 8
 }
 
+/**
+ * MXFP4: the value is that of the E2M1 code times `2^(exponent − 127)`.
+ * @param codes 0 … 15
+ * @param exponents one for 32 codes
+ * @throws RangeError when the counts do not agree or a code is out of range
+ */
+export function packMXFP4(codes: Uint8Array, exponents: Uint8Array): Uint8Array {
+  checkCounts('MXFP4', codes.length, [exponents.length])
+  const out = new Uint8Array(exponents.length * 17)
+  for (let b = 0; b < exponents.length; b++) {
+    out[b * 17] = exponents[b]!
+    putNibbles(codes, b * 32, out, b * 17 + 1)
+  }
+  return out
+}
+
 /** Their fifth bits, a bit a code, then the nibbles. */
 function putFiveBits(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
   const low = codes.slice(from, from + 32)

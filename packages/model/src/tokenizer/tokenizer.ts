@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { FormatError } from '../formats/format-error.ts'
 import { isPlainBpe } from './bpe-file.ts'
 import { createBpeTokenizer } from './bpe-tokenizer.ts'
 import { createLibraryTokenizer } from './library-tokenizer.ts'
@@ -52,7 +53,7 @@ const configSchema = z.object({
   chat_template: z.union([z.string(), z.array(namedTemplate)]).nullish(),
 })
 
-/** Builds a tokenizer. Throws an Error that says which part of which file is missing, malformed or not known. */
+/** Builds a tokenizer. @throws FormatError that says which part of which file is missing, malformed or not known */
 export function loadTokenizer({ tokenizerJson, tokenizerConfig, chatTemplate }: TokenizerSources): Tokenizer {
   const core = explain('tokenizer.json', () => createCore(tokenizerJson))
   const config = explain('tokenizer_config.json', () => readConfig(tokenizerConfig))
@@ -92,7 +93,9 @@ function explain<T>(file: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof z.ZodError) throw new Error(`${file} is malformed:\n${z.prettifyError(error)}`)
-    throw error
+    if (error instanceof FormatError) throw error
+    const what = error instanceof z.ZodError ? `is malformed:\n${z.prettifyError(error)}` : (error as Error).message
+    const message = what.startsWith(file) ? what : `${file}${error instanceof z.ZodError ? '' : ':'} ${what}`
+    throw new FormatError('schema', message, { cause: error })
   }
 }

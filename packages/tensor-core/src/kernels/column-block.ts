@@ -1,3 +1,4 @@
+import type { Grid } from '../grid.ts'
 import { type BlockArgs, lanes, type Tile } from './column-args.ts'
 import { fitUnit } from './column-groups.ts'
 import { strip } from './column-simd.ts'
@@ -57,7 +58,7 @@ function advance({ kernels, at, columns, applied }: Workspace, tile: Tile, from:
 /** Rounds (or lets go) the columns [from, to) of the tile one after another. */
 function finish({ grid }: BlockArgs, space: Workspace, tile: Tile, from: number, to: number): void {
   const { kernels, at, columns } = space
-  const run = grid ? (grid.zero === 'min' ? kernels.roundFromMin : kernels.round) : kernels.keep
+  const run = grid ? roundingOf(grid, kernels) : kernels.keep
   advance(space, tile, from, to)
   const matrix = from * lanes * 8
   for (let r = 0; r < tile.count; r += strip) {
@@ -76,6 +77,11 @@ function finish({ grid }: BlockArgs, space: Workspace, tile: Tile, from: number,
       at.largestCode,
     )
   }
+}
+
+function roundingOf({ levels, zero }: Grid, kernels: Workspace['kernels']): Workspace['kernels']['round'] {
+  if (levels) return kernels.roundToLevel
+  return zero === 'min' ? kernels.roundFromMin : kernels.round
 }
 
 /** n:m: of the columns [from, to), already up to date, removes those whose loss w²/U_jj² is least; ties by index. */

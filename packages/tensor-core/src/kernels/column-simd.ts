@@ -1,3 +1,4 @@
+import { MOST_LEVELS } from '../grid.ts'
 import { lanes } from './column-args.ts'
 import { type Simd, simdKernels } from './simd.ts'
 import {
@@ -8,6 +9,7 @@ import {
   type Code,
   divide,
   get,
+  greater,
   type Kernel,
   larger,
   load,
@@ -41,6 +43,8 @@ interface ColumnKernels {
   round: Columns
   /** … on a grid with a minimum. */
   roundFromMin: Columns
+  /** … on a grid with levels of its own: `largestCode` points at the table that `levelTable` makes. */
+  roundToLevel: Columns
 }
 
 /**
@@ -68,6 +72,7 @@ const kernels = simdKernels<ColumnKernels>(() => ({
   keep: columnsKernel(() => []),
   round: columnsKernel(roundInteger),
   roundFromMin: columnsKernel(roundMin),
+  roundToLevel: columnsKernel(roundLevel),
 }))
 
 export const columnKernels: (bytes: number) => Simd<ColumnKernels> = kernels
@@ -101,6 +106,9 @@ interface Rounding {
   readonly kept: number
   readonly code: number
   readonly most: number
+  /** Address of the largest code or the table, and a vector to work in. */
+  readonly table: number
+  readonly mask: number
 }
 
 function columnsKernel(round: (rounding: Rounding) => Code): Kernel {
@@ -108,10 +116,10 @@ function columnsKernel(round: (rounding: Rounding) => Code): Kernel {
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
   ] as const
   const [largest, along, alongEnd, at, length, grid] = [10, 11, 12, 13, 14, 15] as const
-  const [factor, kept, code, most, first] = [16, 17, 18, 19, 20] as const
+  const [factor, kept, code, most, mask, first] = [16, 17, 18, 19, 20, 21] as const
   const finish = (i: number): Code => [
     put(kept, [get(first + i), get(keep), load(16 * i), and]),
-    round({ grid, codes, row: 2 * i, kept, code, most }),
+    round({ grid, codes, row: 2 * i, kept, code, most, table: largest, mask }),
     [get(values), get(kept), store(16 * i)],
     put(kept, [get(first + i), get(kept), subtract, get(factor), divide]),
     [get(at), get(kept), store(16 * i)],
@@ -134,7 +142,7 @@ function columnsKernel(round: (rounding: Rounding) => Code): Kernel {
     step(length, 8),
   ]
   const body: Code = [put(most, [get(largest), loadBoth(0)]), loopBelow(values, end, column)]
-  return { parameters: 11, integers: 5, vectors: 4 + vectors, body }
+  return { parameters: 11, integers: 5, vectors: 5 + vectors, body }
 }
 
 /** 2⁵²: added to a whole number, it leaves that number in the lowest bits. */
@@ -161,4 +169,34 @@ const roundMin = (r: Rounding): Code => [
   put(r.code, [get(r.kept), zero(r), subtract, scale(r), divide, nearest]),
   clampAndStore(r),
   put(r.kept, [get(r.code), scale(r), multiply, zero(r), add]),
+]
+
+/** Of each step from one level to the next: the middle, which belongs to the lower one, and the height. */
+const steps = MOST_LEVELS - 1
+
+/** What `roundToLevel` reads: the least level, then middles and heights; steps that are not there are never taken. */
+export function levelTable(levels: readonly number[]): Float64Array {
+  const table = new Float64Array(1 + 2 * steps).fill(0)
+  table[0] = levels[0]!
+  for (let i = 0; i < steps; i++) {
+    const [low, high] = [levels[i], levels[i + 1]]
+    table[1 + 2 * i] = high === undefined ? Number.POSITIVE_INFINITY : (low! + high) / 2
+    table[2 + 2 * i] = high === undefined ? 0 : high - low!
+  }
+  return table
+}
+
+/** Climbs the steps whose middle kept/scale is above; heights are such that their sums are the levels exactly. */
+const roundLevel = (r: Rounding): Code => [
+  put(r.most, [get(r.kept), scale(r), divide]),
+  put(r.kept, [get(r.table), loadBoth(0)]),
+  put(r.code, both(0)),
+  repeat(steps, i => [
+    put(r.mask, [get(r.most), get(r.table), loadBoth(8 + 16 * i), greater]),
+    put(r.code, [get(r.code), get(r.mask), both(1), and, add]),
+    put(r.kept, [get(r.kept), get(r.mask), get(r.table), loadBoth(16 + 16 * i), and, add]),
+  ]),
+  [get(r.codes), get(r.code), both(wholeBits), add, storeByte(r.row, 0)],
+  [get(r.codes), get(r.code), both(wholeBits), add, storeByte(r.row + 1, 1)],
+  put(r.kept, [get(r.kept), scale(r), multiply]),
 ]

@@ -1,5 +1,6 @@
+import { MOST_LEVELS, maxCode } from '../grid.ts'
 import { type BlockArgs, lanes, type Tile } from './column-args.ts'
-import { columnKernels } from './column-simd.ts'
+import { columnKernels, levelTable } from './column-simd.ts'
 
 /** A tile of a block in the memory of the SIMD kernels, and what they need beside it. */
 export interface Workspace {
@@ -37,7 +38,7 @@ export function createWorkspace(args: BlockArgs): Workspace {
   const { kernels, memory } = columnKernels(bytes)
   const part = (address: number, length: number) => memory.subarray(address / 8, address / 8 + length)
   copyFactors(args, part(at.factors, columns * columns))
-  if (grid) memory[at.largestCode / 8] = 2 ** grid.bits - 1
+  if (grid) memory.set(grid.levels ? levelTable(grid.levels) : [maxCode(grid)], at.largestCode / 8)
   const slots = new Int32Array(memory.buffer, at.slots, columns)
   for (let k = 0; k < columns; k++) slots[k] = at.grids + groups.indexOf(groupOf[start + k]!) * 2 * lanes * 8
   const keep = new BigInt64Array(memory.buffer, at.keep, columns * lanes)
@@ -65,7 +66,7 @@ function layout(columns: number, groups: number): { at: Record<Part, number>; by
     ['keep', columns * lanes],
     ['loss', lanes],
     ['factors', columns * columns],
-    ['largestCode', 1],
+    ['largestCode', 2 * MOST_LEVELS],
     ['grids', groups * 2 * lanes],
     ['slots', Math.ceil(columns / 2)],
     ['codes', (columns * lanes) / 8],

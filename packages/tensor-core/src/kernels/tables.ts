@@ -16,8 +16,13 @@ export const magnitudesOfBytes = (a: Code): Code => [a, 0xfd, 0x60]
 export const ceil = (a: Code): Code => [a, 0xfd, 0x67]
 /** Down to a whole number, four f32. */
 export const floor = (a: Code): Code => [a, 0xfd, 0x68]
-/** The same i16 in all eight lanes. */
-export const shorts = (value: number): Code => [0xfd, 0x0c, ...new Uint8Array(new Int16Array(8).fill(value).buffer)]
+/** Eight i16 lanes, of what is given again and again. */
+export const shortLanes = (...values: readonly number[]): Code => [
+  ...[0xfd, 0x0c],
+  ...new Uint8Array(Int16Array.from({ length: 8 }, (_, i) => values[i % values.length]!).buffer),
+]
+/** The lower halves of the products of i16 lanes. */
+export const multiplyShorts = (a: Code, b: Code): Code => [a, b, 0xfd, 0x95, 0x01]
 
 /** An i32 on the stack, in all lanes. */
 export const everyInt = (a: Code): Code => [a, 0xfd, 0x11]

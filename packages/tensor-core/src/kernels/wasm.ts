@@ -36,6 +36,8 @@ export const divide: Code = [0xfd, 0xf3, 0x01]
 export const smaller: Code = [0xfd, 0xf6, 0x01]
 /** The larger, or the first when the second is NaN. */
 export const larger: Code = [0xfd, 0xf7, 0x01]
+/** All bits where the first is greater. */
+export const greater: Code = [0xfd, 0x4a]
 /** To the nearest whole number, halves to even. */
 export const nearest: Code = [0xfd, 0x94, 0x01]
 

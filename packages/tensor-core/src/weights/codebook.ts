@@ -36,6 +36,8 @@ export interface CodebookWeight extends Weight {
   readonly codebook: Codebook
 }
 
+export const isCodebook = (weight: Weight): weight is CodebookWeight => weight.kind === 'codebook'
+
 /** @throws TypeError when arrays, shape and block size disagree, RangeError when there are too few or too many codes */
 export function codebookWeight(codebook: Codebook): CodebookWeight {
   check(codebook)

@@ -32,6 +32,8 @@ export interface FloatGridWeight extends Weight {
   readonly grid: FloatGrid
 }
 
+export const isFloatGrid = (weight: Weight): weight is FloatGridWeight => weight.kind === 'float'
+
 /** Values of the codes 0 … 7; 8 … 15 are the same with a minus. */
 const e2m1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
 const e2m1Levels = Float32Array.of(...e2m1, ...e2m1.map(x => -x))

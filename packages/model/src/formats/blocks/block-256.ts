@@ -1,6 +1,8 @@
-/** ggml's super-blocks of 256 values with quantized scales ("K-quants"), read only. */
+/** ggml's super-blocks of 256 values with quantized scales ("K-quants"), read one after the other: what the kernels are held against. */
 import { f16At } from '../half.ts'
 import type { DecodeBlock } from './block-32.ts'
+import { q3Scale } from './decode-grids.ts'
+import { kMin, kScale } from './k-scales.ts'
 
 const { fround } = Math
 
@@ -25,19 +27,6 @@ export const decodeQ3_K: DecodeBlock = (bytes, at, out, to) => {
     out[to + i] = d * (q3Scale(bytes, at + 96, i >> 4) - 32) * q
   }
 }
-
-/** Six bits of scale j: four in a nibble of the first eight bytes, two in the last four bytes. */
-function q3Scale(bytes: Uint8Array, at: number, j: number): number {
-  const low = j < 8 ? bytes[at + j]! & 15 : bytes[at + j - 8]! >> 4
-  const high = (bytes[at + 8 + (j & 3)]! >> (2 * (j >> 2))) & 3
-  return low | (high << 4)
-}
-
-/** Six-bit scale and minimum of sub-block j, packed in twelve bytes. */
-const kScale = (b: Uint8Array, at: number, j: number): number =>
-  j < 4 ? b[at + j]! & 63 : (b[at + j + 4]! & 15) | ((b[at + j - 4]! >> 6) << 4)
-const kMin = (b: Uint8Array, at: number, j: number): number =>
-  j < 4 ? b[at + j + 4]! & 63 : (b[at + j + 4]! >> 4) | ((b[at + j]! >> 6) << 4)
 
 export const decodeQ4_K: DecodeBlock = (bytes, at, out, to) => {
   const d = f16At(bytes, at)

@@ -1,7 +1,7 @@
 import { type DecodeBlock, decodeQ4_0, decodeQ4_1, decodeQ5_0, decodeQ5_1, decodeQ8_0 } from './block-32.ts'
 import { decodeQ2_K, decodeQ3_K, decodeQ4_K, decodeQ5_K, decodeQ6_K } from './block-256.ts'
-import { gridsOf } from './decode-grids.ts'
-import { type Decoded, expandKernel, layouts } from './expand-simd.ts'
+import { type GridsOf, gridsOf } from './decode-grids.ts'
+import { type CodeLayout, type Decoded, expandKernel, layouts } from './expand-simd.ts'
 import { hasSimd } from './has-simd.ts'
 import { compileKernel, KERNEL_VALUES, kernelMemory, places, sub } from './kernel-memory.ts'
 
@@ -22,25 +22,27 @@ const plain: Readonly<Record<Decoded, DecodeBlock>> = {
 }
 
 /** One block after the other: what the kernels are held against, and what runs where WebAssembly has no SIMD. */
-export function plainDecoder(name: Decoded): DecodeRows {
-  const { blockSize, blockBytes } = layouts[name]
+export const plainDecoder = (name: Decoded): DecodeRows => eachBlock(layouts[name], plain[name])
+
+function eachBlock({ blockSize, blockBytes }: CodeLayout, decode: DecodeBlock): DecodeRows {
   return (bytes, out) => {
-    for (let b = 0; b < out.length / blockSize; b++) plain[name](bytes, b * blockBytes, out, b * blockSize)
+    for (let b = 0; b < out.length / blockSize; b++) decode(bytes, b * blockBytes, out, b * blockSize)
   }
 }
 
-/** The scales of a piece are read here, its codes expanded by a kernel. */
-export function fastDecoder(name: Decoded): DecodeRows {
-  const { blockSize, blockBytes, length } = layouts[name]
+export const fastDecoder = (name: Decoded): DecodeRows => kernelDecoder(layouts[name], plain[name], gridsOf[name])
+
+/** The scales of a piece are read here where the kernel does not, its codes expanded by the kernel. */
+export function kernelDecoder(layout: CodeLayout, plain: DecodeBlock, grids?: GridsOf): DecodeRows {
+  const { blockSize, blockBytes, length } = layout
   const perBlock = blockSize / length
-  const grids = gridsOf[name]
   let run: ReturnType<typeof compileKernel> | undefined
   return (bytes, out) => {
     if (!hasSimd()) {
-      plainDecoder(name)(bytes, out)
+      eachBlock(layout, plain)(bytes, out)
       return
     }
-    run ??= compileKernel(expandKernel(layouts[name]))
+    run ??= compileKernel(expandKernel(layout))
     const { buffer } = kernelMemory()
     const subBlocks = KERNEL_VALUES / length
     const steps = new Float32Array(buffer, places.subs + sub.scales, subBlocks)

@@ -24,9 +24,9 @@ import { sub } from './kernel-memory.ts'
 /** How the codes of a block lie in its bytes. */
 export interface CodeLayout {
   readonly blockBytes: number
-  readonly blockSize: 32 | 256
+  readonly blockSize: number
   /** Values with a scale (and minimum) of their own. */
-  readonly length: 16 | 32
+  readonly length: number
   /** The code that stands for 0. */
   readonly zero: number
   /** Where the block itself begins with its scale, and perhaps its minimum, as halves. */
@@ -76,17 +76,17 @@ function ownGrid(halves: 'scale' | 'scale and min', block: number, size: number,
   ]
 }
 
-const at = (block: number, offset: number): Code => [get(block), load(offset)]
+export const at = (block: number, offset: number): Code => [get(block), load(offset)]
 
 /** `count` bits from bit `from` of each byte on, moved to bit `to`. Nothing crosses a byte, so shorts are shifted. */
-function moved(value: Code, from: number, count: number, to: number): Code {
+export function moved(value: Code, from: number, count: number, to: number): Code {
   const field = bits.and(value, byteLanes(((1 << count) - 1) << from))
   if (from === to) return field
   return from > to ? bytes.rightShorts(field, from - to) : bytes.leftShorts(field, to - from)
 }
 
 /** Blocks of 32: values 0 … 15 in the lower nibbles, 16 … 31 in the upper. */
-const nibbles32 =
+export const nibbles32 =
   (offset: number) =>
   (block: number, v: number): Code =>
     moved(at(block, offset), 4 * v, 4, 0)
@@ -95,18 +95,22 @@ const nibbles32 =
 const fiveBits32 =
   (offset: number) =>
   (block: number, v: number): Code => {
-    const each: Code = [get(block), loadEach(offset)]
-    const theirs = shuffle(each, each, [...new Array<number>(8).fill(2 * v), ...new Array<number>(8).fill(2 * v + 1)])
-    const one = bytes.equal(bits.and(theirs, powers), powers)
+    const one = ownBit([get(block), loadEach(offset)], 2 * v)
     return bits.or(nibbles32(offset + 4)(block, v), bits.and(one, byteLanes(16)))
   }
+
+/** Ones in the bytes whose bit is set, sixteen bits from byte `from` of `source` on. */
+export function ownBit(source: Code, from: number): Code {
+  const theirs = shuffle(source, source, [...new Array<number>(8).fill(from), ...new Array<number>(8).fill(from + 1)])
+  return bytes.equal(bits.and(theirs, powers), powers)
+}
 const powers = byteLanes(1, 2, 4, 8, 16, 32, 64, 128)
 
 /** Super-blocks: value i is in the part of 16 … */
 const within = (v: number, count: number): number => 16 * (v % (count / 16))
 
 /** … two bits: a half of 128 values in 32 bytes, as four planes. */
-const twoBits = (offset: number, block: number, v: number): Code =>
+export const twoBits = (offset: number, block: number, v: number): Code =>
   moved(at(block, offset + 32 * (v >> 3) + within(v, 32)), 2 * ((v >> 1) & 3), 2, 0)
 
 /** Four bits: 64 values in 32 bytes. */

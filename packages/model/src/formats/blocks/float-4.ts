@@ -7,10 +7,11 @@ import type { DecodeBlock, EncodeBlock } from './block-32.ts'
 const { fround, abs, floor, min } = Math
 
 /** Code 8 is ggml's second zero: it has no sign. */
-const levels = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
+export const e2m1Levels: readonly number[] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
 
-/** Half of 2^(e − 127). */
-export const e8m0Half = (e: number): number => 2 ** (e - 128)
+const e8m0Halves = Float32Array.from({ length: 256 }, (_, e) => 2 ** (e - 128))
+/** Half of 2^(e − 127), e a byte. */
+export const e8m0Half = (e: number): number => e8m0Halves[e]!
 
 /**
  * The scale for a largest magnitude, two powers of two below it. ggml's log2f rounds a number just below a power of two up to it; C's
@@ -19,19 +20,20 @@ export const e8m0Half = (e: number): number => 2 ** (e - 128)
 export const e8m0Of = (amax: number): number =>
   amax > 0 && amax < Number.POSITIVE_INFINITY ? (floor(fround(Math.log2(amax))) + 125) & 255 : 0
 
-/** Half of an unsigned E4M3 with bias 7; 0x7f is not a number, and stands for 0. */
-function ue4m3Half(e: number): number {
-  if (e === 0 || e === 0x7f) return 0
+const ue4m3Halves = Float32Array.from({ length: 256 }, (_, e) => {
   const mantissa = e & 7
   const exponent = (e >> 3) & 15
+  if (e === 0x7f) return 0
   return exponent === 0 ? mantissa * 2 ** -10 : (8 + mantissa) * 2 ** (exponent - 11)
-}
+})
+/** Half of an unsigned E4M3 with bias 7, e a byte, whose highest bit is not looked at; 0x7f is not a number, and stands for 0. */
+export const ue4m3Half = (e: number): number => ue4m3Halves[e]!
 
 function decodePairs(bytes: Uint8Array, at: number, count: number, scale: number, out: Float32Array, to: number): void {
   for (let j = 0; j < count; j++) {
     const q = bytes[at + j]!
-    out[to + j] = scale * levels[q & 15]!
-    out[to + j + count] = scale * levels[q >> 4]!
+    out[to + j] = scale * e2m1Levels[q & 15]!
+    out[to + j + count] = scale * e2m1Levels[q >> 4]!
   }
 }
 
@@ -53,7 +55,7 @@ export const encodeNVFP4: EncodeBlock = (values, from, out, at) => {
   for (let s = 0; s < 4; s++) {
     const start = from + 16 * s
     const amax = largest(values, start, 16)
-    const e = ue4m3(fround(amax / 6))
+    const e = ue4m3Of(fround(amax / 6))
     out[at + s] = e
     putPairs(values, start, 8, ue4m3Half(e), amax, out, at + 4 + 8 * s)
   }
@@ -69,7 +71,7 @@ function largest(values: Float32Array, from: number, count: number): number {
 }
 
 /** To the nearest unsigned E4M3, halves up, as ggml does it: what rounds to 256 or more is 448. */
-function ue4m3(x: number): number {
+export function ue4m3Of(x: number): number {
   if (x >= 248) return 0x7e
   if (x < 2 ** -6) return min(7, floor(fround(fround(x * 512) + 0.5)))
   float[0] = x
@@ -88,9 +90,12 @@ function putPairs(
   out: Uint8Array,
   at: number,
 ): void {
-  const code = amax < d * 4096 && d < 2 ** 125 ? nearest : nearestOfFar
+  const code = isNear(amax, d) ? nearest : nearestOfFar
   for (let j = 0; j < count; j++) out[at + j] = code(values[from + j]!, d) | (code(values[from + count + j]!, d) << 4)
 }
+
+/** Whether distances of values up to `amax` to their neighbouring levels do not round. */
+export const isNear = (amax: number, d: number): boolean => amax < d * 4096 && d < 2 ** 125
 
 /** The nearest level, the lower magnitude on a tie. `d` times the middle of two levels is an exact f32. */
 function nearest(x: number, d: number): number {
@@ -117,9 +122,9 @@ function nearest(x: number, d: number): number {
 /** The same where distances to a level round, so that ggml sees ties that are none, or where levels overflow: the first of the least. */
 function nearestOfFar(x: number, d: number): number {
   let best = 0
-  let least = abs(fround(levels[0]! * d - x))
+  let least = abs(fround(e2m1Levels[0]! * d - x))
   for (let i = 1; i < 16; i++) {
-    const error = abs(fround(fround(levels[i]! * d) - x))
+    const error = abs(fround(fround(e2m1Levels[i]! * d) - x))
     if (error < least) {
       best = i
       least = error

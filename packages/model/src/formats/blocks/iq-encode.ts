@@ -82,7 +82,7 @@ function encodeSuper(
   at: number,
 ): void {
   const { variant, found } = work
-  const mean = fround((variant.energy / 256) * energyOf(values, from))
+  const mean = fround(fround(variant.energy * energyOf(values, from)) / 256)
   for (let b = 0; b < found.scales.length; b += 4) encodeFour(work, values, from, importance, mean, b)
   out.fill(0, at, at + variant.blockBytes)
   const d = fround(found.scales.reduce((most, scale) => Math.max(most, scale), 0) / 31)
@@ -167,8 +167,12 @@ function take({ variant, search, found, grid }: Work, b: number, lane: number, g
   const signs = found.signs.subarray((b * variant.size) / 8, ((b + 1) * variant.size) / 8)
   const scale = found.empty[b] ? 0 : search.scale[lane]!
   found.scales[b] = abs(scale)
-  for (let k = 0; k < groups; k++) found.indices[b * groups + k] = found.empty[b] ? 0 : search.pointOf(k, lane)
-  if (!(abs(scale) < Number.POSITIVE_INFINITY) || found.indices[b * groups]! === grid.cells.length) throw notFinite()
+  if (!(abs(scale) < Number.POSITIVE_INFINITY)) throw notFinite()
+  for (let k = 0; k < groups; k++) {
+    const index = found.empty[b] ? 0 : search.pointOf(k, lane)
+    if (index === grid.cells.length) throw notFinite()
+    found.indices[b * groups + k] = index
+  }
   if (found.empty[b]) signs.fill(0)
   // The stored scale has no sign.
   if (scale < 0) for (let k = 0; k < signs.length; k++) signs[k] = ~signs[k]!

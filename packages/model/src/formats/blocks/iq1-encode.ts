@@ -28,7 +28,7 @@ function encoder(variant: Variant): EncodeRows {
 
 /** importance · √(2·mean square + v²); v² where there is no importance. */
 function weigh({ weights }: Work, values: Float32Array, from: number, importance: Float32Array | undefined): void {
-  const energy = fround(energyOf(values, from) / 128)
+  const energy = fround(fround(2 * energyOf(values, from)) / 256)
   for (let i = 0; i < 256; i++) {
     const square = fround(values[from + i]! * values[from + i]!)
     weights[i] = importance ? fround(importance[i]! * fround(sqrt(fround(energy + square)))) : square

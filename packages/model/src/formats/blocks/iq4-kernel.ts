@@ -21,7 +21,7 @@ import {
   put,
   repeat,
   type Simd,
-  shorts,
+  shortLanes,
   simdKernels,
   step,
   store,
@@ -134,7 +134,7 @@ function indicesOf(scaled: number, bucket: number): Code {
     put(scaled + i, i32.subtract(f32.add(floor(bounded(i)), floats(magic)), ints(magicBits - origin)))
   const pair = (i: number): Code => put(scaled + i, bytes.shortsOfInts(get(scaled + 2 * i), get(scaled + 2 * i + 1)))
   const shifted = (i: number): Code => bytes.rightShorts(get(scaled + i), 5)
-  const remainder = (i: number): Code => bits.and(get(scaled + i), shorts(31))
+  const remainder = (i: number): Code => bits.and(get(scaled + i), shortLanes(31))
   const table = (of: (b: (typeof buckets)[number]) => number): Code =>
     lookUp(byteLanes(...buckets.map(of)), get(bucket))
   const passed = (middle: 'first' | 'second'): Code =>

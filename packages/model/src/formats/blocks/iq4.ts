@@ -16,12 +16,14 @@ export const decodeIQ4_NL: DecodeBlock = (bytes, at, out, to) => decodeNibbles(b
 
 export const decodeIQ4_XS: DecodeBlock = (bytes, at, out, to) => {
   const d = f16At(bytes, at)
-  const high = bytes[at + 2]! | (bytes[at + 3]! << 8)
-  for (let b = 0; b < 8; b++) {
-    const low = (bytes[at + 4 + (b >> 1)]! >> (4 * (b & 1))) & 15
-    const scale = d * ((low | (((high >> (2 * b)) & 3) << 4)) - 32)
-    decodeNibbles(bytes, at + 8 + 16 * b, scale, out, to + 32 * b)
-  }
+  for (let b = 0; b < 8; b++) decodeNibbles(bytes, at + 8 + 16 * b, d * iq4Scale(bytes, at, b), out, to + 32 * b)
+}
+
+/** Multiple of an IQ4_XS block's scale that 32 values have. */
+export function iq4Scale(bytes: Uint8Array, at: number, b: number): number {
+  const low = (bytes[at + 4 + (b >> 1)]! >> (4 * (b & 1))) & 15
+  const high = (bytes[at + 2 + (b >> 2)]! >> (2 * (b & 3))) & 3
+  return (low | (high << 4)) - 32
 }
 
 function decodeNibbles(bytes: Uint8Array, at: number, scale: number, out: Float32Array, to: number): void {

@@ -2,7 +2,7 @@
 import { weightedScale, weightedScaleMin } from './fit-plan.ts'
 import type { SuperBlock } from './k-encode.ts'
 import { packQ2, packQ3, packQ4, packQ5, packQ6 } from './k-pack.ts'
-import { putScalesQ2, putScalesQ3, putScalesQ4, putScalesQ6 } from './k-scales.ts'
+import { putScalesQ2, putScalesQ3, putScalesQ4, putScalesQ5, putScalesQ6 } from './k-scales.ts'
 
 export const Q2_K: SuperBlock = {
   blockBytes: 84,
@@ -52,7 +52,7 @@ export const Q5_K: SuperBlock = {
   weightedPlan: weightedScaleMin(32, 31),
   variance: 2,
   limits: { length: 32, least: 0, most: 31 },
-  putScales: putScalesQ4,
+  putScales: putScalesQ5,
   pack: packQ5,
 }
 

@@ -67,16 +67,15 @@ export const putScalesQ2: PutScales = (fits, block, weighted, out, at, grid) => 
   return true
 }
 
-/** Q4_K and Q5_K: six bits each, the upper two of the last four packed above the first four. */
-export const putScalesQ4: PutScales = (fits, block, weighted, out, at, grid) => {
+/** Six bits each, the upper two of the last four packed above the first four. Codes above `most` become `most`. */
+const putSixBits = (most: number, ...[fits, block, weighted, out, at, grid]: Parameters<PutScales>): boolean => {
   const [d, dmin] = twoLevels(fits, 8 * block, 8, 63, weighted)
   putF16(out, at, d)
   putF16(out, at + 2, dmin)
   const [scale, min] = [f16Value(f16Bits(d)), f16Value(f16Bits(dmin))]
   const to = at + 4
   for (let j = 0; j < 8; j++) {
-    const s = weighted ? scaleCodes[j]! : Math.min(63, scaleCodes[j]!)
-    const m = weighted ? minCodes[j]! : Math.min(63, minCodes[j]!)
+    const [s, m] = [Math.min(most, scaleCodes[j]!), Math.min(most, minCodes[j]!)]
     if (j < 4) {
       out[to + j] = s
       out[to + j + 4] = m
@@ -92,6 +91,13 @@ export const putScalesQ4: PutScales = (fits, block, weighted, out, at, grid) => 
   }
   return true
 }
+
+/** Q4_K. A negative scale, which a search with importance may find, has a code near 256, and ggml stores its lower bits. */
+export const putScalesQ4: PutScales = (fits, block, weighted, ...to) =>
+  putSixBits(weighted ? 255 : 63, fits, block, weighted, ...to)
+
+/** Q5_K, where ggml cuts off such a code. */
+export const putScalesQ5: PutScales = (...all) => putSixBits(63, ...all)
 
 /** Six-bit scale and minimum of sub-block j, packed in twelve bytes. */
 export const kScale = (b: Uint8Array, at: number, j: number): number =>

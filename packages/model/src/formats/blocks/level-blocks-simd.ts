@@ -4,7 +4,6 @@ import {
   bytes,
   bytesMore,
   type Code,
-  ceil,
   constant,
   f32,
   floats,
@@ -15,9 +14,7 @@ import {
   load,
   loadEach,
   loadFirst,
-  lookUp,
   loopBelow,
-  magnitudesOfBytes,
   plus,
   put,
   repeat,
@@ -160,43 +157,4 @@ export function signsKernel(): Kernel {
   ]
   const body = loopBelow(values, end, [repeat(8, sixteen), step(values, 512), step(out, 18)])
   return { parameters: 3, integers: 0, vectors: 1, body }
-}
-
-/**
- * MXFP4: levels of 32 values whose scale is a power of two. After the end: twice the inverse of each block's scale, and the blocks.
- * The middles between levels are multiples of ½, and what lies on one goes to the smaller: ⌈2 |v| / scale⌉ decides.
- */
-export function e2m1Kernel(): Kernel {
-  const [values, end, inverses, out, inverse, scaled, code, first] = [0, 1, 2, 3, 4, 5, 6, 7] as const
-  const twice = [1, 3, 5, 7, 10, 14, 20]
-  const table = Array.from({ length: 32 }, (_, c) => twice.filter(middle => middle < c).length)
-  const whole = (offset: number): Code => [
-    put(scaled, f32.multiply([get(values), load(offset)], get(inverse))),
-    i32.subtract(
-      f32.add(
-        bits.or(f32.least(floats(21), ceil(f32.abs(get(scaled)))), bits.and(get(scaled), ints(0x80000000 | 0))),
-        floats(12582912),
-      ),
-      ints(0x4b400000),
-    ),
-  ]
-  const pair = (offset: number): Code => bytes.shortsOfInts(whole(offset), whole(offset + 16))
-  const magnitude = magnitudesOfBytes(get(code))
-  const level = bits.or(
-    lookUp(byteLanes(...table.slice(0, 16)), magnitude),
-    lookUp(byteLanes(...table.slice(16)), bytes.subtract(magnitude, byteLanes(16))),
-  )
-  const sign = bits.and(bytes.rightShorts(get(code), 4), byteLanes(8))
-  const sixteen = (v: number): Code => [
-    put(code, bytes.signedOfShorts(pair(64 * v), pair(64 * v + 32))),
-    put(scaled, level),
-    put(code, bits.or(get(scaled), bits.and(sign, bytesMore(get(scaled), byteLanes(0))))),
-  ]
-  const block: Code = [
-    put(inverse, [get(inverses), loadEach(0)]),
-    [sixteen(0), put(first, get(code)), sixteen(1)],
-    [get(out), bits.or(get(first), bytes.leftShorts(get(code), 4)), store(1)],
-    [step(values, 128), step(inverses, 4), step(out, 17)],
-  ]
-  return { parameters: 4, integers: 0, vectors: 4, body: loopBelow(values, end, block) }
 }

@@ -1,11 +1,11 @@
 import type { EncodeRows } from '../encodings.ts'
 import { putF16 } from '../half.ts'
 import type { EncodeBlock } from './block-32.ts'
-import { e8m0Half, e8m0Of, encodeMXFP4 } from './float-4.ts'
+import { e8m0Half, e8m0Of, encodeMXFP4, encodeNVFP4, isNear, ue4m3Half, ue4m3Of } from './float-4.ts'
+import { mxfp4Kernel, nvfp4Kernel } from './float-4-simd.ts'
 import { hasSimd } from './has-simd.ts'
 import { compileKernel, KERNEL_VALUES, kernelMemory, places } from './kernel-memory.ts'
 import {
-  e2m1Kernel,
   largestKernel,
   packQ2_0,
   packTQ1_0,
@@ -48,8 +48,8 @@ function inPieces(size: number, blockBytes: number, plain: EncodeBlock, create: 
   }
 }
 
-/** Inverses and largest values have a place each that is as large as needed: a block has at least 32 values. */
-const [inversesAt, largestAt] = [places.importance, places.importance + KERNEL_VALUES / 8]
+/** Inverses and largest values have a place each that is as large as needed: a scale has at least 16 values. */
+const [inversesAt, largestAt] = [places.importance, places.importance + KERNEL_VALUES / 4]
 
 /** Largest magnitudes of the piece's blocks, and whether all values are finite. */
 function findLargest(size: number): (count: number) => Float32Array | undefined {
@@ -83,9 +83,9 @@ const ternary =
   }
 
 /** Values whose scale, or its inverse, is no ordinary number are left to plain code. */
-function e2m1(): PieceEncoder {
+function mxfp4(): PieceEncoder {
   const largest = findLargest(32)
-  const run = compileKernel(e2m1Kernel())
+  const run = compileKernel(mxfp4Kernel())
   return ({ blocks, count }) => {
     const found = largest(count)
     if (!found) return false
@@ -97,6 +97,26 @@ function e2m1(): PieceEncoder {
       inverses[b] = found[2 * b]! > 0 ? 2 / e8m0Half(e) : 0
     }
     run(places.values, places.values + 128 * count, inversesAt, places.codes)
+    return true
+  }
+}
+
+/** Values that are far from all levels, and what has no scale, are left to plain code. */
+function nvfp4(): PieceEncoder {
+  const largest = findLargest(16)
+  const run = compileKernel(nvfp4Kernel())
+  return ({ blocks, count }) => {
+    const found = largest(4 * count)
+    if (!found) return false
+    const scales = new Float32Array(kernelMemory().buffer, inversesAt, 4 * count)
+    for (let s = 0; s < 4 * count; s++) {
+      const amax = found[2 * s]!
+      const e = ue4m3Of(fround(amax / 6))
+      blocks[36 * (s >> 2) + (s & 3)] = e
+      scales[s] = ue4m3Half(e)
+      if (amax > 0 && !isNear(amax, scales[s]!)) return false
+    }
+    run(places.values, places.values + 256 * count, inversesAt, places.codes)
     return true
   }
 }
@@ -113,10 +133,11 @@ function signs(): PieceEncoder {
   }
 }
 
-export const levelEncoders: Readonly<Record<'TQ1_0' | 'TQ2_0' | 'Q1_0' | 'Q2_0' | 'MXFP4', EncodeRows>> = {
+export const levelEncoders: Readonly<Record<'TQ1_0' | 'TQ2_0' | 'Q1_0' | 'Q2_0' | 'MXFP4' | 'NVFP4', EncodeRows>> = {
   TQ1_0: inPieces(256, 54, encodeTQ1_0, ternary({ size: 256, blockBytes: 54, pack: packTQ1_0 }, 52)),
   TQ2_0: inPieces(256, 66, encodeTQ2_0, ternary({ size: 256, blockBytes: 66, pack: packTQ2_0 }, 64)),
   Q1_0: inPieces(128, 18, encodeQ1_0, signs),
   Q2_0: inPieces(64, 18, encodeQ2_0, ternary({ size: 64, blockBytes: 18, pack: packQ2_0 }, 0)),
-  MXFP4: inPieces(32, 17, encodeMXFP4, e2m1),
+  MXFP4: inPieces(32, 17, encodeMXFP4, mxfp4),
+  NVFP4: inPieces(64, 36, encodeNVFP4, nvfp4),
 }

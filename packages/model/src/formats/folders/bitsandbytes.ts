@@ -1,4 +1,12 @@
-import { type CodebookWeight, dynamicMap, f32, SCALE_BLOCK, type Tensor, type Weight } from '@sinter/tensor-core'
+import {
+  type CodebookWeight,
+  dynamicMap,
+  f16ToF32,
+  f32,
+  SCALE_BLOCK,
+  type Tensor,
+  type Weight,
+} from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { findFourBit } from './bitsandbytes-read.ts'
 import type { FolderFormat, Scheme, StoredAs } from './folder-format.ts'
@@ -51,8 +59,10 @@ function tensorsOf(weight: Weight, stored: StoredAs): Record<string, Tensor> {
     'weight.quant_map': f32([levels.length], levels.slice()),
   }
   const stateName = `weight.quant_state.bitsandbytes__${type}`
-  if (scales instanceof Float32Array)
-    return { ...base, 'weight.absmax': f32([scales.length], scales), [stateName]: jsonTensor(state) }
+  if (scales instanceof Float32Array || scales instanceof Uint16Array) {
+    const absmax = scales instanceof Float32Array ? scales : f16ToF32(scales)
+    return { ...base, 'weight.absmax': f32([absmax.length], absmax), [stateName]: jsonTensor(state) }
+  }
   const { codes, absmax, offset } = scales
   return {
     ...base,

@@ -42,21 +42,30 @@ function fullestGroup(bits: RawBits, of: number, start: number): number {
   return most
 }
 
+/** Which forms may be chosen: all, or the one that compressed-tensors up to 0.14 reads. */
+export type SparseLayout = 'smallest' | 'bitmask'
+
 /** The form that takes the fewest bytes; undefined when plain numbers do. */
-export function smallestForm(
+export function chooseForm(
   scan: Scan,
   [rows, cols]: readonly [number, number],
   dtype: DType,
+  layout: SparseLayout,
 ): SparseForm | undefined {
   const item = dtypes[dtype].bytes
+  const rowOffsets = layout === 'bitmask'
+  const mask = scan.kept * item + rows * (maskRowBytes(cols) + (rowOffsets ? OFFSET_BYTES : 0)) + SHAPE_BYTES
+  const patterns = layout === 'bitmask' ? [] : [...scan.most]
   const forms: { readonly form: SparseForm | undefined; readonly bytes: number }[] = [
     { form: undefined, bytes: rows * cols * item },
-    { form: { kind: 'bitmask', rowOffsets: false }, bytes: scan.kept * item + rows * maskRowBytes(cols) + SHAPE_BYTES },
-    ...[...scan.most].flatMap(([of, most]) => patternForm({ kept: Math.max(1, most), of }, rows, cols, item)),
+    { form: { kind: 'bitmask', rowOffsets }, bytes: mask },
+    ...patterns.flatMap(([of, most]) => patternForm({ kept: Math.max(1, most), of }, rows, cols, item)),
   ]
   return forms.reduce((best, next) => (next.bytes < best.bytes ? next : best)).form
 }
 
+/** Where a row begins. */
+const OFFSET_BYTES = 8
 /** Two numbers beside the mask; the pattern takes two more. */
 const SHAPE_BYTES = 16
 

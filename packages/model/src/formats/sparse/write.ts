@@ -4,7 +4,7 @@ import type { SafetensorsSpec } from '../safetensors-layout.ts'
 import { SPARSE_STEM } from './config.ts'
 import { baseOf, partSpecs } from './layout.ts'
 import { rawBits } from './raw-bits.ts'
-import { type Scan, type SparseForm, scanRows, smallestForm, startScan } from './scan.ts'
+import { chooseForm, type Scan, type SparseForm, type SparseLayout, scanRows, startScan } from './scan.ts'
 import { writeParts } from './write-parts.ts'
 
 /** Tensors to be written. They are gone through twice: the header must say how many elements are not zero. */
@@ -17,9 +17,7 @@ export interface SparseInput {
 
 export interface SparseWriteOptions {
   /** `smallest`: for each matrix the form that takes the fewest bytes. `bitmask`: what compressed-tensors up to 0.14 reads. */
-  readonly layout?: 'smallest' | 'bitmask'
-  /** Matrices that may be stored sparse; default: all. */
-  readonly sparse?: (name: string) => boolean
+  readonly layout?: SparseLayout
   readonly signal?: AbortSignal | undefined
   readonly onTensor?: (done: number, total: number) => void
   readonly maxShardBytes?: number
@@ -91,21 +89,13 @@ async function planTensor(input: SparseInput, name: string, options: SparseWrite
   const dense: Planned = { name, specs: [{ name, dtype, shape }], elements: 0, kept: 0 }
   const [rows = 0, cols = 0] = shape
   const matrix = shape.length === 2 && rows > 0 && cols > 0 && name.endsWith('.weight')
-  if (!matrix || options.sparse?.(name) === false) return dense
+  if (!matrix) return dense
   const scan = await scanTensor(input, name, cols)
-  const form = scan && formOf(scan, [rows, cols], dtype, options)
+  const form = scan && chooseForm(scan, [rows, cols], dtype, options.layout ?? 'smallest')
   if (!form) return dense
   const specs = partSpecs(baseOf(name), dtype, [rows, cols], form, scan.kept)
   return { name, specs, form, elements: rows * cols, kept: scan.kept }
 }
-
-const formOf = (
-  scan: Scan,
-  shape: readonly [number, number],
-  dtype: DType,
-  { layout }: SparseWriteOptions,
-): SparseForm | undefined =>
-  layout === 'bitmask' ? { kind: 'bitmask', rowOffsets: true } : smallestForm(scan, shape, dtype)
 
 async function scanTensor(input: SparseInput, name: string, cols: number): Promise<Scan | undefined> {
   const scan = startScan(cols)
