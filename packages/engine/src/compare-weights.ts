@@ -41,7 +41,10 @@ export async function* compareWeights(
   }
 }
 
-function distance(data: ArrayLike<number>, base: ArrayLike<number>): Pick<WeightChange, 'changed' | 'total' | 'largest'> {
+function distance(
+  data: ArrayLike<number>,
+  base: ArrayLike<number>,
+): Pick<WeightChange, 'changed' | 'total' | 'largest'> {
   let changed = 0
   let total = 0
   let largest = 0

@@ -13,6 +13,8 @@ export type { CalibrationPlan, OutputPlan, Plan, PlanRow, Step } from './plan/pl
 export { planToJson } from './plan/plan-json.ts'
 export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
 export { findPreset, type Preset, presets } from './presets/presets.ts'
+export { type DiagnosedRecipe, type Diagnostic, diagnoseRecipe } from './recipe/diagnose.ts'
+export type { Span } from './recipe/document.ts'
 export { recipeJsonSchema } from './recipe/json-schema.ts'
 export { checkRecipe, loadRecipe } from './recipe/parse.ts'
 export type {

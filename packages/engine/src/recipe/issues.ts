@@ -7,6 +7,8 @@ type Issue = z.core.$ZodIssue
 export interface Complaint {
   readonly path: readonly PropertyKey[]
   readonly message: string
+  /** What was probably meant: in place of the path's last key, or of the value that stands there. */
+  readonly suggestion?: { readonly of: 'key' | 'value'; readonly text: string } | undefined
 }
 
 /**
@@ -20,10 +22,33 @@ export function complaints(
   known: (path: readonly PropertyKey[]) => readonly string[],
 ): Complaint[] {
   return issues.flatMap(issue => {
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map(key => ({ path: [...issue.path, key], message: unknownKey(key, known(issue.path)) }))
-    return [{ path: issue.path, message: describeIssue(issue, at(value, issue.path)) }]
+    if (issue.code === 'unrecognized_keys') return issue.keys.map(key => aboutKey(key, issue.path, known(issue.path)))
+    const found = at(value, issue.path)
+    return [{ path: issue.path, message: describeIssue(issue, found), suggestion: meant(issue, found) }]
   })
+}
+
+function aboutKey(key: string, path: readonly PropertyKey[], known: readonly string[]): Complaint {
+  const text = nearestName(key, known)
+  return {
+    path: [...path, key],
+    message: unknownKey(key, known),
+    suggestion: text === undefined ? undefined : { of: 'key', text },
+  }
+}
+
+/** The nearest of the values that there are; the bound that a number passed. */
+function meant(issue: Issue, value: unknown): Complaint['suggestion'] {
+  const text = meantText(issue, value)
+  return text === undefined ? undefined : { of: 'value', text }
+}
+
+function meantText(issue: Issue, value: unknown): string | undefined {
+  if (typeof value === 'number' && issue.code === 'too_big') return String(issue.maximum)
+  if (typeof value === 'number' && issue.code === 'too_small') return String(issue.minimum)
+  if (typeof value === 'string' && issue.code === 'invalid_value') return nearestName(value, issue.values.map(String))
+  if (issue.code === 'invalid_value' && issue.values.length === 1) return String(issue.values[0])
+  return undefined
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
