@@ -25,8 +25,8 @@ export async function openToLook(path: string): Promise<Opened> {
   } catch (error) {
     if (!(error instanceof FormatError) || !['unsupported', 'missing'].includes(error.code)) throw error
     const source = await openTensors(path).catch((second: FormatError) => {
-      // Without the file its configuration does not matter; of a folder there is nothing to tell beyond the first error.
-      throw second.code === 'missing' ? second : error
+      // What is wrong with the file itself matters more than what is not beside it; a folder is no file.
+      throw second.code === 'unsupported' ? error : second
     })
     return { source, problem: error.message }
   }
