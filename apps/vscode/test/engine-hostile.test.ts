@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { EngineError, findNode } from '../src/engine-client/index.ts'
 import { isNewEnough } from '../src/engine-client/find-node.ts'
+import { EngineError, findNode } from '../src/engine-client/index.ts'
 import { createLineReader } from '../src/shared/lines.ts'
 import { engineEvent, errorCodes, MAX_REQUEST_BYTES, PROTOCOL } from '../src/shared/protocol.ts'
 import { engineClient, rawEngine, until } from './engine-setup.ts'
@@ -15,11 +15,19 @@ describe('an engine that is written nonsense to', () => {
 
   test.each([
     ['malformed JSON', '{"jsonrpc": \n', { id: null, error: { code: errorCodes.parse } }],
-    ['a batch', '[{"jsonrpc":"2.0","id":3,"method":"methods"}]\n', { id: null, error: { code: errorCodes.invalidRequest } }],
+    [
+      'a batch',
+      '[{"jsonrpc":"2.0","id":3,"method":"methods"}]\n',
+      { id: null, error: { code: errorCodes.invalidRequest } },
+    ],
     ['a number', '7\n', { id: null, error: { code: errorCodes.invalidRequest } }],
     ['no method', '{"id":3}\n', { id: 3, error: { code: errorCodes.invalidRequest } }],
     ['an unknown method', '{"id":3,"method":"rm"}\n', { id: 3, error: { code: errorCodes.unknownMethod } }],
-    ['a method of all objects', '{"id":3,"method":"__proto__"}\n', { id: 3, error: { code: errorCodes.unknownMethod } }],
+    [
+      'a method of all objects',
+      '{"id":3,"method":"__proto__"}\n',
+      { id: 3, error: { code: errorCodes.unknownMethod } },
+    ],
     ['an id that is none', '{"id":"x","method":"methods"}\n', { id: null, error: { code: errorCodes.invalidRequest } }],
     ['no parameters', '{"id":3,"method":"inspect"}\n', { id: 3, error: { code: errorCodes.invalidParams } }],
     [
@@ -101,7 +109,9 @@ describe('the client', () => {
   })
 
   test('gives up after a time that was named', async () => {
-    const late = badEngine("setInterval(() => say({ method: '$/event', params: { type: 'heartbeat', at: 1, memoryBytes: 1 } }), 20)")
+    const late = badEngine(
+      "setInterval(() => say({ method: '$/event', params: { type: 'heartbeat', at: 1, memoryBytes: 1 } }), 20)",
+    )
     await expect(late.request('methods', {}, { timeoutMs: 100 })).rejects.toMatchObject({ kind: 'timeout' })
   })
 
@@ -135,8 +145,16 @@ function isRunning(pid: number): boolean {
 
 describe('looking for a Node', () => {
   test('takes the first that is one, and says what was wrong with the others', async () => {
-    const found = await findNode([{ path: '/nowhere/node' }, { path: '/bin/echo' }, { path: process.execPath, electron: true }])
-    expect(found).toMatchObject({ path: process.execPath, version: process.versions.node, env: { ELECTRON_RUN_AS_NODE: '1' } })
+    const found = await findNode([
+      { path: '/nowhere/node' },
+      { path: '/bin/echo' },
+      { path: process.execPath, electron: true },
+    ])
+    expect(found).toMatchObject({
+      path: process.execPath,
+      version: process.versions.node,
+      env: { ELECTRON_RUN_AS_NODE: '1' },
+    })
     const none = findNode([{ path: '/nowhere/node' }, { path: '/bin/echo' }])
     await expect(none).rejects.toThrow(/20\.19.*\/nowhere\/node: no such program; \/bin\/echo: is no Node/)
   })
@@ -154,7 +172,11 @@ test('lines are cut wherever the pieces are', () => {
   const bytes = new TextEncoder().encode(text)
   for (let size = 1; size <= bytes.length; size++) {
     const lines: string[] = []
-    const read = createLineReader({ maxBytes: 20, onLine: line => lines.push(line), onTooLong: () => lines.push('too long') })
+    const read = createLineReader({
+      maxBytes: 20,
+      onLine: line => lines.push(line),
+      onTooLong: () => lines.push('too long'),
+    })
     for (let at = 0; at < bytes.length; at += size) read(bytes.subarray(at, at + size))
     expect(lines.map(line => line.trim())).toEqual(['{"a":"ä"}', '{"b":"🙂"}'])
   }

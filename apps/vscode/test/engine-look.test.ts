@@ -77,6 +77,16 @@ describe('tensorStats', () => {
     expect(found.map.rms[0]).toBeCloseTo(Math.sqrt(corner.reduce((sum, v) => sum + v * v, 0) / corner.length), 5)
   })
 
+  test.each(['self_attn.q_proj', 'mlp.down_proj'])('of %s is the same in whatever file it lies', async part => {
+    const out = path(`${part}.gguf`)
+    await sinter('convert', demoModel, '--to', 'gguf:F32', '--out', out, '--quiet')
+    const ask = { tensor: `model.layers.1.${part}.weight`, groupSize: 32 }
+    const { encoding: _ours, ...ours } = await engine.request('tensorStats', { path: file, ...ask })
+    const { encoding, ...theirs } = await engine.request('tensorStats', { path: out, ...ask })
+    expect(encoding).toBe('F32')
+    expect(theirs).toEqual(ours)
+  })
+
   test('NaN and infinities are counted and spoil nothing; a vector is one row', async () => {
     const data = Float32Array.of(1, Number.NaN, -3, Number.POSITIVE_INFINITY, 0, 2)
     writeFileSync(path('odd.safetensors'), encodeSafetensors(new Map([['v', tensor('f32', [6], data)]])))
@@ -158,7 +168,20 @@ describe('plan', () => {
 
 test('compare tells the error of every matrix that changed', async () => {
   const out = path('by-cli')
-  await sinter('compress', demoModel, '--method', 'rtn', '--bits', '4', '--targets', 'mlp.*', '--out', out, '--quiet', '--no-report')
+  await sinter(
+    'compress',
+    demoModel,
+    '--method',
+    'rtn',
+    '--bits',
+    '4',
+    '--targets',
+    'mlp.*',
+    '--out',
+    out,
+    '--quiet',
+    '--no-report',
+  )
   const found = await engine.request('compare', { original: demoModel, model: out })
   const ours = decodeSafetensors(readFileSync(join(out, 'model.safetensors'))).tensors
   for (const { tensor: name, error } of found.tensors) expect(error! > 0, name).toBe(name.includes('.mlp.'))

@@ -5,7 +5,17 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type RunLine, readRun, runFolder, watchEvents, watchRuns } from '../src/engine-client/index.ts'
 import type { RunStatus } from '../src/shared/protocol.ts'
-import { demoModel, engineClient, flags, recipeText, runMain, sinter, until, weights, workplace } from './engine-setup.ts'
+import {
+  demoModel,
+  engineClient,
+  flags,
+  recipeText,
+  runMain,
+  sinter,
+  until,
+  weights,
+  workplace,
+} from './engine-setup.ts'
 
 const { folder: workspace, path, calibration } = workplace()
 const engine = engineClient()
@@ -54,7 +64,17 @@ let byCli: Buffer
 
 beforeAll(async () => {
   writeFileSync(path('recipe.json'), text)
-  await sinter('compress', '--recipe', path('recipe.json'), '--out', path('by-cli'), '--threads', '1', '--quiet', '--no-report')
+  await sinter(
+    'compress',
+    '--recipe',
+    path('recipe.json'),
+    '--out',
+    path('by-cli'),
+    '--threads',
+    '1',
+    '--quiet',
+    '--no-report',
+  )
   byCli = weights(path('by-cli'))
 })
 
@@ -71,6 +91,7 @@ describe('a run', () => {
     expect(run).toMatchObject({ state: 'done', attempts: 1, out: path('whole'), resumable: false, error: null })
     expect(run.result?.bitsPerWeight).toBeGreaterThan(4)
     expect(readFileSync(run.report!.html, 'utf8')).toContain('<html')
+    expect(run.report!.html.startsWith(runFolder(workspace, id))).toBe(true)
     expect(weights(path('whole')).equals(byCli)).toBe(true)
   })
 
@@ -103,6 +124,14 @@ describe('a run', () => {
     expect((await eventsOf(id)).lines.at(-1)).toMatchObject({ type: 'ended', state: 'done' })
     expect(await ended(id)).toMatchObject({ state: 'done', attempts: 2, error: null })
     expect(weights(path('killed')).equals(byCli)).toBe(true)
+  })
+
+  test('that is cancelled before it is under way stops too', async () => {
+    const id = await start('early')
+    expect((await engine.request('runCancel', { workspace, id })).run.state).toBe('cancelled')
+    await engine.request('runResume', { workspace, id })
+    await firstBlock('early')
+    await engine.request('runCancel', { workspace, id })
   })
 
   test('stops in order at SIGTERM, from whomever it comes', async () => {

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { worldText } from '@sinter/eval/world'
 import { afterAll } from 'vitest'
-import { createEngineClient, type EngineClient, type EngineClientOptions, findNode } from '../src/engine-client/index.ts'
+import {
+  createEngineClient,
+  type EngineClient,
+  type EngineClientOptions,
+  findNode,
+} from '../src/engine-client/index.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -74,7 +79,11 @@ export async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<
 }
 
 /** An engine without a client: what is written goes in as it is. */
-export function rawEngine(): { child: ChildProcess; write(text: string): void; next(): Promise<Record<string, unknown>> } {
+export function rawEngine(): {
+  child: ChildProcess
+  write(text: string): void
+  next(): Promise<Record<string, unknown>>
+} {
   const child = spawn(process.execPath, [...flags, engineMain], { stdio: ['pipe', 'pipe', 'inherit'] })
   afterAll(() => void child.kill('SIGKILL'))
   let text = ''

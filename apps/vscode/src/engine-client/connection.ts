@@ -21,7 +21,7 @@ export interface Connection {
   request<M extends Method>(method: M, params: Params<M>, onEvent?: (event: RequestEvent) => void): Pending<Result<M>>
   /** Requests without an answer. */
   readonly waiting: number
-  /** When something came in last. Milliseconds since 1970. */
+  /** When something came in last, by `performance.now`: a computer that slept has not been silent. */
   readonly heardAt: number
   /** Rejects what waits. */
   close(error: EngineError): void
@@ -43,10 +43,14 @@ interface Waiting {
 }
 
 /** @param onBroken something came in that is no message of the protocol: whoever sends it cannot be trusted with the rest */
-export function createConnection(input: Readable, output: Writable, onBroken: (error: EngineError) => void): Connection {
+export function createConnection(
+  input: Readable,
+  output: Writable,
+  onBroken: (error: EngineError) => void,
+): Connection {
   const waiting = new Map<number, Waiting>()
   let next = 1
-  let heardAt = Date.now()
+  let heardAt = performance.now()
   const send = (message: object): void => {
     if (output.writable) output.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
   }
@@ -57,7 +61,7 @@ export function createConnection(input: Readable, output: Writable, onBroken: (e
   }
   const broken = (what: string): void => onBroken(new EngineError('protocol', `the engine's output: ${what}`))
   const receive = (line: string): void => {
-    heardAt = Date.now()
+    heardAt = performance.now()
     try {
       const message = JSON.parse(line) as Partial<AnswerMessage> & { method?: unknown; params?: unknown }
       if (message.method === '$/event') return deliver(engineEvent(message.params, 'event'), waiting)

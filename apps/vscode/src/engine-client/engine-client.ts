@@ -48,10 +48,13 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     const engine = await startEngine({ ...options, node: await options.findNode() })
     running = engine
     onState?.('ready')
-    const watch = setInterval(() => {
-      const { waiting, heardAt } = engine.connection
-      if (waiting > 0 && Date.now() - heardAt > silenceMs) void engine.stop()
-    }, Math.min(1000, silenceMs))
+    const watch = setInterval(
+      () => {
+        const { waiting, heardAt } = engine.connection
+        if (waiting > 0 && performance.now() - heardAt > silenceMs) void engine.stop()
+      },
+      Math.min(1000, silenceMs),
+    )
     watch.unref()
     void engine.ended.then(() => {
       clearInterval(watch)
@@ -71,7 +74,10 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
     starts = starts.filter(at => now - at < STARTS_MS)
     if (starts.length >= MAX_STARTS)
       return Promise.reject(
-        new EngineError('crashed', `the engine ended ${MAX_STARTS} times within a minute; its log says why. Try again later`),
+        new EngineError(
+          'crashed',
+          `the engine ended ${MAX_STARTS} times within a minute; its log says why. Try again later`,
+        ),
       )
     starts.push(now)
     current = start()

@@ -1,5 +1,5 @@
 import { type RunLine, readEvents } from '../runs/read-events.ts'
-import { listRuns } from '../runs/read-runs.ts'
+import { readRun, runIds, statusTime } from '../runs/read-runs.ts'
 import { runFolder } from '../runs/run-folder.ts'
 import type { RunStatus } from '../shared/run-status.ts'
 
@@ -17,13 +17,19 @@ export interface WatchOptions {
  * now and then: watching them by the system is not to be had on every file system, and a look is a few small files.
  */
 export function watchRuns(workspace: string, onRun: (run: RunStatus) => void, options: WatchOptions = {}): Watch {
-  const known = new Map<string, string>()
+  const known = new Map<string, { readonly time: number; readonly text: string; readonly over: boolean }>()
   return repeat(options, async isClosed => {
-    for (const run of await listRuns(workspace)) {
+    for (const id of (await runIds(workspace)).sort()) {
+      const time = await statusTime(workspace, id)
+      const before = known.get(id)
+      // Of one at work the process may be gone, which its status cannot say.
+      if (time === undefined || (before?.over && before.time === time)) continue
+      const run = await readRun(workspace, id)
+      if (isClosed()) return
+      if (!run) continue
       const text = JSON.stringify(run)
-      if (known.get(run.id) === text || isClosed()) continue
-      known.set(run.id, text)
-      onRun(run)
+      known.set(id, { time, text, over: run.state !== 'running' && run.state !== 'starting' })
+      if (before?.text !== text) onRun(run)
     }
   })
 }

@@ -1,4 +1,4 @@
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunStatus, runStatus } from '../shared/run-status.ts'
 import { isRunId, runFiles, runFolder, runsFolder } from './run-folder.ts'
@@ -22,9 +22,17 @@ export async function readRun(workspace: string, id: string): Promise<RunStatus 
 
 /** All runs of a workspace, the newest first. A folder without a readable status is none. */
 export async function listRuns(workspace: string): Promise<RunStatus[]> {
-  const names = await readdir(runsFolder(workspace)).catch(() => [])
-  const runs = await Promise.all(names.filter(isRunId).map(id => readRun(workspace, id)))
+  const runs = await Promise.all((await runIds(workspace)).map(id => readRun(workspace, id)))
   return runs.filter(run => run !== undefined).sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+}
+
+export async function runIds(workspace: string): Promise<string[]> {
+  return (await readdir(runsFolder(workspace)).catch(() => [])).filter(isRunId)
+}
+
+/** When a run's status was written last: of one that is over, it is all that has to be looked at. */
+export async function statusTime(workspace: string, id: string): Promise<number | undefined> {
+  return (await stat(join(runFolder(workspace, id), runFiles.status)).catch(() => undefined))?.mtimeMs
 }
 
 async function readStatus(path: string): Promise<RunStatus | undefined> {

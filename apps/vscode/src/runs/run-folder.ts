@@ -27,6 +27,9 @@ export const runFiles = {
   events: 'events.ndjson',
   /** What the engine's run gave, once it is complete: the rest can then be made again. */
   result: 'result.json',
+  /** Copies of what lies beside the result. */
+  reportJson: 'report.json',
+  reportHtml: 'report.html',
   /** Asks the run to stop, wherever it runs. */
   cancel: 'cancel',
   /** What the process wrote to its standard streams. */
@@ -36,7 +39,13 @@ export const runFiles = {
 /** `20261126-031500-gptq-1a2b3c`: sorts by time, says what it is, and two windows do not meet. */
 export function newRunId(now: Date, methods: readonly string[]): string {
   const time = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
-  const name = methods.join('-').replace(/[^A-Za-z0-9_-]/g, '').slice(0, 40) || 'run'
-  const random = Math.floor(Math.random() * 2 ** 24).toString(16).padStart(6, '0')
+  const name =
+    methods
+      .join('-')
+      .replace(/[^A-Za-z0-9_-]/g, '')
+      .slice(0, 40) || 'run'
+  const random = Math.floor(Math.random() * 2 ** 24)
+    .toString(16)
+    .padStart(6, '0')
   return `${time}-${name}-${random}`
 }

@@ -261,7 +261,12 @@ export const generateResult: Guard<GenerateResult> = object({
 })
 
 export interface MethodsResult {
-  readonly methods: readonly { readonly name: string; readonly kind: string; readonly title: string; readonly paper: string }[]
+  readonly methods: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly title: string
+    readonly paper: string
+  }[]
   readonly presets: readonly { readonly name: string; readonly title: string }[]
   readonly formats: readonly { readonly name: string; readonly title: string; readonly types: readonly string[] }[]
 }

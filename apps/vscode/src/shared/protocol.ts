@@ -53,7 +53,9 @@ export type Params<M extends Method> = Requests[M][0]
 export type Result<M extends Method> = Requests[M][1]
 
 /** One line a request: how both sides check what they get. */
-export const requests: { readonly [M in Method]: { readonly params: Guard<Params<M>>; readonly result: Guard<Result<M>> } } = {
+export const requests: {
+  readonly [M in Method]: { readonly params: Guard<Params<M>>; readonly result: Guard<Result<M>> }
+} = {
   initialize: {
     params: object({ protocol: number, client: text(1000) }),
     result: object({ protocol: number, pid: number, node: text(1000) }),
@@ -76,7 +78,13 @@ export const isMethod = (name: unknown): name is Method => typeof name === 'stri
 
 /** What the engine tells while it is at work on a request, by that request's id, and that it is alive. */
 export type EngineEvent =
-  | { readonly type: 'progress'; readonly id: number; readonly stage: string; readonly done: number; readonly total: number }
+  | {
+      readonly type: 'progress'
+      readonly id: number
+      readonly stage: string
+      readonly done: number
+      readonly total: number
+    }
   | { readonly type: 'text'; readonly id: number; readonly text: string }
   | { readonly type: 'heartbeat'; readonly at: number; readonly memoryBytes: number }
 

@@ -61,7 +61,8 @@ function metadataOf(source: TensorSource): InspectResult['metadata'] {
 function show(value: unknown): string {
   if (typeof value === 'string') return value
   const inner = typeof value === 'object' && value !== null && 'value' in value ? value.value : value
-  if (Array.isArray(inner) || ArrayBuffer.isView(inner)) return `${(inner as unknown as ArrayLike<unknown>).length} values`
+  if (Array.isArray(inner) || ArrayBuffer.isView(inner))
+    return `${(inner as unknown as ArrayLike<unknown>).length} values`
   return typeof inner === 'object' && inner !== null ? `${Object.keys(inner).length} values` : String(inner)
 }
 

@@ -5,8 +5,8 @@ import { elements } from './sizes.ts'
 
 /** Values that are held at once, of the rows that are read together. */
 const PIECE = 2 ** 18
-/** A single row of more values is half a gigabyte: no matrix of a language model has one. */
-const MAX_COLUMNS = 2 ** 27
+/** A single row of more values is a quarter of a gigabyte: the stacked experts of large models have fewer. */
+const MAX_COLUMNS = 2 ** 26
 
 /** A tensor as a matrix: the first axis, and all others; a vector is one row. @throws FormatError `limit` for endless rows */
 export function matrixOf(source: TensorSource, tensor: string): MatrixShape {
@@ -30,13 +30,18 @@ export function rowsToRead({ rows, columns }: MatrixShape, maxValues: number): {
   })
 }
 
-/** Values of some rows, by one range read where the container allows. `[count, columns]` */
-export async function readMatrixRows(
-  source: TensorSource,
-  tensor: string,
-  start: number,
-  count: number,
-): Promise<Float32Array> {
-  const vector = source.info(tensor).shape.length < 2
-  return toF32(vector ? await source.read(tensor) : await source.readRows(tensor, start, count)).data
+/** Gives rows of a tensor, `[count, columns]`. */
+export type RowReader = (start: number, count: number) => Promise<Float32Array>
+
+/** Tensors of GGUF whose rows changed places would be read whole for every piece: those of so many values are kept. */
+const KEPT_VALUES = 2 ** 25
+
+/** By one range read a piece where the container allows; a vector is read whole. */
+export async function rowReader(source: TensorSource, tensor: string): Promise<RowReader> {
+  const { shape } = source.info(tensor)
+  const { columns } = matrixOf(source, tensor)
+  const kept = shape.length < 2 || (source.kind !== 'safetensors' && elements(shape) <= KEPT_VALUES)
+  if (!kept) return async (start, count) => toF32(await source.readRows(tensor, start, count)).data
+  const { data } = toF32(await source.read(tensor))
+  return async (start, count) => data.subarray(start * columns, (start + count) * columns)
 }

@@ -1,7 +1,7 @@
 import { listRuns, readRun } from '../../runs/read-runs.ts'
+import type { Handler } from '../handler.ts'
 import { cancelRun } from '../run/cancel-run.ts'
 import { resumeRun } from '../run/start-run.ts'
-import type { Handler } from '../handler.ts'
 
 export const listOfRuns: Handler<'runList'> = async ({ workspace }) => ({ runs: await listRuns(workspace) })
 

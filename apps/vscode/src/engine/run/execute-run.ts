@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import {
   checkRecipe,
@@ -38,7 +38,6 @@ export async function executeRun(folder: string, signal: AbortSignal): Promise<n
 
 async function reported(folder: string, request: RunRequest, outer: AbortSignal): Promise<number> {
   const before = await readBefore(folder, request)
-  await rm(join(folder, runFiles.cancel), { force: true })
   const asked = new AbortController()
   const signal = AbortSignal.any([outer, asked.signal])
   // A file reaches a process on every system, and one that somebody else started.
@@ -49,13 +48,14 @@ async function reported(folder: string, request: RunRequest, outer: AbortSignal)
     await reporter.update({ ...started, startedAt: Date.now(), resumable: true })
     reporter.event({ type: 'attempt', attempt, pid: process.pid })
     const { result, outcome } = await run(folder, request, signal, reporter)
+    const report = outcome.report ? await keepReport(folder, outcome.report) : null
     reporter.event({ type: 'ended', state: 'done' })
     await reporter.update({
       state: 'done',
       endedAt: Date.now(),
       resumable: false,
       result: numbers(result, outcome),
-      report: outcome.report ?? null,
+      report,
     })
     return 0
   } catch (error) {
@@ -141,6 +141,17 @@ async function compressed(
     }
     if (value.type !== 'done') reporter.event(value)
   }
+}
+
+/** The result may be moved or deleted; what was measured of it stays with the run. */
+async function keepReport(
+  folder: string,
+  { json, html }: NonNullable<Outcome['report']>,
+): Promise<RunStatus['report']> {
+  const kept = { json: join(folder, runFiles.reportJson), html: join(folder, runFiles.reportHtml) }
+  await copyFile(json, kept.json)
+  await copyFile(html, kept.html)
+  return kept
 }
 
 /** Of an earlier attempt that was stopped while it measured or wrote its report. */

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atomicWriteFile } from '@sinter/model'
 import { readRun } from '../../runs/read-runs.ts'
@@ -48,7 +48,16 @@ export async function resumeRun(workspace: string, id: string, program: RunProgr
   if (!run) throw new RangeError(`there is no run ${id} in ${workspace}`)
   if (run.state !== 'failed' && run.state !== 'cancelled') return run
   const folder = runFolder(workspace, id)
-  const waiting: RunStatus = { ...run, state: 'starting', pid: null, heartbeatAt: Date.now(), error: null, endedAt: null }
+  const waiting: RunStatus = {
+    ...run,
+    state: 'starting',
+    pid: null,
+    heartbeatAt: Date.now(),
+    error: null,
+    endedAt: null,
+  }
+  // A killed process leaves what it was asked.
+  await rm(join(folder, runFiles.cancel), { force: true })
   await writeStatus(folder, waiting)
   await launched(program, folder, run)
   return (await readRun(workspace, id)) ?? waiting

@@ -44,7 +44,9 @@ export class CellMap {
   }
 
   end(): TensorStatsResult['map'] {
-    const rms = Array.from(this.#squares, (sum, i) => (this.#counts[i]! > 0 ? short(Math.sqrt(sum / this.#counts[i]!)) : 0))
+    const rms = Array.from(this.#squares, (sum, i) =>
+      this.#counts[i]! > 0 ? short(Math.sqrt(sum / this.#counts[i]!)) : 0,
+    )
     return { rows: this.rows, columns: this.columns, rms, peak: Array.from(this.#peaks, short) }
   }
 }
