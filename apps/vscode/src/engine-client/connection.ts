@@ -64,8 +64,8 @@ export function createConnection(
     heardAt = performance.now()
     try {
       const message = JSON.parse(line) as Partial<AnswerMessage> & { method?: unknown; params?: unknown }
-      if (message.method === '$/event') return deliver(engineEvent(message.params, 'event'), waiting)
-      if (typeof message.id === 'number') finish(settle(message.id), message)
+      if (message.method === '$/event') deliver(engineEvent(message.params, 'event'), waiting)
+      else if (typeof message.id === 'number') finish(settle(message.id), message)
     } catch (error) {
       broken(`${(error as Error).message}: ${line.slice(0, 200)}`)
     }
@@ -109,9 +109,9 @@ function deliver(event: EngineEvent, waiting: ReadonlyMap<number, Waiting>): voi
 function finish(request: Waiting | undefined, { result, error }: Partial<AnswerMessage>): void {
   // An answer that nobody waits for any more.
   if (!request) return
-  if (error) return request.reject(errorOf(error as ErrorObject))
   try {
-    request.resolve(request.result(result, 'result'))
+    if (error) request.reject(errorOf(error as ErrorObject))
+    else request.resolve(request.result(result, 'result'))
   } catch (problem) {
     request.reject(new EngineError('protocol', `the engine's answer: ${(problem as Error).message}`))
   }

@@ -57,25 +57,22 @@ export async function serve({ input, output, runProgram }: ServeOptions): Promis
   }
 
   const message = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      return refuse(null, invalid('expected one JSON-RPC request as an object; batches are not taken'))
-    const { id, method, params } = value as Record<string, unknown>
-    if (typeof method !== 'string') return refuse(idOf(id), invalid('the request has no method'))
-    // What wants no answer gets none, also when it makes no sense.
-    if (id === undefined) return notification(method, params, inFlight)
-    const known = idOf(id)
-    if (known === null) return refuse(null, invalid('expected a whole number from 0 as id'))
-    void request(known, method, params)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(null, notOne)
+    else {
+      const { id, method, params } = value as Record<string, unknown>
+      const known = idOf(id)
+      if (typeof method !== 'string') refuse(known, invalid('the request has no method'))
+      // What wants no answer gets none, also when it makes no sense.
+      else if (id === undefined) notification(method, params, inFlight)
+      else if (known === null) refuse(null, invalid('expected a whole number from 0 as id'))
+      else void request(known, method, params)
+    }
   }
 
   const line = (text: string): void => {
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (error) {
-      return refuse(null, { code: errorCodes.parse, message: `not JSON: ${(error as Error).message}` })
-    }
-    message(value)
+    const value = parsed(text)
+    if (value instanceof SyntaxError) refuse(null, { code: errorCodes.parse, message: `not JSON: ${value.message}` })
+    else message(value)
   }
 
   const tooLong = (): void =>
@@ -142,7 +139,17 @@ function contextOf(
 
 const idOf = (id: unknown): number | null => (Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : null)
 
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    return error
+  }
+}
+
 const invalid = (message: string): ErrorObject => ({ code: errorCodes.invalidRequest, message })
+
+const notOne = invalid('expected one JSON-RPC request as an object; batches are not taken')
 
 const unknownMethod = (method: string): ErrorObject => ({
   code: errorCodes.unknownMethod,
