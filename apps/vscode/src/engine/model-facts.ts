@@ -1,6 +1,13 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type GgufMetadata, type GgufSource, type GgufValue, numberOf, stringOf, type TensorSource } from '@sinter/model'
+import {
+  type GgufMetadata,
+  type GgufSource,
+  type GgufValue,
+  numberOf,
+  stringOf,
+  type TensorSource,
+} from '@sinter/model'
 import type { FactKey, ModelHeader } from '../shared/model-reader.ts'
 
 type Facts = ModelHeader['facts']
@@ -90,7 +97,9 @@ function ggufFacts(metadata: GgufMetadata): Facts {
 /** Metadata of the file itself, as text. */
 export function metadataOf(source: TensorSource): ModelHeader['metadata'] {
   if (source.kind === 'gguf')
-    return [...(source as GgufSource).metadata].slice(0, MAX_METADATA).map(([key, value]) => [cut(key), ggufText(value)])
+    return [...(source as GgufSource).metadata]
+      .slice(0, MAX_METADATA)
+      .map(([key, value]) => [cut(key), ggufText(value)])
   const metadata = 'metadata' in source && isRecord(source.metadata) ? source.metadata : {}
   return Object.entries(metadata)
     .slice(0, MAX_METADATA)

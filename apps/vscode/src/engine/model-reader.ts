@@ -26,12 +26,12 @@ interface OpenModel {
 }
 
 /** The reader over files of this machine. Errors are those of `@sinter/model`, which name the file and what is wrong with it. */
-export function createModelReader(): ModelReader {
+export function createModelReader(): ModelReader & { dispose(): Promise<void> } {
   const stored = sharedFiles(async path => {
     const source = await openStored(path)
     return { source, names: source.names(), close: () => source.close() }
   })
-  const compared = sharedFiles(openCheckpoint)
+  const compared = sharedFiles(openCompared)
   const source = async (path: string): Promise<TensorSource> => (await stored.get(path)).source
 
   return {
@@ -54,7 +54,7 @@ export function createModelReader(): ModelReader {
       return summarizeGroups(values.subarray(0, groupSize * MAX_GROUPS), groupSize)
     },
     async compare(before, after) {
-      const [a, b] = [(await compared.get(before)).source, (await compared.get(after)).source]
+      const [a, b] = [(await compared.open(before)).source, (await compared.open(after)).source]
       const [namesA, namesB] = [a.names(), b.names()]
       return {
         both: namesA.filter(name => b.has(name)).map(name => comparedTensor(name, a, b)),
@@ -69,9 +69,15 @@ export function createModelReader(): ModelReader {
       for await (const [x, y] of together(valuesOf(a, tensor, control), valuesOf(b, tensor))) counter.add(x, y)
       return counter.result()
     },
-    async close(path) {
-      await stored.close(path)
-      await compared.close(path)
+    close: path => stored.close(path),
+    /** Closes every file, whoever has it open. */
+    async dispose() {
+      await stored.closeAll()
+      await compared.closeAll()
+    },
+    async endComparison(before, after) {
+      await compared.close(before)
+      await compared.close(after)
     },
   }
 }
@@ -80,6 +86,17 @@ function openStored(path: string): Promise<TensorSource> {
   if (path.endsWith('.gguf')) return openGguf(path)
   if (path.endsWith('.onnx')) return openAnyOnnx(path)
   return path.endsWith('.json') ? openSafetensorsIndex(path) : openSafetensors(path)
+}
+
+/** By the names of the checkpoint where that can be told, which takes a config.json or a known architecture; else as stored. */
+async function openCompared(path: string): Promise<Pick<Checkpoint, 'source' | 'close'>> {
+  try {
+    return await openCheckpoint(path)
+  } catch (error) {
+    if (!(error instanceof FormatError && ['missing', 'unsupported'].includes(error.code))) throw error
+    const source = await openStored(path)
+    return { source, close: () => source.close() }
+  }
 }
 
 /** An export of ours as the checkpoint that it stands for; a model of others as the initializers of its graph. */
@@ -96,6 +113,7 @@ interface SharedFiles<T> {
   open(path: string): Promise<T>
   get(path: string): Promise<T>
   close(path: string): Promise<void>
+  closeAll(): Promise<void>
 }
 
 /** Files that several viewers may have open. One that was refused is tried again the next time. */
@@ -108,6 +126,11 @@ function sharedFiles<T extends Pick<Checkpoint, 'close'>>(open: (path: string) =
     found.file.catch(() => files.delete(path))
     return found
   }
+  const closeOne = async (path: string): Promise<void> => {
+    const file = files.get(path)?.file
+    files.delete(path)
+    await file?.then(open => open.close()).catch(() => {})
+  }
   return {
     open(path) {
       const found = entry(path)
@@ -117,9 +140,10 @@ function sharedFiles<T extends Pick<Checkpoint, 'close'>>(open: (path: string) =
     get: path => entry(path).file,
     async close(path) {
       const found = files.get(path)
-      if (!found || --found.opens > 0) return
-      files.delete(path)
-      await found.file.then(file => file.close()).catch(() => {})
+      if (found && --found.opens <= 0) await closeOne(path)
+    },
+    async closeAll() {
+      for (const path of [...files.keys()]) await closeOne(path)
     },
   }
 }
@@ -158,7 +182,9 @@ function comparedTensor(name: string, a: TensorSource, b: TensorSource): Compare
 
 function requireShape(name: string, a: readonly number[], b: readonly number[]): void {
   if (a.join() !== b.join())
-    throw new RangeError(`${JSON.stringify(name)} is [${a}] in one model and [${b}] in the other: there is no difference to measure`)
+    throw new RangeError(
+      `${JSON.stringify(name)} is [${a}] in one model and [${b}] in the other: there is no difference to measure`,
+    )
 }
 
 /** A row of the last axis. Only the row of the first axis that holds it is read. */

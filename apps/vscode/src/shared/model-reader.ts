@@ -73,7 +73,7 @@ export interface ReadControl {
 
 /**
  * Reads models for the viewers, in whatever process. A path is opened by the first call that names it and stays open until as many
- * `close` have come as `open`; a reader that was started anew opens it again.
+ * `close` have come as `open` (`endComparison` as `compare`); a reader that was started anew opens it again.
  */
 export interface ModelReader {
   /** Reads the header and nothing else. @throws for files that are refused, with the reason */
@@ -87,6 +87,7 @@ export interface ModelReader {
   compare(before: string, after: string): Promise<Comparison>
   difference(before: string, after: string, tensor: string, control?: ReadControl): Promise<TensorDifference>
   close(path: string): Promise<void>
+  endComparison(before: string, after: string): Promise<void>
 }
 
 /** Bits that one value takes, scales and zero points of its block included. */

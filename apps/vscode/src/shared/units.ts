@@ -16,6 +16,10 @@ export const countText = (count: number): string => String(count).replace(/\B(?=
 export const bitText = (bits: number): string => String(Number(bits.toFixed(3)))
 
 /** Four digits; `–` where there is no number. */
-export const valueText = (value: number | null): string => (value === null ? '–' : String(Number(value.toPrecision(4))))
+export function valueText(value: number | null): string {
+  if (value === null) return '–'
+  const small = value !== 0 && Math.abs(value) < 1e-3
+  return small ? value.toExponential(3) : String(Number(value.toPrecision(4)))
+}
 
 export const shapeText = (shape: readonly number[]): string => shape.join(' × ')

@@ -1,7 +1,9 @@
 export type ThemeName = 'dark' | 'light' | 'highContrast'
 
 /** What the workbench sets for its own themes, as far as the viewers use it. */
-export const themes: Readonly<Record<ThemeName, { readonly kind: string; readonly colors: Readonly<Record<string, string>> }>> = {
+export const themes: Readonly<
+  Record<ThemeName, { readonly kind: string; readonly colors: Readonly<Record<string, string>> }>
+> = {
   dark: {
     kind: 'vscode-dark',
     colors: {

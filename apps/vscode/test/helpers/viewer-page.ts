@@ -17,12 +17,21 @@ const from = createRequire(import.meta.url)
 
 export async function bundleViewer(): Promise<string> {
   const entry = fileURLToPath(new URL('../../src/webviews/model/main.ts', import.meta.url))
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: 'iife', target: 'chrome128' })
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'chrome128',
+  })
   return outputFiles[0]!.text
 }
 
 export const launchBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: executable, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] })
+  chromium.launch({
+    executablePath: executable,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  })
 
 export interface ViewerPage {
   readonly page: Page
@@ -58,8 +67,10 @@ export async function openViewer(
     requests.push(url)
     return route.abort()
   })
-  const session = viewSession(shown, reader, message =>
-    page.evaluate(data => window.postMessage(data, '*'), message).catch(() => {}),
+  const session = viewSession(
+    shown,
+    () => reader,
+    message => page.evaluate(data => window.postMessage(data, '*'), message).catch(() => {}),
   )
   await page.exposeFunction('toHost', (message: unknown) => {
     sent.push(message)
@@ -85,7 +96,8 @@ function stub({ kind, colors }: (typeof themes)[ThemeName]): void {
   })
   document.addEventListener('DOMContentLoaded', () => {
     document.body.classList.add(kind)
-    for (const [name, value] of Object.entries(colors)) document.documentElement.style.setProperty(`--vscode-${name}`, value)
+    for (const [name, value] of Object.entries(colors))
+      document.documentElement.style.setProperty(`--vscode-${name}`, value)
   })
 }
 
@@ -95,7 +107,11 @@ async function findings(page: Page): Promise<string[]> {
   await page.evaluate(await readFile(from.resolve('axe-core/axe.min.js'), 'utf8'))
   return page.evaluate(async () => {
     const { axe } = window as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> }
+      axe: {
+        run(): Promise<{
+          violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[]
+        }>
+      }
     }
     const { violations } = await axe.run()
     return violations

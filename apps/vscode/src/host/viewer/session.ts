@@ -1,5 +1,11 @@
 import type { Comparison, ModelHeader, ModelReader } from '../../shared/model-reader.ts'
-import { type ComparedNames, readFromView, type ToView, VIEWER_PROTOCOL, type ViewerRequest } from '../../shared/viewer-messages.ts'
+import {
+  type ComparedNames,
+  readFromView,
+  type ToView,
+  VIEWER_PROTOCOL,
+  type ViewerRequest,
+} from '../../shared/viewer-messages.ts'
 
 /** What a page shows: a model, or the difference of two. */
 export type Shown =
@@ -14,16 +20,19 @@ export type Shown =
 
 export interface ViewSession {
   receive(message: unknown): Promise<void>
+  /** The files have changed: the page begins anew, if it has begun. */
+  refresh(): Promise<void>
   dispose(): void
 }
 
 /**
  * The host's side of one page. It answers what the page asks about the files that it shows, and about no other.
+ * @param readerOf called when something is asked, so that no process is started for a page that is never seen
  * @param strings texts of the page in the user's language
  */
 export function viewSession(
   shown: Shown,
-  reader: ModelReader,
+  readerOf: () => ModelReader | Promise<ModelReader>,
   post: (message: ToView) => void,
   strings?: Readonly<Record<string, string>>,
 ): ViewSession {
@@ -33,7 +42,7 @@ export function viewSession(
     const abort = new AbortController()
     running.set(id, abort)
     try {
-      const value = await ask(reader, shown, request, {
+      const value = await ask(await readerOf(), shown, request, {
         signal: abort.signal,
         onProgress: (done, total) => !abort.signal.aborted && post({ type: 'progress', id, done, total }),
       })
@@ -44,11 +53,16 @@ export function viewSession(
       running.delete(id)
     }
   }
+  let begun: number | undefined
   return {
+    async refresh() {
+      for (const abort of running.values()) abort.abort()
+      if (begun !== undefined) post(await opening(shown, begun, strings))
+    },
     async receive(raw) {
       const message = readFromView(raw)
       if (!message) return
-      if (message.type === 'ready') post(await opening(shown, message.protocol, strings))
+      if (message.type === 'ready') post(await opening(shown, (begun = message.protocol), strings))
       else if (message.type === 'cancel') running.get(message.id)?.abort()
       else await answer(message)
     },

@@ -13,7 +13,12 @@ interface Line extends ComparedTensor {
 }
 
 /** How far every tensor of one model is from its namesake of another: a table that fills as they are read. */
-export function comparisonView(names: ComparedNames, comparison: Comparison, host: HostLink, t: Translate): HTMLElement[] {
+export function comparisonView(
+  names: ComparedNames,
+  comparison: Comparison,
+  host: HostLink,
+  t: Translate,
+): HTMLElement[] {
   const lines: Line[] = comparison.both.map(tensor => ({ ...tensor }))
   let order = lines
   const status = element('p', { role: 'status' })
@@ -88,7 +93,10 @@ function measuring(
         if (differs(line)) line.problem = t('shapesDiffer')
         else if (!line.difference) {
           const asking = host.ask('difference', { tensor: line.name })
-          await Promise.race([stopping, asking.answer.then(found => (line.difference = found)).catch((e: Error) => (line.problem = e.message))])
+          await Promise.race([
+            stopping,
+            asking.answer.then(found => (line.difference = found)).catch((e: Error) => (line.problem = e.message)),
+          ])
           if (stopped) asking.cancel()
         }
         if (!stopped) onDone(i + 1)
@@ -99,8 +107,8 @@ function measuring(
 }
 
 const headCells = (t: Translate): HTMLElement[] =>
-  [t('name'), t('shape'), t('before'), t('after'), t('relativeError'), t('maxError'), t('rmsError'), t('cosine')].map(text =>
-    element('span', { role: 'columnheader' }, text),
+  [t('name'), t('shape'), t('before'), t('after'), t('relativeError'), t('maxError'), t('rmsError'), t('cosine')].map(
+    text => element('span', { role: 'columnheader' }, text),
   )
 
 const createLine = (): HTMLElement =>
@@ -115,7 +123,8 @@ function fillLine(row: HTMLElement, { name, before, after, difference, problem }
         difference.cosine === null ? '–' : difference.cosine.toFixed(6),
       ]
     : [problem === undefined ? '' : visibleText(problem), '', '', '']
-  const side = ({ encoding, bytes }: ComparedTensor['before']): string => `${visibleText(encoding, 40)}, ${byteText(bytes)}`
+  const side = ({ encoding, bytes }: ComparedTensor['before']): string =>
+    `${visibleText(encoding, 40)}, ${byteText(bytes)}`
   const texts = [visibleText(name), shapeText(before.shape) || t('scalar'), side(before), side(after), ...measured]
   texts.forEach((text, i) => {
     row.children[i]!.textContent = text

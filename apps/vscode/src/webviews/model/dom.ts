@@ -24,7 +24,9 @@ export function facts(pairs: readonly (readonly [string, string])[]): HTMLElemen
 export function table(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
   const body = element('tbody')
   for (const row of rows)
-    body.append(element('tr', {}, ...row.map((cell, i) => element(i === 0 ? 'th' : 'td', i === 0 ? { scope: 'row' } : {}, cell))))
+    body.append(
+      element('tr', {}, ...row.map((cell, i) => element(i === 0 ? 'th' : 'td', i === 0 ? { scope: 'row' } : {}, cell))),
+    )
   const top = element('tr', {}, ...head.map(cell => element('th', { scope: 'col' }, cell)))
   return element('table', {}, element('caption', { class: 'unseen' }, caption), element('thead', {}, top), body)
 }

@@ -20,6 +20,7 @@ export function heatMapView({ map, matrix }: TensorValues, t: Translate): HTMLEl
   const canvas = element('canvas', { class: 'chart map', 'aria-hidden': 'true' })
   const told = element('output', { class: 'cell' })
   const legend = element('p', { class: 'hint' })
+  const ramp = element('div', { class: 'ramp', 'aria-hidden': 'true' })
   const frame = element('div', {
     class: 'map-frame',
     role: 'group',
@@ -41,11 +42,17 @@ export function heatMapView({ map, matrix }: TensorValues, t: Translate): HTMLEl
     const [r, c] = cursor
     const value = values()[r * map.columns + c] ?? null
     const unbounded = map.unbounded[r * map.columns + c]! > 0 ? ' ×' : ''
-    told.textContent = t('mapCell', ...range(r, map.rows, matrix[0]), ...range(c, map.columns, matrix[1]), valueText(value) + unbounded)
+    told.textContent = t(
+      'mapCell',
+      ...range(r, map.rows, matrix[0]),
+      ...range(c, map.columns, matrix[1]),
+      valueText(value) + unbounded,
+    )
     draw()
   }
   const update = (): void => {
-    legend.textContent = t('mapLegend', valueText(largestOf(values())), valueText(largestOf(values())))
+    legend.textContent = t('mapLegend', valueText(largestOf(values())))
+    ramp.hidden = mode.value === 'magnitude'
     if (cursor) tell(...cursor)
     draw()
   }
@@ -63,7 +70,7 @@ export function heatMapView({ map, matrix }: TensorValues, t: Translate): HTMLEl
   })
   update()
   const controls = element('div', { class: 'controls' }, labelled(t('show'), mode))
-  return element('section', {}, element('h3', {}, t('map')), controls, frame, told, legend)
+  return element('section', {}, element('h3', {}, t('map')), controls, frame, told, ramp, legend)
 }
 
 const moves: Readonly<Record<string, readonly [number, number]>> = {
@@ -109,7 +116,14 @@ function drawCells(context: CanvasRenderingContext2D, { map, values, mode, heigh
   }
 }
 
-function drawCross(context: CanvasRenderingContext2D, x: number, y: number, wide: number, tall: number, theme: Theme): void {
+function drawCross(
+  context: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  wide: number,
+  tall: number,
+  theme: Theme,
+): void {
   context.strokeStyle = theme.text
   context.beginPath()
   context.moveTo(x, y)

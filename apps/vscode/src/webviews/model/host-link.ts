@@ -1,4 +1,10 @@
-import { type FromView, type ToView, VIEWER_PROTOCOL, type ViewerCall, type ViewerCalls } from '../../shared/viewer-messages.ts'
+import {
+  type FromView,
+  type ToView,
+  VIEWER_PROTOCOL,
+  type ViewerCall,
+  type ViewerCalls,
+} from '../../shared/viewer-messages.ts'
 
 declare function acquireVsCodeApi(): { postMessage(message: FromView): void }
 

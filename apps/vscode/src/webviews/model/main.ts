@@ -28,7 +28,8 @@ const host = hostLink(show)
 function show(message: ToView): void {
   const t = translator('strings' in message ? message.strings : undefined)
   if (message.type === 'model') view.replaceChildren(...modelView(message.header, t))
-  else if (message.type === 'comparison') view.replaceChildren(...comparisonView(message.names, message.comparison, host, t))
+  else if (message.type === 'comparison')
+    view.replaceChildren(...comparisonView(message.names, message.comparison, host, t))
   else if (message.type === 'refused')
     view.replaceChildren(element('p', { class: 'error', role: 'alert' }, visibleText(message.message, 4000)))
 }
@@ -42,7 +43,12 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
   const tree = tensorTree()
   const rows = treeView(tree, t, details.show)
   const none = element('p', { hidden: true }, t('noMatch'))
-  const filter = element('input', { type: 'search', placeholder: t('filterHint'), autocomplete: 'off', spellcheck: 'false' })
+  const filter = element('input', {
+    type: 'search',
+    placeholder: t('filterHint'),
+    autocomplete: 'off',
+    spellcheck: 'false',
+  })
   let pause: ReturnType<typeof setTimeout> | undefined
   const search = (): void => {
     const found = tree.filter(filter.value)
@@ -63,7 +69,7 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
     if (tree.size < header.tensors) announce(t('tensorsRead', countText(tree.size), countText(header.tensors)))
     else search()
   }).catch((error: Error) => announce(visibleText(error.message, 2000)))
-  const left = element('div', { class: 'left' }, labelled(t('filter'), filter), status, none, rows.scroller)
+  const left = element('div', { class: 'left' }, labelled(t('filter'), filter), status, none, rows.head, rows.scroller)
   const right = element('div', { class: 'right' }, details.section, modelSummary(header, t))
   return [element('h1', { class: 'unseen' }, t('model')), element('div', { class: 'panes' }, left, right)]
 }

@@ -16,7 +16,14 @@ export function profileView(title: string, each: number, parts: readonly ValueSu
   const canvas = element('canvas', { class: 'chart', role: 'img', 'aria-label': label })
   keepDrawn(canvas, theme => drawParts(canvas, parts, largest, theme))
   const asTable = folded(t('asTable'), () => partTable(title, each, parts, t))
-  return element('section', {}, element('h3', {}, title), canvas, element('p', { class: 'hint' }, t('profileHint')), asTable)
+  return element(
+    'section',
+    {},
+    element('h3', {}, title),
+    canvas,
+    element('p', { class: 'hint' }, t('profileHint')),
+    asTable,
+  )
 }
 
 function partTable(title: string, each: number, parts: readonly ValueSummary[], t: Translate): HTMLElement {

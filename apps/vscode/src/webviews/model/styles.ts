@@ -59,4 +59,8 @@ summary { cursor: pointer; }
 .comparison .row { min-width: 80em; cursor: default; }
 .sticky { position: sticky; top: 0; z-index: 1; height: 22px; min-width: 80em; background: var(--vscode-editor-background); }
 .head { font-weight: bold; }
+.left > .head { position: static; flex: none; cursor: default; border-bottom: 1px solid var(--vscode-panel-border, #8888); }
+.end { flex: 0 0 68px; }
+.ramp { max-width: 640px; height: 8px; border: 1px solid var(--vscode-contrastBorder, var(--vscode-panel-border, #8888));
+  background: linear-gradient(to right, var(--vscode-charts-blue), var(--vscode-editor-background), var(--vscode-charts-orange)); }
 `

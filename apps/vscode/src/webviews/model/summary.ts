@@ -27,11 +27,20 @@ export function modelSummary(header: ModelHeader, t: Translate): HTMLElement {
       `${bytes === 0 ? 0 : ((100 * share.bytes) / bytes).toFixed(1)}%`,
     ]),
   )
-  return element('section', { 'aria-label': t('model') }, element('h2', {}, t('model')), known, types, metadata(header, t))
+  return element(
+    'section',
+    { 'aria-label': t('model') },
+    element('h2', {}, t('model')),
+    known,
+    types,
+    metadata(header, t),
+  )
 }
 
 function metadata({ metadata }: ModelHeader, t: Translate): HTMLElement {
   if (metadata.length === 0) return element('p', {}, t('noMetadata'))
   const rows = metadata.map(([key, value]) => [visibleText(key), visibleText(value, 2100)])
-  return folded(`${t('metadata')} (${countText(rows.length)})`, () => table(t('metadata'), [t('key'), t('value')], rows))
+  return folded(`${t('metadata')} (${countText(rows.length)})`, () =>
+    table(t('metadata'), [t('key'), t('value')], rows),
+  )
 }

@@ -39,7 +39,9 @@ export function tensorDetails(host: HostLink, t: Translate, announce: (text: str
       place.replaceChildren(...valueViews(tensor, await asking.answer, host, t))
       announce(t('computed', visibleText(tensor.name)))
     } catch (error) {
-      place.replaceChildren(element('p', { class: 'error', role: 'alert' }, visibleText((error as Error).message, 2000)))
+      place.replaceChildren(
+        element('p', { class: 'error', role: 'alert' }, visibleText((error as Error).message, 2000)),
+      )
     }
   }
   const offer = (tensor: TensorRow, place: HTMLElement): HTMLElement => {
@@ -114,6 +116,12 @@ function rowGroups(tensor: TensorRow, rows: number, host: HostLink, t: Translate
   const button = element('button', { type: 'button' }, t('show'))
   button.addEventListener('click', () => void update())
   for (const input of [row, size]) input.addEventListener('change', () => void update())
-  const controls = element('div', { class: 'controls' }, labelled(t('row'), row), labelled(t('groupSize'), size), button)
+  const controls = element(
+    'div',
+    { class: 'controls' },
+    labelled(t('row'), row),
+    labelled(t('groupSize'), size),
+    button,
+  )
   return element('section', {}, element('h3', {}, t('rowGroups')), controls, place)
 }

@@ -32,7 +32,7 @@ export function treeKeys(cursor: TreeCursor): (event: KeyboardEvent) => void {
     },
     ArrowLeft: (_, node) => {
       if (!node.tensor && cursor.isOpen(node)) cursor.toggle(node, false)
-      else if (node.parent && node.parent.level > 0) cursor.move(cursor.nodes().indexOf(node.parent))
+      else if (node.above && node.level > 1) cursor.move(cursor.nodes().indexOf(node.above))
     },
     Enter: (_, node) => cursor.choose(node),
     ' ': (_, node) => cursor.choose(node),
@@ -45,7 +45,9 @@ export function treeKeys(cursor: TreeCursor): (event: KeyboardEvent) => void {
     const from = cursor.active() + (word.length === 1 ? 1 : 0)
     for (let i = 0; i < nodes.length; i++) {
       const at = (from + i) % nodes.length
-      if (nodes[at]!.label.toLowerCase().startsWith(word)) return cursor.move(at)
+      if (!nodes[at]!.label.toLowerCase().startsWith(word)) continue
+      cursor.move(at)
+      return
     }
   }
   return event => {

@@ -2,9 +2,8 @@ import type { TensorRow } from '../../shared/model-reader.ts'
 
 /** A folder of the dotted names, or a tensor. */
 export interface TreeNode {
-  readonly label: string
-  /** From 1. */
-  readonly level: number
+  /** A part of the dotted name. */
+  readonly name: string
   readonly parent: TreeNode | undefined
   readonly tensor: TensorRow | undefined
   readonly children: TreeNode[]
@@ -20,6 +19,11 @@ export interface TreeNode {
   matched: number
   /** The filter in which it was closed by hand. */
   closed: number
+  /** As it is shown: a folder of one tensor is one line with it. */
+  label: string
+  /** From 1, and the folder above, as they are shown. */
+  level: number
+  above: TreeNode | undefined
   /** Among its siblings that are shown. */
   position: number
   siblings: number
@@ -116,10 +120,9 @@ function grow(node: TreeNode, { values, bytes }: TensorRow): void {
   node.bytes += bytes
 }
 
-function newNode(label: string, parent: TreeNode | undefined, tensor: TensorRow | undefined): TreeNode {
+function newNode(name: string, parent: TreeNode | undefined, tensor: TensorRow | undefined): TreeNode {
   return {
-    label,
-    level: parent ? parent.level + 1 : 0,
+    name,
     parent,
     tensor,
     children: [],
@@ -132,6 +135,9 @@ function newNode(label: string, parent: TreeNode | undefined, tensor: TensorRow 
     open: false,
     matched: 0,
     closed: 0,
+    label: name,
+    level: 0,
+    above: undefined,
     position: 0,
     siblings: 0,
   }
@@ -139,7 +145,7 @@ function newNode(label: string, parent: TreeNode | undefined, tensor: TensorRow 
 
 /** A lone folder hides nothing but a click. */
 function openOnlyChildren(root: TreeNode): void {
-  for (let at = root; at.children.length === 1 && !at.children[0]!.tensor; at = at.children[0]!) at.children[0]!.open = true
+  for (let at = root; at.children.length === 1; at = at.children[0]!) at.children[0]!.open = true
 }
 
 function flatten(
@@ -148,23 +154,39 @@ function flatten(
   isShown: (node: TreeNode) => boolean,
 ): TreeNode[] {
   const out: TreeNode[] = []
-  const walk = (parent: TreeNode): void => {
+  const walk = (parent: TreeNode, level: number): void => {
     if (!parent.sorted) sortBlocks(parent)
     const shown = parent.children.filter(isShown)
-    shown.forEach((node, i) => {
+    for (const [i, child] of shown.entries()) {
+      const node = child.tensors === 1 ? leafOf(child) : child
+      node.label = labelFrom(child, node)
+      node.level = level
+      node.above = parent
       node.position = i + 1
       node.siblings = shown.length
       out.push(node)
-      if (!node.tensor && isOpen(node)) walk(node)
-    })
+      if (!node.tensor && isOpen(node)) walk(node, level + 1)
+    }
   }
-  walk(root)
+  walk(root, 1)
   return out
+}
+
+function leafOf(node: TreeNode): TreeNode {
+  let at = node
+  while (!at.tensor) at = at.children[0]!
+  return at
+}
+
+function labelFrom(top: TreeNode, node: TreeNode): string {
+  let label = node.name
+  for (let at = node; at !== top; at = at.parent!) label = `${at.parent!.name}.${label}`
+  return label
 }
 
 /** Blocks come in the order of their numbers, which files that sort by text do not have; all else as in the file. */
 function sortBlocks(node: TreeNode): void {
   node.sorted = true
-  if (node.children.every(child => /^\d{1,9}$/.test(child.label)))
-    node.children.sort((a, b) => Number(a.label) - Number(b.label))
+  if (node.children.every(child => /^\d{1,9}$/.test(child.name)))
+    node.children.sort((a, b) => Number(a.name) - Number(b.name))
 }

@@ -8,6 +8,8 @@ import type { TensorTree, TreeNode } from './tree-model.ts'
 import { virtualRows } from './virtual-rows.ts'
 
 export interface TreeView {
+  /** Names of the columns, for the eye. */
+  readonly head: HTMLElement
   readonly scroller: HTMLElement
   /** The tree has changed. */
   update(): void
@@ -56,10 +58,11 @@ export function treeView(tree: TensorTree, t: Translate, onSelect: (tensor: Tens
     refresh()
   }
   const choose = (node: TreeNode): void => {
-    if (!node.tensor) return toggle(node, !tree.isOpen(node))
-    selected = node
-    rows.update(nodes.length)
-    onSelect(node.tensor)
+    if (node.tensor) {
+      selected = node
+      rows.update(nodes.length)
+      onSelect(node.tensor)
+    } else toggle(node, !tree.isOpen(node))
   }
   scroller.addEventListener('click', event => {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[role=treeitem]')
@@ -77,7 +80,15 @@ export function treeView(tree: TensorTree, t: Translate, onSelect: (tensor: Tens
     choose,
   })
   scroller.addEventListener('keydown', keys)
-  return { scroller, update: refresh }
+  return { head: headRow(t), scroller, update: refresh }
+}
+
+function headRow(t: Translate): HTMLElement {
+  const names = { label: 'name', encoding: 'type', shape: 'shape', bytes: 'bytes', bits: 'bits' } as const
+  const texts = new Map<string, string>(Object.entries(names).map(([cell, key]) => [cell, t(key)]))
+  const shown = cells.filter(name => !name.endsWith('Unit'))
+  const parts = shown.map(name => element('span', { class: name === 'bar' ? 'end' : name }, texts.get(name) ?? ''))
+  return element('div', { class: 'row head', 'aria-hidden': 'true' }, ...parts)
 }
 
 function createRow(): HTMLElement {
@@ -105,7 +116,8 @@ function fillRow(row: HTMLElement, node: TreeNode, t: Translate, open: boolean):
     if (name !== 'bar') row.children[i]!.textContent = text[name]
   })
   const bar = row.lastElementChild!.firstElementChild as HTMLElement
-  bar.style.width = `${node.parent!.largest === 0 ? 0 : (100 * bytes) / node.parent!.largest}%`
+  const { largest } = node.above!
+  bar.style.width = `${largest === 0 ? 0 : (100 * bytes) / largest}%`
   row.style.setProperty('--level', String(level - 1))
   row.classList.toggle('folder', !tensor)
   row.setAttribute('aria-level', String(level))

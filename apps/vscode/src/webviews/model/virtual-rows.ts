@@ -45,7 +45,7 @@ export function virtualRows(
     })
   }
   const later = (): void => {
-    frame ||= requestAnimationFrame(draw)
+    if (frame === 0) frame = requestAnimationFrame(draw)
   }
   scroller.addEventListener('scroll', later, { passive: true })
   new ResizeObserver(later).observe(scroller)
