@@ -11,8 +11,9 @@ export type { CalibrationPlan, OutputPlan, Plan, PlanRow, Step } from './plan/pl
 export { planToJson } from './plan/plan-json.ts'
 export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
 export { findPreset, type Preset, presets } from './presets/presets.ts'
+export type { Complaint } from './recipe/issues.ts'
 export { recipeJsonSchema } from './recipe/json-schema.ts'
-export { checkRecipe, loadRecipe } from './recipe/parse.ts'
+export { checkRecipe, loadRecipe, recipeComplaints } from './recipe/parse.ts'
 export type {
   CalibrationRecipe,
   EvaluationRecipe,

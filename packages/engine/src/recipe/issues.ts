@@ -7,6 +7,8 @@ type Issue = z.core.$ZodIssue
 export interface Complaint {
   readonly path: readonly PropertyKey[]
   readonly message: string
+  /** The nearest name that may stand there, when a name is what is wrong: of the key that ends the path, or of its value. */
+  readonly instead?: { readonly of: 'key' | 'value'; readonly name: string } | undefined
 }
 
 /**
@@ -21,15 +23,23 @@ export function complaints(
 ): Complaint[] {
   return issues.flatMap(issue => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map(key => ({ path: [...issue.path, key], message: unknownKey(key, known(issue.path)) }))
-    return [{ path: issue.path, message: describeIssue(issue, at(value, issue.path)) }]
+      return issue.keys.map(key => ({ path: [...issue.path, key], ...unknownKey(key, known(issue.path)) }))
+    const came = at(value, issue.path)
+    return [{ path: issue.path, message: describeIssue(issue, came), instead: nearestValue(issue, came) }]
   })
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): Pick<Complaint, 'message' | 'instead'> {
   const nearest = nearestName(key, known)
   const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
-  return `unknown key ${JSON.stringify(key)}${hint} Known: ${known.join(', ')}`
+  const message = `unknown key ${JSON.stringify(key)}${hint} Known: ${known.join(', ')}`
+  return { message, ...(nearest !== undefined && { instead: { of: 'key', name: nearest } }) }
+}
+
+function nearestValue(issue: Issue, value: unknown): Complaint['instead'] {
+  if (issue.code !== 'invalid_value' || typeof value !== 'string') return undefined
+  const nearest = nearestName(value, issue.values.map(String))
+  return nearest === undefined ? undefined : { of: 'value', name: nearest }
 }
 
 function describeIssue(issue: Issue, value: unknown): string {

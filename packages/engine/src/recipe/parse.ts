@@ -33,10 +33,15 @@ export async function loadRecipe(path: string): Promise<Recipe> {
 
 /** @param place puts a complaint into words, with where it stands */
 export function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
+  const found = recipeComplaints(value)
+  if (found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
+  return recipeSchema.parse(value)
+}
+
+/** All that is wrong with a recipe that was read, as data: editors mark each where it stands. */
+export function recipeComplaints(value: unknown): readonly Complaint[] {
   const result = recipeSchema.safeParse(value)
-  const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
-  if (!result.success || found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
-  return result.data
+  return [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
 }
 
 /** Keys that the object at a path may have. */
@@ -65,7 +70,7 @@ function checkStep(step: Readonly<Record<string, unknown>>, index: number): Comp
   if (!names.includes(name)) {
     const nearest = nearestName(name, names)
     const message = `unknown method ${JSON.stringify(name)}; did you mean ${nearest}? Known: ${names.join(', ')}`
-    return [{ path: [...path, 'method'], message }]
+    return [{ path: [...path, 'method'], message, instead: nearest ? { of: 'value', name: nearest } : undefined }]
   }
   const method = findMethod(name)
   const result = method.options.safeParse(optionsOf(step))
