@@ -23,6 +23,8 @@ export async function buildEngine(production: boolean): Promise<BuildResult<{ me
     platform: 'node',
     target: 'node20',
     conditions: ['@sinter/source'],
+    // The UMD build of jsonc-parser asks for its parts in a way that no bundler sees.
+    mainFields: ['module', 'main'],
     external,
     banner: { js: `const SINTER_ROOT=import.meta.url.replace(/^(.*\\/dist\\/).*$/,'$1');${requireShim}` },
     plugins: [placedUrls],

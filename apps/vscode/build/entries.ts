@@ -43,7 +43,7 @@ export function loadedByUrl(): Entry[] {
 }
 
 function namedIn(file: string): string[] {
-  const text = readFileSync(file, 'utf8')
+  const text = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '')
   const found = text.matchAll(
     /kernelRef\(\s*import\.meta\.url,\s*'(\.[^']+)'|import\.meta\.url\.endsWith\('\.ts'\) \? '(\.[^']+)\.ts'/g,
   )
