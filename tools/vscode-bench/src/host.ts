@@ -24,7 +24,6 @@ export interface Host {
   readonly folder: string
   /** The address of a workspace's folder. */
   url(workspace: string, payload?: readonly (readonly [string, string])[]): string
-  setSettings(settings: Readonly<Record<string, unknown>>): void
   /** What the server wrote, for the message of a test that failed. */
   log(): string
   stop(): Promise<void>
@@ -39,9 +38,7 @@ export async function startHost({ vsix = [], settings = {}, options = [], askTru
   const home = join(folder, 'home')
   for (const part of ['ud/User', 'ext', 'home']) mkdirSync(join(folder, part), { recursive: true })
   writeFileSync(join(folder, 'config.yaml'), 'auth: none\n')
-  const setSettings = (more: Readonly<Record<string, unknown>>): void =>
-    writeFileSync(join(folder, 'ud/User/settings.json'), JSON.stringify({ ...quietSettings, ...settings, ...more }, null, 2))
-  setSettings({})
+  writeFileSync(join(folder, 'ud/User/settings.json'), JSON.stringify({ ...quietSettings, ...settings }, null, 2))
   const own = { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share') }
   // No gallery: without it the workbench asks no host but its own.
   const environment = { ...own, EXTENSIONS_GALLERY: '{"serviceUrl":""}', ...env }
@@ -68,7 +65,7 @@ export async function startHost({ vsix = [], settings = {}, options = [], askTru
     await stop()
     throw error
   }
-  return { port, folder, url: (workspace, payload = []) => address(port, workspace, payload), setSettings, log, stop }
+  return { port, folder, url: (workspace, payload = []) => address(port, workspace, payload), log, stop }
 }
 
 /** `localhost` and not its number: only a name makes the page a secure context, which webviews need. */

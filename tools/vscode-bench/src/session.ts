@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
 import { type Theme, themes } from './settings.ts'
-import { artefacts, openWorkbench, PATIENCE_MS, screenshot } from './workbench.ts'
+import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot } from './workbench.ts'
 import { makeWorkspace } from './workspace.ts'
 
 /** A workbench with a browser on it, and a workspace of its own. */
@@ -24,8 +25,8 @@ export async function openSession(options: HostOptions, files: Readonly<Record<s
     host,
     workspace,
     async inThemes(name) {
-      for (const theme of ['light', 'contrast', 'dark'] as const) {
-        await setTheme(host, browser, theme)
+      for (const theme of Object.keys(themes) as Theme[]) {
+        await setTheme(browser.page, theme)
         await screenshot(browser.page, `${name}-${theme}`)
       }
     },
@@ -37,11 +38,15 @@ export async function openSession(options: HostOptions, files: Readonly<Record<s
   }
 }
 
-const classes = { dark: '.vs-dark', light: '.vs', contrast: '.hc-black' } as const
-
-async function setTheme(host: Host, { page }: Browser, theme: Theme): Promise<void> {
-  host.setSettings({ 'workbench.colorTheme': themes[theme] })
-  await page.waitForSelector(`.monaco-workbench${classes[theme]}`, { timeout: PATIENCE_MS })
+/** As a person does: the workbench does not watch its settings' file closely enough to wait for. */
+async function setTheme(page: Page, theme: Theme): Promise<void> {
+  const { label, shown } = themes[theme]
+  await runCommand(page, 'Preferences: Color Theme')
+  const input = page.locator('.quick-input-widget:visible input[type=text]')
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor({ timeout: PATIENCE_MS })
+  await input.fill(label)
+  await pick(page, label)
+  await page.waitForSelector(`.monaco-workbench${shown}`, { timeout: PATIENCE_MS })
   // Editors repaint in the frame after, webviews one message later.
   await wait(300)
 }

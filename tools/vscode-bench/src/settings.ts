@@ -12,10 +12,11 @@ export const quietSettings: Readonly<Record<string, unknown>> = {
   'files.simpleDialog.enable': true,
 }
 
+/** Names as the list of themes shows them, and the class that the workbench then has. */
 export const themes = {
-  dark: 'Default Dark Modern',
-  light: 'Default Light Modern',
-  contrast: 'Default High Contrast',
+  light: { label: 'Light Modern', shown: '.vs' },
+  contrast: { label: 'Dark High Contrast', shown: '.hc-black' },
+  dark: { label: 'Dark Modern', shown: '.vs-dark' },
 } as const
 
 export type Theme = keyof typeof themes

@@ -14,13 +14,26 @@ export async function openWorkbench(page: Page, url: string): Promise<void> {
   await page.waitForSelector('.monaco-workbench .part.statusbar', { timeout: PATIENCE_MS })
 }
 
-/** Runs a command by its title, as a person does: waits for the row and clicks it. */
+/**
+ * Runs a command by its title, as a person does: waits for the row and clicks it. The list is that of the moment it was opened, so it
+ * is opened again when the command was not there yet.
+ */
 export async function runCommand(page: Page, title: string): Promise<void> {
-  await page.keyboard.press('F1')
-  const input = page.locator('.quick-input-widget:visible input[type=text]')
-  await input.waitFor({ timeout: PATIENCE_MS })
-  await input.fill(`>${title}`)
-  await pick(page, title)
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first()
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
+    await page.keyboard.press('F1')
+    const input = page.locator('.quick-input-widget:visible input[type=text]')
+    await input.waitFor({ timeout: PATIENCE_MS })
+    await input.fill(`>${title}`)
+    const found = await row.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    )
+    if (found) return row.click({ timeout: PATIENCE_MS })
+    await page.keyboard.press('Escape')
+  }
+  throw new Error(`the palette has no command "${title}" after ${PATIENCE_MS / 1000} s`)
 }
 
 /** Opens a file by its name. */
