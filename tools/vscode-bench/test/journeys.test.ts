@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
@@ -11,6 +11,7 @@ if (missing) console.warn(`\n*** NOT TESTED: the extension in a real workbench. 
 
 let session: Session
 beforeAll(async () => {
+  rmSync(artefacts, { recursive: true, force: true })
   if (!missing) session = await openSession({ vsix: [packExtension()] })
 }, 180_000)
 afterAll(async () => {

@@ -41,7 +41,8 @@ async function problemAtCursor(page: Page): Promise<string> {
   const found = page.locator('.marker-widget .message', { hasText: 'did you mean' })
   await found.waitFor({ timeout: PATIENCE_MS })
   const text = plain((await found.textContent()) ?? '')
-  await page.keyboard.press('Escape')
+  await page.locator('.marker-widget .codicon-close').click()
+  await found.waitFor({ state: 'detached', timeout: PATIENCE_MS })
   return text
 }
 
