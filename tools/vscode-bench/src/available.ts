@@ -8,6 +8,7 @@ import { isInstalled } from './install.ts'
 export function missingParts(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'The bench is for Linux on x64.'
   if (!chromiumPath()) return 'There is no Chromium: apt-get install chromium, or name one in CHROMIUM.'
-  if (!isInstalled()) return 'There is no workbench: node tools/vscode-bench/src/main.ts install (550 MB, half a minute).'
+  if (!isInstalled())
+    return 'There is no workbench: node tools/vscode-bench/src/main.ts install (550 MB, half a minute).'
   return undefined
 }

@@ -6,7 +6,8 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core'
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
 /** The system's Chromium; `CHROMIUM` names another. */
-export const chromiumPath = (): string | undefined => [process.env.CHROMIUM ?? '', ...places].find(path => path && existsSync(path))
+export const chromiumPath = (): string | undefined =>
+  [process.env.CHROMIUM ?? '', ...places].find(path => path && existsSync(path))
 
 const flags = [
   '--no-sandbox',
@@ -32,7 +33,12 @@ export async function openBrowser(): Promise<Browser> {
   if (!executablePath) throw new Error('no Chromium: apt-get install chromium, or name one in CHROMIUM')
   const profile = mkdtempSync(join(tmpdir(), 'sinter-chromium-'))
   const viewport = { width: 1280, height: 800 }
-  const context = await chromium.launchPersistentContext(profile, { executablePath, headless: true, args: flags, viewport })
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    args: flags,
+    viewport,
+  })
   const strangers = new Set<string>()
   context.on('request', request => {
     const { protocol, hostname } = new URL(request.url())
@@ -51,4 +57,7 @@ export async function openBrowser(): Promise<Browser> {
 
 /** Names of the webviews' files look like a host's; the page's own service worker answers for them. */
 const isLocal = (name: string): boolean =>
-  name === 'localhost' || name === '127.0.0.1' || name.endsWith('.localhost') || name.endsWith('.vscode-resource.vscode-cdn.net')
+  name === 'localhost' ||
+  name === '127.0.0.1' ||
+  name.endsWith('.localhost') ||
+  name.endsWith('.vscode-resource.vscode-cdn.net')

@@ -32,28 +32,53 @@ export interface Host {
 const START_MS = 60_000
 
 /** Starts a workbench of its own, with an empty home, and waits until it answers. @throws Error with what the server wrote */
-export async function startHost({ vsix = [], settings = {}, options = [], askTrust = false, env = {} }: HostOptions = {}): Promise<Host> {
+export async function startHost({
+  vsix = [],
+  settings = {},
+  options = [],
+  askTrust = false,
+  env = {},
+}: HostOptions = {}): Promise<Host> {
   const { node, entry } = install()
   const folder = mkdtempSync(join(tmpdir(), 'sinter-bench-'))
   const home = join(folder, 'home')
   for (const part of ['ud/User', 'ext', 'home']) mkdirSync(join(folder, part), { recursive: true })
   writeFileSync(join(folder, 'config.yaml'), 'auth: none\n')
   writeFileSync(join(folder, 'ud/User/settings.json'), JSON.stringify({ ...quietSettings, ...settings }, null, 2))
-  const own = { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, '.config'), XDG_DATA_HOME: join(home, '.local/share') }
+  const own = {
+    ...process.env,
+    HOME: home,
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_DATA_HOME: join(home, '.local/share'),
+  }
   // No gallery: without it the workbench asks no host but its own.
   const environment = { ...own, EXTENSIONS_GALLERY: '{"serviceUrl":""}', ...env }
-  const common = [entry, '--config', join(folder, 'config.yaml'), '--user-data-dir', join(folder, 'ud'), '--extensions-dir', join(folder, 'ext')]
+  const common = [
+    entry,
+    '--config',
+    join(folder, 'config.yaml'),
+    '--user-data-dir',
+    join(folder, 'ud'),
+    '--extensions-dir',
+    join(folder, 'ext'),
+  ]
   for (const file of vsix) installVsix(node, [...common, '--install-extension', file, '--force'], environment)
 
   const port = await freePort()
   const trust = askTrust ? [] : ['--disable-workspace-trust']
-  const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', '--ignore-last-opened']
+  const quiet = [
+    '--disable-telemetry',
+    '--disable-update-check',
+    '--disable-getting-started-override',
+    '--ignore-last-opened',
+  ]
   const workbench = options.flatMap(option => ['--vscode-option', option])
   const args = [...common, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...quiet, ...trust, ...workbench]
   // A group of its own, so that what the extension host started ends with it.
   const server = spawn(node, args, { env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
-  for (const stream of [server.stdout, server.stderr]) stream.setEncoding('utf8').on('data', (text: string) => lines.push(text))
+  for (const stream of [server.stdout, server.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => lines.push(text))
   const log = (): string => lines.join('')
   const stop = async (): Promise<void> => {
     await endGroup(server)

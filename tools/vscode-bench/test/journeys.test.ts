@@ -18,18 +18,22 @@ afterAll(async () => {
   await session?.close()
 })
 
-test.skipIf(missing)('a recipe with a wrong key is underlined, repaired by the light bulb, and planned', async () => {
-  await journey('write-recipe', session, async () => {
-    const { recipe, message, plan } = await writeRecipe(session)
-    expect(message).toContain('unknown key "bist"; did you mean "bits"?')
-    expect(recipe).toContain('"bits": 4')
-    expect(recipe).not.toContain('bist')
-    expect(recipe).toContain('"model": "demo-model"')
-    expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
-  })
-  for (const theme of ['dark', 'light', 'contrast'])
-    expect(existsSync(`${artefacts}/recipe-wrong-key-${theme}.png`)).toBe(true)
-}, 180_000)
+test.skipIf(missing)(
+  'a recipe with a wrong key is underlined, repaired by the light bulb, and planned',
+  async () => {
+    await journey('write-recipe', session, async () => {
+      const { recipe, message, plan } = await writeRecipe(session)
+      expect(message).toContain('unknown key "bist"; did you mean "bits"?')
+      expect(recipe).toContain('"bits": 4')
+      expect(recipe).not.toContain('bist')
+      expect(recipe).toContain('"model": "demo-model"')
+      expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
+    })
+    for (const theme of ['dark', 'light', 'contrast'])
+      expect(existsSync(`${artefacts}/recipe-wrong-key-${theme}.png`)).toBe(true)
+  },
+  180_000,
+)
 
 test.skipIf(missing)('nothing of it asked a host but this machine', () => {
   expect([...session.strangers]).toEqual([])

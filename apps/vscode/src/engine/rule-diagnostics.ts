@@ -20,7 +20,7 @@ export function ruleDiagnostic(source: RecipeSource, error: unknown): RecipeDiag
   const rule = rulePath(source, message)
   const path = rule ?? places[code] ?? ['model']
   const at = valueSpan(source.tree, path)
-  return { ...at, severity: 'error', code, message, fixes: nearestFixes(message, rule && at) }
+  return { ...at, severity: 'error', code, message, fixes: nearestFixes(source, message, rule && at) }
 }
 
 /** Messages of the planner begin with the rule's place (`steps[0] (gptq): `) and quote the glob or range that is wrong. */
@@ -37,11 +37,14 @@ function rulePath({ tree }: RecipeSource, message: string): Path | undefined {
   return [...path, findNodeAtLocation(tree, [...path, key]) ? key : 'method']
 }
 
-function nearestFixes(message: string, at: Span | undefined): RecipeFix[] {
+/** The names of layers that the message ends with, in place of a glob. */
+function nearestFixes({ text }: RecipeSource, message: string, at: Span | undefined): RecipeFix[] {
   const names = /matches nothing; nearest names: (.*)$/.exec(message)?.[1]?.split(', ').slice(0, 3) ?? []
   if (!at) return []
-  return names.map(name => ({
-    title: `Change to ${JSON.stringify(name)}`,
-    edits: [{ ...at, text: JSON.stringify(name) }],
-  }))
+  // One that takes layers out goes on doing so.
+  const not = text[at.offset + 1] === '!' ? '!' : ''
+  return names.map(name => {
+    const quoted = JSON.stringify(not + name)
+    return { title: `Change to ${quoted}`, edits: [{ ...at, text: quoted }] }
+  })
 }

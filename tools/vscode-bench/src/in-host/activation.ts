@@ -4,6 +4,12 @@ import type { InHostTest } from './in-host-test.ts'
 
 const ID = 'sinter.sinter-vscode'
 
+/** What activate() returns. */
+interface Started {
+  readonly milliseconds: number
+  readonly processorMilliseconds: number
+}
+
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] }
 }
@@ -21,8 +27,12 @@ export const activationTests: readonly InHostTest[] = [
       const found = extension()
       assert.equal(found.isActive, false)
       const started = performance.now()
-      await found.activate()
-      return `activation ${(performance.now() - started).toFixed(1)} ms, the bundle's loading included`
+      const own = (await found.activate()) as Started
+      const whole = performance.now() - started
+      return (
+        `its own part ${own.milliseconds.toFixed(1)} ms (${own.processorMilliseconds.toFixed(1)} ms of processor), ` +
+        `with the workbench's ${whole.toFixed(1)} ms`
+      )
     },
   },
   {

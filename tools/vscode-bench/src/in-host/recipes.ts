@@ -54,7 +54,10 @@ export const recipeTests: readonly InHostTest[] = [
   {
     name: 'a rule that matches nothing in the model is marked and repaired',
     async run() {
-      const document = await open('rule.sinter.jsonc', recipe({ method: 'rtn', bits: 4, targets: ['mlp.*', 'mlp.upp_proj'] }))
+      const document = await open(
+        'rule.sinter.jsonc',
+        recipe({ method: 'rtn', bits: 4, targets: ['mlp.*', 'mlp.upp_proj'] }),
+      )
       const [mark] = await marks(document, 1)
       assert.equal(mark!.severity, vscode.DiagnosticSeverity.Error)
       assert.equal(document.getText(mark!.range), '"mlp.upp_proj"')
@@ -94,7 +97,11 @@ export const recipeTests: readonly InHostTest[] = [
     name: 'Plan, Run and Estimate stand above a recipe, and Plan shows the table',
     async run() {
       const document = await open('plan.sinter.jsonc', recipe({ method: 'rtn', bits: 4 }))
-      const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', document.uri, 9)
+      const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+        'vscode.executeCodeLensProvider',
+        document.uri,
+        9,
+      )
       assert.deepEqual(
         lenses.map(({ command }) => command?.title),
         ['Plan', 'Run', 'Estimate'],

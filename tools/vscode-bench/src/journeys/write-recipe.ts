@@ -3,7 +3,10 @@ import type { Session } from '../session.ts'
 import { editorLines, PATIENCE_MS, pick, runCommand } from '../workbench.ts'
 
 /** *Compress…* to a recipe with a mistake in it, its repair by the light bulb, and its plan. */
-export async function writeRecipe({ page, inThemes }: Session): Promise<{ recipe: string; message: string; plan: string }> {
+export async function writeRecipe({
+  page,
+  inThemes,
+}: Session): Promise<{ recipe: string; message: string; plan: string }> {
   await runCommand(page, 'Sinter: Compress…')
   await pick(page, 'demo-model/model.safetensors')
   await pick(page, 'fast')
@@ -31,7 +34,10 @@ export async function writeRecipe({ page, inThemes }: Session): Promise<{ recipe
 
 /** Selects a word where it is drawn first, and types another. */
 async function replaceWord(page: Page, word: string, other: string): Promise<void> {
-  await page.locator('.view-line span', { hasText: new RegExp(`^"${word}"$`) }).last().dblclick({ timeout: PATIENCE_MS })
+  await page
+    .locator('.view-line span', { hasText: new RegExp(`^"${word}"$`) })
+    .last()
+    .dblclick({ timeout: PATIENCE_MS })
   await page.keyboard.type(other)
 }
 
