@@ -15,8 +15,9 @@ export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
 export { findPreset, type Preset, presets } from './presets/presets.ts'
 export { type DiagnosedRecipe, type Diagnostic, diagnoseRecipe } from './recipe/diagnose.ts'
 export type { Span } from './recipe/document.ts'
+export type { Complaint } from './recipe/issues.ts'
 export { recipeJsonSchema } from './recipe/json-schema.ts'
-export { checkRecipe, loadRecipe } from './recipe/parse.ts'
+export { checkRecipe, loadRecipe, recipeComplaints } from './recipe/parse.ts'
 export type {
   CalibrationRecipe,
   EvaluationRecipe,

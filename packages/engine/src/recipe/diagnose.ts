@@ -61,17 +61,17 @@ function unreadable({ message }: SinterError): Diagnostic {
   return { severity: 'error', path: '', line: Number(line), message: rest }
 }
 
-function diagnosticOf(document: RecipeDocument, text: string, { path, message, suggestion }: Complaint): Diagnostic {
-  const of = suggestion?.of ?? 'value'
+function diagnosticOf(document: RecipeDocument, text: string, { path, message, instead }: Complaint): Diagnostic {
+  const of = instead?.of ?? 'value'
   const span = path.length > 0 ? document.spanOf(path, of) : undefined
-  const fix = span && suggestion && { ...span, text: quotedLike(text.slice(span.offset), suggestion.text) }
+  const fix = span && instead && { ...span, text: written(instead.name, text[span.offset]) }
   return { severity: 'error', path: showPath(path), line: document.lineOf(path), span, message, fix }
 }
 
-/** With the quotes of what it replaces. */
-function quotedLike(old: string, text: string): string {
-  const [first = ''] = old
-  return first === '"' || first === "'" ? `${first}${text}${first}` : text
+/** A text has the quotes of what it replaces. */
+function written(value: string | number, first: string | undefined): string {
+  const quote = typeof value === 'string' && (first === '"' || first === "'") ? first : ''
+  return `${quote}${value}${quote}`
 }
 
 /** Errors that know no place speak of a section. */
@@ -84,7 +84,7 @@ const sections: Partial<Readonly<Record<SinterErrorCode, string>>> = {
 
 function complaintOf({ code, message, place }: SinterError): Complaint {
   const { path, suggestion } = place ?? { path: pathIn(message, code) }
-  return { path, message, suggestion: suggestion === undefined ? undefined : { of: 'value', text: suggestion } }
+  return { path, message, instead: suggestion === undefined ? undefined : { of: 'value', name: suggestion } }
 }
 
 /** `steps[1] (gptq): …` */

@@ -48,6 +48,9 @@ export function examine(value: unknown): { readonly recipe?: Recipe; readonly fo
   return { found, ...(result.success && found.length === 0 && { recipe: result.data }) }
 }
 
+/** All that is wrong with a recipe that was read, as data: editors mark each where it stands. */
+export const recipeComplaints = (value: unknown): readonly Complaint[] => examine(value).found
+
 /** Keys that the object at a path may have. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(recipeFields)
@@ -74,8 +77,7 @@ function checkStep(step: Readonly<Record<string, unknown>>, index: number): Comp
   if (!names.includes(name)) {
     const nearest = nearestName(name, names)
     const message = `unknown method ${JSON.stringify(name)}; did you mean ${nearest}? Known: ${names.join(', ')}`
-    const suggestion = nearest === undefined ? undefined : ({ of: 'value', text: nearest } as const)
-    return [{ path: [...path, 'method'], message, suggestion }]
+    return [{ path: [...path, 'method'], message, instead: nearest ? { of: 'value', name: nearest } : undefined }]
   }
   const method = findMethod(name)
   const result = method.options.safeParse(optionsOf(step))
