@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { summarizeGroups, tensorValues } from '@sinter/eval'
 import { decodeSafetensors, encodeSafetensors } from '@sinter/model'
 import { tensor, toF32 } from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
+import { engineModelReader, engineRecipeService } from '../src/engine-client/index.ts'
 import { demoModel, engineClient, recipeText, sinter, workplace } from './engine-setup.ts'
 
 const engine = engineClient()
@@ -42,83 +44,73 @@ describe('inspect', () => {
   })
 })
 
-/** By the definitions, over everything at once. */
-function reference(values: Float32Array) {
-  const mean = values.reduce((sum, v) => sum + v, 0) / values.length
-  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0)
-  const sorted = values.toSorted()
-  return { mean, deviation: Math.sqrt(squares / values.length), min: sorted[0]!, max: sorted.at(-1)! }
-}
-
-describe('tensorStats', () => {
+describe('the reader of the viewers', () => {
   const name = 'model.layers.0.mlp.down_proj.weight'
+  const reader = engineModelReader(engine)
 
-  test('agrees with the definitions', async () => {
+  test('opens by the header, and pages through the tensors', async () => {
+    const header = await reader.open(file)
+    expect(header).toMatchObject({ kind: 'safetensors', tensors: stored.size })
+    const rows = await reader.tensors(file, 2, 3)
+    expect(rows.map(row => row.name)).toEqual([...stored.keys()].slice(2, 5))
+    await reader.close(file)
+  })
+
+  test('gives the statistics of the values in the file', async () => {
     const { data, shape } = toF32(stored.get(name)!)
-    const [rows, columns] = shape as [number, number]
-    const found = await engine.request('tensorStats', { path: file, tensor: name, groupSize: 32, bins: 10, cells: 8 })
-    const expected = reference(data)
-    expect(found).toMatchObject({ rows, columns, rowsRead: rows, min: expected.min, max: expected.max, notFinite: 0 })
-    expect(found.mean).toBeCloseTo(expected.mean, 10)
-    expect(found.deviation).toBeCloseTo(expected.deviation, 10)
-    expect(found.zeros).toBe(data.filter(v => v === 0).length)
-    expect(found.histogram.length).toBe(10)
-    expect(found.histogram.reduce((sum, count) => sum + count, 0)).toBe(data.length)
-    const width = (expected.max - expected.min) / 10
-    expect(found.histogram[0]).toBe(data.filter(v => v < expected.min + width).length)
-    const row = reference(data.subarray(columns, 2 * columns))
-    expect(found.byRow.max[1]).toBeCloseTo(row.max, 5)
-    expect(found.byRow.rms[1]).toBeCloseTo(Math.hypot(row.mean, row.deviation), 5)
-    const group = data.filter((_, i) => i % columns >= 32 && i % columns < 64)
-    expect(found.byGroup.min[1]).toBeCloseTo(reference(group).min, 5)
-    expect(found.map).toMatchObject({ rows: 8, columns: 8 })
-    expect(Math.max(...found.map.peak)).toBeCloseTo(Math.max(expected.max, -expected.min), 5)
-    const corner = data.filter((_, i) => i % columns < columns / 8 && Math.floor(i / columns) < rows / 8)
-    expect(found.map.rms[0]).toBeCloseTo(Math.sqrt(corner.reduce((sum, v) => sum + v * v, 0) / corner.length), 5)
+    const options = { groupSize: 32, bins: 16, parts: 64, mapRows: 8, mapColumns: 8 }
+    const expected = tensorValues(shape, options)
+    expected.add(data)
+    const seen: number[] = []
+    const found = await reader.stats(file, name, options, { onProgress: done => seen.push(done) })
+    expect(found).toEqual(expected.result())
+    expect(seen.at(-1)).toBe(data.length)
+    const columns = shape[1]!
+    expect(await reader.rowGroups(file, name, 3, 32)).toEqual(summarizeGroups(data.slice(3 * columns, 4 * columns), 32))
   })
 
-  test.each(['self_attn.q_proj', 'mlp.down_proj'])('of %s is the same in whatever file it lies', async part => {
-    const out = path(`${part}.gguf`)
-    await sinter('convert', demoModel, '--to', 'gguf:F32', '--out', out, '--quiet')
-    const ask = { tensor: `model.layers.1.${part}.weight`, groupSize: 32 }
-    const { encoding: _ours, ...ours } = await engine.request('tensorStats', { path: file, ...ask })
-    const { encoding, ...theirs } = await engine.request('tensorStats', { path: out, ...ask })
-    expect(encoding).toBe('F32')
-    expect(theirs).toEqual(ours)
-  })
-
-  test('NaN and infinities are counted and spoil nothing; a vector is one row', async () => {
+  test('NaN and infinities cross the wire as counts', async () => {
     const data = Float32Array.of(1, Number.NaN, -3, Number.POSITIVE_INFINITY, 0, 2)
     writeFileSync(path('odd.safetensors'), encodeSafetensors(new Map([['v', tensor('f32', [6], data)]])))
-    const found = await engine.request('tensorStats', { path: path('odd.safetensors'), tensor: 'v', bins: 5 })
-    expect(found).toMatchObject({ rows: 1, columns: 6, notFinite: 2, zeros: 1, min: -3, max: 2, mean: 0 })
-    expect(found.histogram).toEqual([1, 0, 0, 1, 2])
+    const { total } = await reader.stats(path('odd.safetensors'), 'v')
+    expect(total).toMatchObject({ count: 4, nan: 1, positiveInfinity: 1, zeros: 1, min: -3, max: 2, mean: 0 })
   })
 
-  test('of a tensor larger than wanted some rows are read, spread over all of it', async () => {
-    const rows = 4096
-    const columns = 1024
-    const data = Float32Array.from({ length: rows * columns }, (_, i) => Math.floor(i / columns))
-    writeFileSync(path('large.safetensors'), encodeSafetensors(new Map([['w', tensor('f32', [rows, columns], data)]])))
-    const large = path('large.safetensors')
-    const found = await engine.request('tensorStats', { path: large, tensor: 'w', maxValues: rows * columns * 0.5 })
-    expect(found.rowsRead).toBe(rows / 2)
-    expect(found.mean).toBeGreaterThan(rows * 0.35)
-    expect(found.max).toBeGreaterThan(rows * 0.8)
+  test('compares two models tensor by tensor', async () => {
+    const values = stored.get('model.norm.weight')!
+    const data = toF32(values).data.map((v, i) => v + (i === 0 ? 0.5 : 0))
+    const changed = new Map([['model.norm.weight', tensor('f32', values.shape, data)]])
+    const other = path('other.safetensors')
+    writeFileSync(other, encodeSafetensors(changed))
+    const { both, onlyBefore, onlyAfter } = await reader.compare(file, other)
+    expect(both.map(row => row.name)).toEqual(['model.norm.weight'])
+    expect(onlyBefore.length).toBe(stored.size - 1)
+    expect(onlyAfter).toEqual([])
+    const difference = await reader.difference(file, other, 'model.norm.weight')
+    expect(difference.maxAbs).toBeCloseTo(0.5, 2)
+    await reader.endComparison(file, other)
   })
 
   test('is cancelled at once, and the engine lives on', async () => {
+    const large = path('large.safetensors')
+    const data = new Float32Array(2 ** 23).fill(1)
+    writeFileSync(large, encodeSafetensors(new Map([['w', tensor('f32', [8192, 1024], data)]])))
     const controller = new AbortController()
     const before = engine.pid
-    const stats = engine.request(
-      'tensorStats',
-      { path: path('large.safetensors'), tensor: 'w' },
-      { signal: controller.signal, onEvent: () => controller.abort() },
-    )
+    const stats = reader.stats(large, 'w', {}, { signal: controller.signal, onProgress: () => controller.abort() })
     await expect(stats).rejects.toMatchObject({ kind: 'cancelled' })
     await engine.request('schema', { kind: 'train' })
     expect(engine.pid).toBe(before)
   })
+})
+
+test('the editor of recipes is answered by the same engine', async () => {
+  const recipes = engineRecipeService(engine)
+  const wrong = await recipes.check('{ "version": 1, "steps": [{ "method": "gptqq" }] }', path('a.sinter.jsonc'))
+  expect(wrong).toMatchObject([{ severity: 'error', fixes: [{ edits: [{ text: '"gptq"' }] }] }])
+  expect(await recipes.check(recipeText(calibration), path('a.sinter.jsonc'))).toEqual([])
+  expect((await recipes.plan(recipeText(calibration), path('a.sinter.jsonc'))).text).toContain('gptq')
+  expect((await recipes.presets()).length).toBeGreaterThan(0)
 })
 
 describe('plan', () => {

@@ -11,4 +11,5 @@ export {
 } from './engine-client.ts'
 export { EngineError, type EngineErrorKind } from './engine-error.ts'
 export { type FoundNode, findNode, LEAST_NODE, type NodeCandidate } from './find-node.ts'
+export { engineModelReader, engineRecipeService } from './services.ts'
 export { type Watch, type WatchEventsOptions, type WatchOptions, watchEvents, watchRuns } from './watch-runs.ts'

@@ -9,7 +9,6 @@ export const message: Guard<string> = text(2 ** 20)
 /** The readers of headers stop at fewer tensors. */
 const tensorsMost = 2 ** 20
 const shape: Guard<readonly number[]> = array(number, 16)
-const series: Guard<readonly number[]> = array(number, 2 ** 16)
 
 export interface InspectParams {
   readonly path: string
@@ -94,91 +93,6 @@ export const inspectResult: Guard<InspectResult> = object({
   tensorCount: number,
   offset: number,
   tensors: array(tensorRow, tensorsMost),
-})
-
-export interface TensorStatsParams {
-  readonly path: string
-  readonly tensor: string
-  /** Inputs that would share a scale. Default 64. */
-  readonly groupSize?: number | undefined
-  /** Of the histogram. Default 128. */
-  readonly bins?: number | undefined
-  /** Most cells of the map each way. Default 96. */
-  readonly cells?: number | undefined
-  /** A larger tensor is looked at by rows spread evenly. Default 2^26. */
-  readonly maxValues?: number | undefined
-}
-
-export const tensorStatsParams: Guard<TensorStatsParams> = object({
-  path,
-  tensor: name,
-  groupSize: optional(whole(1, 2 ** 31)),
-  bins: optional(whole(2, 1024)),
-  cells: optional(whole(1, 256)),
-  maxValues: optional(whole(1, 2 ** 40)),
-})
-
-/** Neighbouring rows, or groups of columns, taken together so that there are at most 1024 entries. */
-export interface Series {
-  /** Rows or groups of an entry. */
-  readonly per: number
-  readonly min: readonly number[]
-  readonly max: readonly number[]
-  readonly rms: readonly number[]
-}
-
-const seriesOf: Guard<Series> = object({ per: number, min: series, max: series, rms: series })
-
-export interface TensorStatsResult {
-  readonly tensor: string
-  readonly encoding: string
-  readonly shape: readonly number[]
-  /** Seen as a matrix: the first axis, and all others. A vector is one row. */
-  readonly rows: number
-  readonly columns: number
-  /** Rows that were read: all, or of a large tensor some. */
-  readonly rowsRead: number
-  readonly zeros: number
-  /** NaN and infinities; no other number here counts them. */
-  readonly notFinite: number
-  readonly min: number
-  readonly max: number
-  readonly mean: number
-  /** Of the population. */
-  readonly deviation: number
-  /** Equal bins from `min` to `max`. */
-  readonly histogram: readonly number[]
-  readonly byRow: Series
-  readonly byGroup: Series & { readonly size: number }
-  /** Mean over all groups of every row of max |w| / rms: what a grid with one scale a group has to stretch over. */
-  readonly groupCrest: number
-  /** Root mean squares of the cells of a map, row by row, and the largest |w| in each. */
-  readonly map: {
-    readonly rows: number
-    readonly columns: number
-    readonly rms: readonly number[]
-    readonly peak: readonly number[]
-  }
-}
-
-export const tensorStatsResult: Guard<TensorStatsResult> = object({
-  tensor: name,
-  encoding: name,
-  shape,
-  rows: number,
-  columns: number,
-  rowsRead: number,
-  zeros: number,
-  notFinite: number,
-  min: number,
-  max: number,
-  mean: number,
-  deviation: number,
-  histogram: series,
-  byRow: seriesOf,
-  byGroup: object({ size: number, per: number, min: series, max: series, rms: series }),
-  groupCrest: number,
-  map: object({ rows: number, columns: number, rms: series, peak: series }),
 })
 
 export interface CompareParams {

@@ -1,9 +1,15 @@
 import { type Guard, GuardError, number, object, oneOf, text, whole } from './guard.ts'
 import * as model from './model-messages.ts'
+import type * as values from './model-reader.ts'
+import * as reader from './reader-messages.ts'
+import type { PlanFacts } from './recipe-checker.ts'
+import * as recipe from './recipe-messages.ts'
 import * as run from './run-messages.ts'
 
 export { type Guard, GuardError } from './guard.ts'
 export type * from './model-messages.ts'
+export type * from './reader-messages.ts'
+export type * from './recipe-messages.ts'
 export type * from './run-messages.ts'
 export type * from './run-status.ts'
 
@@ -32,11 +38,21 @@ export interface InitializeResult {
 export interface Requests {
   initialize: [InitializeParams, InitializeResult]
   inspect: [model.InspectParams, model.InspectResult]
-  tensorStats: [model.TensorStatsParams, model.TensorStatsResult]
+  modelOpen: [reader.PathParams, values.ModelHeader]
+  modelTensors: [reader.TensorsParams, reader.TensorsResult]
+  modelClose: [reader.PathParams, reader.Nothing]
+  tensorStats: [reader.TensorStatsParams, values.TensorValues]
+  rowGroups: [reader.RowGroupsParams, reader.RowGroupsResult]
+  comparisonOpen: [reader.TwoModels, values.Comparison]
+  comparisonClose: [reader.TwoModels, reader.Nothing]
+  tensorDifference: [reader.DifferenceParams, values.TensorDifference]
   compare: [model.CompareParams, model.CompareResult]
   generate: [model.GenerateParams, model.GenerateResult]
   methods: [NoParams, model.MethodsResult]
   schema: [model.SchemaParams, model.SchemaResult]
+  recipeCheck: [recipe.RecipeText, recipe.CheckResult]
+  recipePlan: [recipe.RecipeText, PlanFacts]
+  presets: [NoParams, recipe.PresetsResult]
   plan: [run.RecipeParams, run.PlanResult]
   runStart: [run.RunStartParams, run.RunStartResult]
   runList: [run.RunListParams, run.RunListResult]
@@ -61,11 +77,21 @@ export const requests: {
     result: object({ protocol: number, pid: number, node: text(1000) }),
   },
   inspect: { params: model.inspectParams, result: model.inspectResult },
-  tensorStats: { params: model.tensorStatsParams, result: model.tensorStatsResult },
+  modelOpen: { params: reader.pathParams, result: reader.modelHeader },
+  modelTensors: { params: reader.tensorsParams, result: reader.tensorsResult },
+  modelClose: { params: reader.pathParams, result: reader.nothing },
+  tensorStats: { params: reader.tensorStatsParams, result: reader.tensorValuesResult },
+  rowGroups: { params: reader.rowGroupsParams, result: reader.rowGroupsResult },
+  comparisonOpen: { params: reader.twoModels, result: reader.comparison },
+  comparisonClose: { params: reader.twoModels, result: reader.nothing },
+  tensorDifference: { params: reader.differenceParams, result: reader.tensorDifference },
   compare: { params: model.compareParams, result: model.compareResult },
   generate: { params: model.generateParams, result: model.generateResult },
   methods: { params: object<NoParams>({}), result: model.methodsResult },
   schema: { params: model.schemaParams, result: model.schemaResult },
+  recipeCheck: { params: recipe.recipeParams, result: recipe.checkResult },
+  recipePlan: { params: recipe.recipeParams, result: recipe.planFacts },
+  presets: { params: object<NoParams>({}), result: recipe.presetsResult },
   plan: { params: run.planParams, result: run.planResult },
   runStart: { params: run.runStartParams, result: run.runStartResult },
   runList: { params: run.runListParams, result: run.runListResult },
