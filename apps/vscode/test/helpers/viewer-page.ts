@@ -83,14 +83,18 @@ export async function openViewer(
 
 interface Stubbed {
   toHost(message: unknown): Promise<void>
-  acquireVsCodeApi?: () => { postMessage(message: unknown): void }
+  acquireVsCodeApi?: () => { postMessage(message: unknown): void; getState(): unknown; setState(state: unknown): void }
   violations?: string[]
 }
 
 /** Runs in the page, before its script. */
 function stub({ kind, colors }: (typeof themes)[ThemeName]): void {
   const global = window as unknown as Stubbed
-  global.acquireVsCodeApi = () => ({ postMessage: message => void global.toHost(message) })
+  global.acquireVsCodeApi = () => ({
+    postMessage: message => void global.toHost(message),
+    getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined,
+    setState: state => sessionStorage.setItem('state', JSON.stringify(state)),
+  })
   document.addEventListener('securitypolicyviolation', event => {
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)
   })

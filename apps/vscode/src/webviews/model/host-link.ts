@@ -6,7 +6,18 @@ import {
   type ViewerCalls,
 } from '../../shared/viewer-messages.ts'
 
-declare function acquireVsCodeApi(): { postMessage(message: FromView): void }
+declare function acquireVsCodeApi(): {
+  postMessage(message: FromView): void
+  getState(): unknown
+  setState(state: ViewState): void
+}
+
+/** What a page finds again when its tab was hidden, which ends it. */
+export interface ViewState {
+  readonly filter: string
+  /** The chosen tensor. */
+  readonly tensor: string
+}
 
 export interface Asking<T> {
   readonly answer: Promise<T>
@@ -15,6 +26,8 @@ export interface Asking<T> {
 }
 
 export interface HostLink {
+  state(): ViewState
+  keep(part: Partial<ViewState>): void
   ask<K extends ViewerCall>(
     call: K,
     ask: ViewerCalls[K]['ask'],
@@ -45,7 +58,13 @@ export function hostLink(show: (message: ToView) => void): HostLink {
     return found
   }
   api.postMessage({ type: 'ready', protocol: VIEWER_PROTOCOL })
+  const state = (): ViewState => {
+    const kept = api.getState() as Partial<ViewState> | undefined
+    return { filter: kept?.filter ?? '', tensor: kept?.tensor ?? '' }
+  }
   return {
+    state,
+    keep: part => api.setState({ ...state(), ...part }),
     ask(call, ask, onProgress) {
       const id = ++last
       const answer = new Promise<unknown>((resolve, reject) => waiting.set(id, { resolve, reject, onProgress }))

@@ -41,7 +41,10 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
   }
   const details = tensorDetails(host, t, announce)
   const tree = tensorTree()
-  const rows = treeView(tree, t, details.show)
+  const rows = treeView(tree, t, tensor => {
+    details.show(tensor)
+    host.keep({ tensor: tensor.name })
+  })
   const none = element('p', { hidden: true }, t('noMatch'))
   const filter = element('input', {
     type: 'search',
@@ -49,9 +52,12 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
     autocomplete: 'off',
     spellcheck: 'false',
   })
+  const before = host.state()
+  filter.value = before.filter
   let pause: ReturnType<typeof setTimeout> | undefined
   const search = (): void => {
     const found = tree.filter(filter.value)
+    host.keep({ filter: filter.value })
     rows.update()
     none.hidden = found > 0 || tree.size === 0
     announce(t('tensorsShown', countText(found), countText(tree.size)))
@@ -67,7 +73,10 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
     tree.add(page)
     rows.update()
     if (tree.size < header.tensors) announce(t('tensorsRead', countText(tree.size), countText(header.tensors)))
-    else search()
+    else {
+      search()
+      if (before.tensor !== '') rows.select(before.tensor)
+    }
   }).catch((error: Error) => announce(visibleText(error.message, 2000)))
   const left = element('div', { class: 'left' }, labelled(t('filter'), filter), status, none, rows.head, rows.scroller)
   const right = element('div', { class: 'right' }, details.section, modelSummary(header, t))

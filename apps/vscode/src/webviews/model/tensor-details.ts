@@ -8,8 +8,8 @@ import { histogramView } from './histogram.ts'
 import type { Asking, HostLink } from './host-link.ts'
 import { profileView } from './profile.ts'
 
-/** Half a second of reading and counting: more than that is asked for. */
-const UNASKED_BYTES = 64e6
+/** Half a second of counting: more than that is asked for. */
+const UNASKED_VALUES = 2e7
 
 export interface TensorDetails {
   readonly section: HTMLElement
@@ -55,7 +55,7 @@ export function tensorDetails(host: HostLink, t: Translate, announce: (text: str
       running?.cancel()
       const place = element('div', { class: 'values' })
       body.replaceChildren(tensorFacts(tensor, t), place)
-      if (tensor.bytes <= UNASKED_BYTES) void compute(tensor, place)
+      if (tensor.values <= UNASKED_VALUES) void compute(tensor, place)
       else place.append(offer(tensor, place))
     },
   }

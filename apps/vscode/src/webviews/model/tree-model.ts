@@ -39,6 +39,8 @@ export interface TensorTree {
   visible(): TreeNode[]
   isOpen(node: TreeNode): boolean
   toggle(node: TreeNode, open: boolean): void
+  /** Opens what a tensor is in. @returns its row, if there is such a tensor */
+  reveal(name: string): TreeNode | undefined
 }
 
 /** Published models have eight; a name of nothing but dots must not become ten thousand folders. */
@@ -56,6 +58,10 @@ export function tensorTree(): TensorTree {
     return true
   }
   const isOpen = (node: TreeNode): boolean => (terms.length > 0 ? node.closed !== filter : node.open)
+  const toggle = (node: TreeNode, open: boolean): void => {
+    if (terms.length > 0) node.closed = open ? 0 : filter
+    else node.open = open
+  }
   return {
     root,
     get size() {
@@ -76,9 +82,11 @@ export function tensorTree(): TensorTree {
     },
     visible: () => flatten(root, isOpen, node => terms.length === 0 || node.matched === filter),
     isOpen,
-    toggle(node, open) {
-      if (terms.length > 0) node.closed = open ? 0 : filter
-      else node.open = open
+    toggle,
+    reveal(name) {
+      const found = leaves.find(({ node }) => node.tensor!.name === name)?.node
+      for (let at = found?.parent; at; at = at.parent) toggle(at, true)
+      return found
     },
   }
 }

@@ -13,6 +13,8 @@ export interface TreeView {
   readonly scroller: HTMLElement
   /** The tree has changed. */
   update(): void
+  /** Chooses a tensor, if it is there. */
+  select(name: string): void
 }
 
 /** Cells of a row, in the order in which they are read out. A unit is for the ear: columns tell it to the eye. */
@@ -64,6 +66,14 @@ export function treeView(tree: TensorTree, t: Translate, onSelect: (tensor: Tens
       onSelect(node.tensor)
     } else toggle(node, !tree.isOpen(node))
   }
+  const select = (name: string): void => {
+    const node = tree.reveal(name)
+    refresh()
+    const at = node ? nodes.indexOf(node) : -1
+    if (at < 0) return
+    move(at)
+    choose(nodes[at]!)
+  }
   scroller.addEventListener('click', event => {
     const row = (event.target as HTMLElement).closest<HTMLElement>('[role=treeitem]')
     if (!row) return
@@ -80,7 +90,7 @@ export function treeView(tree: TensorTree, t: Translate, onSelect: (tensor: Tens
     choose,
   })
   scroller.addEventListener('keydown', keys)
-  return { head: headRow(t), scroller, update: refresh }
+  return { head: headRow(t), scroller, update: refresh, select }
 }
 
 function headRow(t: Translate): HTMLElement {
