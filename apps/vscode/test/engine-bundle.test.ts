@@ -23,7 +23,10 @@ test('the packed engine, far from the workspace, writes the bytes that its sourc
     writeFileSync(text, 'The cat sat on the mat and looked at the moon. '.repeat(40))
     const run = (args: readonly string[], out: string): Buffer => {
       const env = { ...process.env, ORT_DISABLE_TELEMETRY: '1', NODE_OPTIONS: '' }
-      const { status, stderr } = spawnSync(process.execPath, [...args, model, text, join(folder, out)], { env, encoding: 'utf8' })
+      const { status, stderr } = spawnSync(process.execPath, [...args, model, text, join(folder, out)], {
+        env,
+        encoding: 'utf8',
+      })
       expect(status, stderr).toBe(0)
       return readFileSync(join(folder, out, 'model.safetensors'))
     }

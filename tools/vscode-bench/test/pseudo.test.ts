@@ -14,4 +14,3 @@ test('a pseudo-locale keeps what must not be translated: links, commands, placeh
     expect(changed, key).not.toBe(text)
   }
 })
-

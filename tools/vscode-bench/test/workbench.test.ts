@@ -20,7 +20,10 @@ const MINUTES = 60_000
 let vsix: string
 let session: Session | undefined
 
-async function open(options: Partial<HostOptions>, ...rest: [files?: Record<string, string>, locale?: boolean]): Promise<Session> {
+async function open(
+  options: Partial<HostOptions>,
+  ...rest: [files?: Record<string, string>, locale?: boolean]
+): Promise<Session> {
   session = await openSession({ vsix: [vsix], ...options }, ...rest)
   return session
 }
@@ -48,38 +51,48 @@ workbench('the tests inside the extension host pass, and the window says so', { 
   expect(exitCode, log).toBe(0)
 })
 
-workbench('a recipe with a wrong key is underlined, repaired by the light bulb, and planned', { timeout: 3 * MINUTES }, async () => {
-  const opened = await open({})
-  await journey('write-recipe', opened, async () => {
-    const { recipe, message, plan } = await writeRecipe(opened)
-    expect(message).toContain('unknown key "bist"; did you mean "bits"?')
-    expect(recipe).toContain('"bits": 4')
-    expect(recipe).not.toContain('bist')
-    expect(recipe).toContain('"model": "demo-model"')
-    expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
-  })
-  for (const theme of ['dark', 'light', 'contrast'])
-    expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
-})
+workbench(
+  'a recipe with a wrong key is underlined, repaired by the light bulb, and planned',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('write-recipe', opened, async () => {
+      const { recipe, message, plan } = await writeRecipe(opened)
+      expect(message).toContain('unknown key "bist"; did you mean "bits"?')
+      expect(recipe).toContain('"bits": 4')
+      expect(recipe).not.toContain('bist')
+      expect(recipe).toContain('"model": "demo-model"')
+      expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
+    })
+    for (const theme of ['dark', 'light', 'contrast'])
+      expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
+  },
+)
 
-const wrong = { 'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n' }
+const wrong = {
+  'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n',
+}
 
-workbench('in a folder that is not trusted recipes are checked, and nothing runs', { timeout: 3 * MINUTES }, async () => {
-  const opened = await open({ askTrust: true }, wrong)
-  const { page, workspace } = opened
-  await journey('restricted', opened, async () => {
-    await page.getByRole('button', { name: /No, I don't trust/i }).click({ timeout: PATIENCE_MS })
-    await openFile(page, 'a.sinter.jsonc')
-    await page.locator('.codelens-decoration a', { hasText: 'Estimate' }).waitFor({ timeout: PATIENCE_MS })
-    await page.locator('.squiggly-error').first().waitFor({ timeout: PATIENCE_MS })
-    expect(await page.locator('.codelens-decoration a').allTextContents()).toEqual(['Plan', 'Estimate'])
-    const rows = await paletteRows(page, 'Sinter: ')
-    expect(rows).toContain('Sinter: Show Plan')
-    for (const name of ['Run Recipe', 'Try It', 'Export GGUF']) expect(rows).not.toContain(`Sinter: ${name}`)
-    await screenshot(page, 'restricted')
-    expect(existsSync(join(workspace, '.sinter'))).toBe(false)
-  })
-})
+workbench(
+  'in a folder that is not trusted recipes are checked, and nothing runs',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({ askTrust: true }, wrong)
+    const { page, workspace } = opened
+    await journey('restricted', opened, async () => {
+      await page.locator('.part.banner', { hasText: 'Restricted Mode' }).waitFor({ timeout: PATIENCE_MS })
+      await openFile(page, 'a.sinter.jsonc')
+      await page.locator('.codelens-decoration a', { hasText: 'Estimate' }).waitFor({ timeout: PATIENCE_MS })
+      await page.locator('.squiggly-error').first().waitFor({ timeout: PATIENCE_MS })
+      expect(await page.locator('.codelens-decoration a').allTextContents()).toEqual(['Plan', 'Estimate'])
+      const rows = await paletteRows(page, 'Sinter: ')
+      expect(rows).toContain('Sinter: Show Plan')
+      for (const name of ['Run Recipe', 'Try It', 'Export GGUF']) expect(rows).not.toContain(`Sinter: ${name}`)
+      await screenshot(page, 'restricted')
+      expect(existsSync(join(workspace, '.sinter'))).toBe(false)
+    })
+  },
+)
 
 workbench('another language reaches the manifest and the program', { timeout: 3 * MINUTES }, async () => {
   const opened = await open({ prepare: speakPseudo }, wrong, true)
