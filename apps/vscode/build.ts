@@ -41,7 +41,7 @@ const webviews = await build({
   loader: { '.css': 'text' },
   metafile: true,
 })
-const engine = await buildEngine(production)
+const engine = await buildEngine({ production })
 for (const [name, { metafile }] of Object.entries({ extension, webviews, engine }))
   writeFileSync(join(dist, 'meta', `${name}.json`), JSON.stringify(metafile))
 

@@ -2,20 +2,30 @@ import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BuildResult, build, type Plugin } from 'esbuild'
-import { app, engineEntries, loadedByUrl, placeOf, root } from './entries.ts'
+import { app, type Entry, engineEntries, loadedByUrl, placeOf, root } from './entries.ts'
 
 /** Loaded by the name at run time: a native library, and what only some users have. */
 const external = ['onnxruntime-node', 'onnxruntime-web', 'node-llama-cpp']
+
+export interface EngineBuild {
+  readonly production: boolean
+  /** A folder of the name `dist`: the bundles find their root by it. */
+  readonly dist?: string
+  readonly programs?: readonly Entry[]
+}
 
 /**
  * Bundles the engine with the packages. A bundle knows no more where its parts came from; the packages look for their workers beside
  * themselves, so `import.meta.url` of each becomes the place below dist/ where it would stand, and the workers are put there.
  */
-export async function buildEngine(production: boolean): Promise<BuildResult<{ metafile: true }>> {
-  const programs = engineEntries()
+export async function buildEngine({
+  production,
+  dist = join(app, 'dist'),
+  programs = engineEntries(),
+}: EngineBuild): Promise<BuildResult<{ metafile: true }>> {
   const result = await build({
     entryPoints: [...programs, ...loadedByUrl()],
-    outdir: join(app, 'dist'),
+    outdir: dist,
     bundle: true,
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
@@ -34,8 +44,8 @@ export async function buildEngine(production: boolean): Promise<BuildResult<{ me
     logLevel: 'warning',
   })
   // `.mjs` says it to a Node that finds no package.json above.
-  for (const { out } of programs) await rename(join(app, 'dist', `${out}.js`), join(app, 'dist', `${out}.mjs`))
-  copyFilesOfPackages()
+  for (const { out } of programs) await rename(join(dist, `${out}.js`), join(dist, `${out}.mjs`))
+  copyFilesOfPackages(dist)
   return result
 }
 
@@ -55,9 +65,9 @@ const placedUrls: Plugin = {
 }
 
 /** What the packages read beside themselves: their manifests (for their versions) and scripts. */
-function copyFilesOfPackages(): void {
+function copyFilesOfPackages(dist: string): void {
   for (const name of ['engine', 'eval', 'model'])
     for (const part of ['package.json', 'assets'])
       if (existsSync(join(root, 'packages', name, part)))
-        cpSync(join(root, 'packages', name, part), join(app, 'dist/packages', name, part), { recursive: true })
+        cpSync(join(root, 'packages', name, part), join(dist, 'packages', name, part), { recursive: true })
 }

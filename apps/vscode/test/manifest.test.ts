@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { presets } from '@sinter/engine'
 import { expect, test } from 'vitest'
 import { app } from '../build/entries.ts'
-import { pseudo } from './helpers/pseudo.ts'
 
 const read = (path: string): string => readFileSync(join(app, path), 'utf8')
 const manifest = JSON.parse(read('package.json'))
@@ -54,15 +53,6 @@ test('messages are taken from the bundle, never written in place', () => {
   const spoken = /show(?:Information|Warning|Error)Message\(\s*['`]|placeHolder: ['`]/
   for (const { name, text } of hostSources)
     if (name !== join('host', 'pending.ts')) expect(text, name).not.toMatch(spoken)
-})
-
-test('a pseudo-locale keeps what must not be translated: links, commands, placeholders', () => {
-  for (const [key, text] of Object.entries(nls)) {
-    const changed = pseudo(text)
-    const kept = (s: string) => s.match(/\(command:[^)]*\)|`[^`]*`|\{\w+\}/g) ?? []
-    expect(kept(changed), key).toEqual(kept(text))
-    expect(changed, key).not.toBe(text)
-  }
 })
 
 test('the presets of the settings are those of the engine', () => {

@@ -16,6 +16,8 @@ export interface HostOptions {
   /** Ask whether the folder is trusted, as an editor on a desktop does. */
   readonly askTrust?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** Called with the host's folder when the extensions are in it and nothing runs yet. */
+  readonly prepare?: (folder: string) => void
 }
 
 export interface Host {
@@ -38,6 +40,7 @@ export async function startHost({
   options = [],
   askTrust = false,
   env = {},
+  prepare,
 }: HostOptions = {}): Promise<Host> {
   const { node, entry } = install()
   const folder = mkdtempSync(join(tmpdir(), 'sinter-bench-'))
@@ -63,6 +66,8 @@ export async function startHost({
     join(folder, 'ext'),
   ]
   for (const file of vsix) installVsix(node, [...common, '--install-extension', file, '--force'], environment)
+
+  prepare?.(folder)
 
   const port = await freePort()
   const trust = askTrust ? [] : ['--disable-workspace-trust']

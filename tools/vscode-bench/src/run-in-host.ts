@@ -29,11 +29,18 @@ export async function runInHost(): Promise<InHostRun> {
   const browser = await openBrowser()
   try {
     const lines: string[] = []
-    const ended = Promise.withResolvers<number>()
+    let exit: (code: number) => void = () => {}
     await browser.page.exposeFunction('codeAutomationLog', (_type: string, args: unknown[]) =>
       lines.push(args.join(' ')),
     )
-    await browser.page.exposeFunction('codeAutomationExit', (code: number) => ended.resolve(code))
+    const ended = new Promise<number>((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`no end after ${LIMIT_MS / 1000} s\n${host.log()}`)), LIMIT_MS)
+      exit = code => {
+        clearTimeout(late)
+        resolve(code)
+      }
+    })
+    await browser.page.exposeFunction('codeAutomationExit', exit)
     const remote = (path: string): string => `vscode-remote://localhost:${host.port}${path}`
     const payload = [
       ['extensionDevelopmentPath', remote(extension)],
@@ -41,8 +48,7 @@ export async function runInHost(): Promise<InHostRun> {
       ['skipWelcome', 'true'],
     ] as const
     await browser.page.goto(host.url(workspace, payload))
-    const late = setTimeout(() => ended.reject(new Error(`no end after ${LIMIT_MS / 1000} s\n${host.log()}`)), LIMIT_MS)
-    const exitCode = await ended.promise.finally(() => clearTimeout(late))
+    const exitCode = await ended
     const results = existsSync(output) ? (JSON.parse(readFileSync(output, 'utf8')) as InHostResult[]) : []
     return { exitCode, results, log: lines.join('\n') }
   } finally {

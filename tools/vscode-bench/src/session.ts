@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
+import { localeCookie } from './pseudo-locale.ts'
 import { type Theme, themes } from './settings.ts'
 import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot } from './workbench.ts'
 import { makeWorkspace } from './workspace.ts'
@@ -15,13 +16,16 @@ export interface Session extends Browser {
   inThemes(name: string): Promise<void>
 }
 
+/** @param locale opens the page in the pseudo-locale, which the host must speak */
 export async function openSession(
   options: HostOptions,
   files: Readonly<Record<string, string>> = {},
+  locale = false,
 ): Promise<Session> {
   const workspace = makeWorkspace(files)
   const host = await startHost(options)
   const browser = await openBrowser()
+  if (locale) await browser.context.addCookies([localeCookie(host.port)])
   await openWorkbench(browser.page, host.url(workspace))
   return {
     ...browser,

@@ -70,3 +70,16 @@ export async function screenshot(page: Page, name: string): Promise<string> {
   await page.screenshot({ path })
   return path
 }
+
+/** Titles of the palette's commands that match, as they are shown. */
+export async function paletteRows(page: Page, text: string): Promise<string[]> {
+  await page.keyboard.press('F1')
+  const input = page.locator('.quick-input-widget:visible input[type=text]')
+  await input.waitFor({ timeout: PATIENCE_MS })
+  await input.fill(`>${text}`)
+  const labels = page.locator('.quick-input-list .monaco-list-row .quick-input-list-row:first-child .label-name')
+  await labels.filter({ hasText: text }).first().waitFor({ timeout: PATIENCE_MS })
+  const rows = await labels.allTextContents()
+  await page.keyboard.press('Escape')
+  return rows.map(row => row.trim())
+}

@@ -47,8 +47,12 @@ async function problemAtCursor(page: Page): Promise<string> {
   const found = page.locator('.marker-widget .message', { hasText: 'did you mean' })
   await found.waitFor({ timeout: PATIENCE_MS })
   const text = plain((await found.textContent()) ?? '')
-  await page.locator('.marker-widget .codicon-close').click()
-  await found.waitFor({ state: 'detached', timeout: PATIENCE_MS })
+  // The list of completions may be in front of it, and is closed first.
+  for (let tries = 0; tries < 20 && (await found.isVisible()); tries++) {
+    await page.keyboard.press('Escape')
+    await page.waitForTimeout(200)
+  }
+  await found.waitFor({ state: 'hidden', timeout: 1000 })
   return text
 }
 
