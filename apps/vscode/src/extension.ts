@@ -15,19 +15,27 @@ const cpuBegan = process.cpuUsage()
  * Commands exist when this has ended: the workbench holds back a call until then.
  */
 export async function activate(context: vscode.ExtensionContext): Promise<Started> {
-  const [{ recipeProcess }, { registerRecipes }, { registerRuns }, { registerDiagnostics }, { registerPending }] =
-    await Promise.all([
-      import('./host/recipes/recipe-process.ts'),
-      import('./host/recipes/register.ts'),
-      import('./host/runs-skeleton.ts'),
-      import('./host/copy-diagnostics.ts'),
-      import('./host/pending.ts'),
-    ])
-  const service = recipeProcess(context.asAbsolutePath('dist/recipe.mjs'))
+  const [
+    { registerEngine },
+    { registerRecipes },
+    { registerModelViewers },
+    { registerRuns },
+    { registerDiagnostics },
+    { registerPending },
+  ] = await Promise.all([
+    import('./host/engine/register.ts'),
+    import('./host/recipes/register.ts'),
+    import('./host/viewer/register.ts'),
+    import('./host/runs/register.ts'),
+    import('./host/copy-diagnostics.ts'),
+    import('./host/pending.ts'),
+  ])
+  const engine = registerEngine(context)
+  registerModelViewers(context, async () => engine.reader)
   context.subscriptions.push(
-    service,
-    registerRecipes(service),
-    registerRuns(),
+    engine,
+    registerRecipes(engine.recipes),
+    registerRuns(engine.client),
     registerDiagnostics(context),
     registerPending(),
   )

@@ -10,9 +10,9 @@ export function runStatusBar(runs: RunList): vscode.Disposable {
   item.command = 'sinter.showRuns'
   const show = (): void => {
     const active = runs.all().find(({ run }) => run.state === 'running')
-    if (!active) return item.hide()
-    item.text = `$(sync~spin) ${basename(active.run.out).replaceAll('$(', '$ (')}: ${stateText(active.run)}`
-    item.show()
+    if (active) item.text = `$(sync~spin) ${basename(active.run.out).replaceAll('$(', '$ (')}: ${stateText(active.run)}`
+    if (active) item.show()
+    else item.hide()
   }
   return vscode.Disposable.from(item, runs.onChange(show))
 }
