@@ -7,8 +7,20 @@ import { percentOf, stateText } from './run-text.ts'
 
 const isOver = ({ state }: RunStatus): boolean => state !== 'running' && state !== 'starting'
 
-/** Shows a run that somebody has just asked for until it ends; *Cancel* stops the run itself. */
-export async function followRun(client: EngineClient, runs: RunList, { workspace, run }: ShownRun): Promise<void> {
+/** Whether the attempt that was asked for at a time is over: what is known may still be of the one before. */
+const hasEnded = (run: RunStatus, since: number): boolean =>
+  isOver(run) && ((run.startedAt ?? 0) >= since || run.error?.code === 'not-started')
+
+/**
+ * Shows a run that somebody has just asked for until it ends; *Cancel* stops the run itself.
+ * @param since when it was asked for, milliseconds since 1970
+ */
+export async function followRun(
+  client: EngineClient,
+  runs: RunList,
+  { workspace, run }: ShownRun,
+  since: number,
+): Promise<void> {
   const title = basename(run.out)
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true }
   const ended = await vscode.window.withProgress(options, (progress, cancel) => {
@@ -20,15 +32,19 @@ export async function followRun(client: EngineClient, runs: RunList, { workspace
     })
     return new Promise<RunStatus>(resolve => {
       let shown = 0
-      const listening = runs.onChange(({ run: now }) => {
+      const look = ({ run: now }: ShownRun): void => {
         if (now.id !== run.id) return
         const percent = percentOf(now.progress) ?? 0
         progress.report({ message: stateText(now), increment: Math.max(0, percent - shown) })
         shown = percent
-        if (!isOver(now)) return
+        if (!hasEnded(now, since)) return
         listening.dispose()
         resolve(now)
-      })
+      }
+      const listening = runs.onChange(look)
+      // It may have ended before anybody listened.
+      const known = runs.find(run.id)
+      if (known) look(known)
     })
   })
   await tellEnd({ workspace, run: ended })

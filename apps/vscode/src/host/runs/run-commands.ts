@@ -35,17 +35,19 @@ async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | u
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = folder.uri.fsPath
   const given = { workspace, text: document.getText(), path: document.uri.fsPath, ...limits(document.uri) }
+  const since = Date.now()
   const { run, diagnostics } = await client.request('runStart', given)
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
-  await followRun(client, runs, { workspace, run })
+  await followRun(client, runs, { workspace, run }, since)
 }
 
 async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {
   if (!vscode.workspace.isTrusted)
     throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  const since = Date.now()
   const { run } = await client.request('runResume', { workspace, id })
-  await followRun(client, runs, { workspace, run })
+  await followRun(client, runs, { workspace, run }, since)
 }
 
 /** 0 in the settings leaves it to the engine. */
