@@ -168,6 +168,12 @@ describe('values', () => {
     await expect(reader.stats(path, 'absent')).rejects.toThrow('absent')
   })
 
+  it('of which too many would have to be in memory at once are refused before they are read', async () => {
+    const path = join(folder, 'wide.safetensors')
+    await writeHollow(path, [{ name: 'w', shape: [2, 2 ** 28 + 1] }])
+    await expect(reader.stats(path, 'w')).rejects.toThrow('268435457 values would have to be read at once')
+  })
+
   it('stop being read when that is asked for', async () => {
     const path = join(folder, 'long.safetensors')
     await writeHollow(path, [{ name: 'w', shape: [64, 2 ** 20] }])
