@@ -8,5 +8,5 @@ test('GPTQ moves the outputs of a matrix less than rounding does', async () => {
 
 test('a model compressed from code opens again, the protected matrices untouched', async () => {
   const { encodings } = await import('./compress-a-model.ts')
-  expect([...encodings].sort()).toEqual(['F16', 'F32', 'Q4_0'])
+  expect([...encodings].sort()).toEqual(['F16', 'F32', 'Q4_0', 'Q6_K'])
 })

@@ -37,6 +37,19 @@ describe('convert', () => {
     expect(found.tensorBytes).toBe(json.tensorBytes)
   })
 
+  test('in files of a size that is given, which any of them opens', async () => {
+    const to = ['--to', 'gguf:Q8_0', '--shard-size', '1e6', '--out', path('shards.gguf')]
+    const json = await sinterJson<Converted & { path: string }>('convert', demoModel, ...to)
+    expect(json.path).toMatch(/shards-00001-of-00005\.gguf$/)
+    const [whole, parts] = [await openModel(path('q8.gguf')), await openModel(json.path.replace('00001', '00003'))]
+    expect(parts.source.names()).toEqual(whole.source.names())
+    const name = 'model.layers.3.mlp.down_proj.weight'
+    expect(await parts.source.read(name)).toEqual(await whole.source.read(name))
+    await Promise.all([whole.close(), parts.close()])
+    const { code, stderr } = await sinter('convert', demoModel, '--to', 'hf', '--shard-size', '5', '--out', path('no'))
+    expect([code, stderr]).toEqual([expect.any(Number), expect.stringMatching(/are for gguf; hf chooses its own/)])
+  })
+
   test('from a GGUF to a folder, saying that nothing is lost', async () => {
     const { code, stdout } = await sinter('convert', path('q8.gguf'), '--to', 'hf:f32', '--out', path('dense'))
     expect(code).toBe(0)

@@ -7,4 +7,15 @@ export { type Perplexity, perplexity } from './perplexity.ts'
 export { type EvaluationProgress, type ScoreOptions, scoreWindows } from './score-windows.ts'
 export { measureSize, type Size, type SizeOptions, type TensorBytes } from './size.ts'
 export type { TokenScores } from './token-scores.ts'
+export { type TensorDifference, tensorDifference } from './values/tensor-difference.ts'
+export {
+  asMatrix,
+  type PartSummaries,
+  type TensorValues,
+  type TensorValuesOptions,
+  tensorValues,
+} from './values/tensor-values.ts'
+export { type LinearHistogram, type MagnitudeHistogram, magnitudeEdge } from './values/value-histogram.ts'
+export type { ValueMap } from './values/value-map.ts'
+export { summarizeGroups, summarizeValues, type ValueSummary } from './values/value-moments.ts'
 export { cutWindows, type Protocol, type Window, type WindowOptions } from './windows.ts'

@@ -1,8 +1,11 @@
 // Every method of this package. To add one: its file, and a line here.
 export { awq } from './awq.ts'
-export { fp8Method, mxfp4Method, mxfp8Method, nvfp4Method } from './float-methods.ts'
 export { fp4Method } from './fp4.ts'
+export { fp8Method } from './fp8.ts'
 export { gptqMethod } from './gptq.ts'
 export { int8Method } from './int8-rows.ts'
+export { mxfp4Method } from './mxfp4.ts'
+export { mxfp8Method } from './mxfp8.ts'
 export { nf4Method } from './nf4.ts'
+export { nvfp4Method } from './nvfp4.ts'
 export { rtnMethod } from './rtn.ts'

@@ -1,10 +1,13 @@
 import { testTransform, testWeightMethod } from '@sinter/model/testing'
 import { awq } from '../src/awq.ts'
-import { fp8Method, mxfp4Method, mxfp8Method, nvfp4Method } from '../src/float-methods.ts'
 import { fp4Method } from '../src/fp4.ts'
+import { fp8Method } from '../src/fp8.ts'
 import { gptqMethod } from '../src/gptq.ts'
 import { int8Method } from '../src/int8-rows.ts'
+import { mxfp4Method } from '../src/mxfp4.ts'
+import { mxfp8Method } from '../src/mxfp8.ts'
 import { nf4Method } from '../src/nf4.ts'
+import { nvfp4Method } from '../src/nvfp4.ts'
 import { rtnMethod } from '../src/rtn.ts'
 
 const round = (bits: number, groupSize: number, symmetric: boolean) =>

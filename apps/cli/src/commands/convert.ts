@@ -1,7 +1,7 @@
 import type { Conversion, ConversionRow, ConvertResult } from '@sinter/engine'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { UsageError } from '../failure.ts'
-import { type OutputFlags, outputFlags, progressMode, threadsFlag } from '../flags.ts'
+import { type OutputFlags, outputFlags, progressMode, threadsFlag, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
 import { createProgress } from '../terminal/progress.ts'
@@ -13,6 +13,7 @@ interface ConvertFlags extends OutputFlags {
   readonly out?: string
   readonly imatrix?: string
   readonly threads?: number
+  readonly shardSize?: number
   readonly dryRun?: boolean
 }
 
@@ -23,6 +24,11 @@ export function convertCommand(): Command {
     .requiredOption('--to <format>', 'gguf:MIX, such as gguf:Q4_K_M (llama.cpp’s presets), hf, hf:bf16')
     .option('--out <path>', 'file or folder to make; it appears when it is complete')
     .option('--imatrix <file>', 'importance of columns, from sinter imatrix or llama-imatrix')
+    .addOption(
+      new Option('--shard-size <bytes>', 'gguf: most bytes in a file, such as 4e9; default: one file').argParser(
+        wholeNumber(1, Number.MAX_SAFE_INTEGER),
+      ),
+    )
     .option('--dry-run', 'show what every tensor would be, and write nothing')
     .addOption(threadsFlag())
     .addHelpText(
@@ -71,7 +77,7 @@ async function run(
   signal: AbortSignal,
 ): Promise<ConvertResult> {
   const progress = createProgress({ mode: progressMode(flags) })
-  const events = conversion.write({ out, threads: flags.threads, signal })
+  const events = conversion.write({ out, threads: flags.threads, shardBytes: flags.shardSize, signal })
   try {
     while (true) {
       const { done, value } = await events.next()

@@ -41,6 +41,8 @@ export interface ConvertOptions {
   readonly out: string
   /** Default: all. */
   readonly threads?: number | undefined
+  /** Of a GGUF: most bytes of tensors in a file. */
+  readonly shardBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -66,14 +68,15 @@ export interface Route {
   readonly rows: readonly ConversionRow[]
   readonly inputBytes: number
   readonly notes: readonly string[]
-  /** @returns notes */
-  write(job: RouteJob): Promise<readonly string[]>
+  /** @returns where it lies, when that is not `out`, and notes */
+  write(job: RouteJob): Promise<{ readonly path?: string; readonly bytes?: number; readonly notes: readonly string[] }>
   close(): Promise<void>
 }
 
 export interface RouteJob {
   readonly out: string
   readonly threads: number
+  readonly shardBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onValues: (done: number, total: number) => void
 }

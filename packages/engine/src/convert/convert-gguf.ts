@@ -123,10 +123,10 @@ function route({ choice, source, notes, prepare, close }: RouteParts): Route {
     inputBytes: source.names().reduce((sum, name) => sum + source.info(name).bytes, 0),
     notes,
     close,
-    async write({ out, threads, signal, onValues }: RouteJob) {
+    async write({ out, threads, shardBytes, signal, onValues }: RouteJob) {
       const { job, notes: all } = await prepare()
-      await writeGgufJob(out, job, { threads, signal, onValues })
-      return all.slice(notes.length)
+      const written = await writeGgufJob(out, job, { threads, shardBytes, signal, onValues })
+      return { ...written, notes: all.slice(notes.length) }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { type Model, modelOf, openCheckpoint } from '@sinter/model'
+import { type Model, modelOf, openCheckpoint, SinterError } from '@sinter/model'
 import { sizeOf, totalBits } from '@sinter/tensor-core'
 import type { OutputPlan } from '../plan/plan.ts'
 import { formatNamed } from '../registry/formats.ts'
@@ -47,8 +47,10 @@ async function write(
   model: Model,
   rows: readonly ConversionRow[],
   { container, encoding }: OutputPlan,
-  { out, signal, onValues }: RouteJob,
-): Promise<readonly string[]> {
+  { out, shardBytes, signal, onValues }: RouteJob,
+): ReturnType<Route['write']> {
+  if (shardBytes !== undefined)
+    throw new SinterError('option', `files of a size that is given are for gguf; ${container} chooses its own`)
   const sizes = tensorSizes(model)
   const compressed = new Set(rows.filter(row => row.kept).map(row => row.tensor))
   const checkpoint = await openCheckpoint(model.path)
@@ -56,7 +58,7 @@ async function write(
     const onProgress = (done: number) => onValues(sizes[done - 1]!, sizes.at(-1)!)
     const job = { input: model.path, type: encoding, compressed, out, signal, onProgress }
     const notes = await formatNamed(container).write(job, originalSource(model), checkpoint)
-    return notes.map(({ note }) => note.message)
+    return { notes: notes.map(({ note }) => note.message) }
   } finally {
     await checkpoint.close()
   }

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { makeFolder, readImatrix } from '@sinter/model'
@@ -66,7 +65,7 @@ async function write(
   input: string,
   output: OutputPlan,
   route: Route,
-  { out, threads = availableParallelism(), signal }: ConvertOptions,
+  { out, threads = availableParallelism(), shardBytes, signal }: ConvertOptions,
   emit: (event: ConvertEvent) => void,
 ): Promise<ConvertResult> {
   const started = performance.now()
@@ -75,9 +74,10 @@ async function write(
   await checkSpace(path, bytesOf(route.rows))
   await makeFolder(dirname(path))
   let shown = Number.NEGATIVE_INFINITY
-  const notes = await route.write({
+  const written = await route.write({
     out: path,
     threads,
+    shardBytes,
     signal,
     onValues(done, total) {
       if (done < total && performance.now() - shown < EVENT_MS) return
@@ -85,7 +85,7 @@ async function write(
       emit({ type: 'progress', stage: 'convert', done: done / 1e6, total: total / 1e6, unit: 'million weights' })
     },
   })
-  const info = await stat(path)
-  const outputBytes = info.isDirectory() ? await folderBytes(path) : info.size
-  return { path, outputBytes, notes, seconds: (performance.now() - started) / 1000 }
+  const place = written.path ?? path
+  const outputBytes = written.bytes ?? (await folderBytes(place))
+  return { path: place, outputBytes, notes: written.notes, seconds: (performance.now() - started) / 1000 }
 }

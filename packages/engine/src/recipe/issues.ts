@@ -7,8 +7,11 @@ type Issue = z.core.$ZodIssue
 export interface Complaint {
   readonly path: readonly PropertyKey[]
   readonly message: string
-  /** The nearest name that may stand there, when a name is what is wrong: of the key that ends the path, or of its value. */
-  readonly instead?: { readonly of: 'key' | 'value'; readonly name: string } | undefined
+  /**
+   * What was probably meant: in place of the key that ends the path, or of the value there; the nearest name, or the bound that a
+   * number has passed.
+   */
+  readonly instead?: { readonly of: 'key' | 'value'; readonly name: string | number } | undefined
 }
 
 /**
@@ -25,7 +28,7 @@ export function complaints(
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map(key => ({ path: [...issue.path, key], ...unknownKey(key, known(issue.path)) }))
     const came = at(value, issue.path)
-    return [{ path: issue.path, message: describeIssue(issue, came), instead: nearestValue(issue, came) }]
+    return [{ path: issue.path, message: describeIssue(issue, came), instead: meant(issue, came) }]
   })
 }
 
@@ -36,10 +39,18 @@ function unknownKey(key: string, known: readonly string[]): Pick<Complaint, 'mes
   return { message, ...(nearest !== undefined && { instead: { of: 'key', name: nearest } }) }
 }
 
-function nearestValue(issue: Issue, value: unknown): Complaint['instead'] {
-  if (issue.code !== 'invalid_value' || typeof value !== 'string') return undefined
-  const nearest = nearestName(value, issue.values.map(String))
-  return nearest === undefined ? undefined : { of: 'value', name: nearest }
+function meant(issue: Issue, value: unknown): Complaint['instead'] {
+  const name = meantValue(issue, value)
+  return name === undefined ? undefined : { of: 'value', name }
+}
+
+function meantValue(issue: Issue, value: unknown): string | number | undefined {
+  if (typeof value === 'number' && issue.code === 'too_big') return Number(issue.maximum)
+  if (typeof value === 'number' && issue.code === 'too_small') return Number(issue.minimum)
+  if (issue.code !== 'invalid_value') return undefined
+  if (typeof value === 'string') return nearestName(value, issue.values.map(String))
+  const [only, ...others] = issue.values
+  return typeof only === 'number' && others.length === 0 ? only : undefined
 }
 
 function describeIssue(issue: Issue, value: unknown): string {

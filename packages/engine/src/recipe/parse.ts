@@ -19,8 +19,11 @@ export function checkRecipe(recipe: RecipeInput): Recipe {
  */
 export async function loadRecipe(path: string): Promise<Recipe> {
   const { parseRecipe } = await import('./parse-text.ts')
-  const recipe = parseRecipe(await readFile(path, 'utf8'), path)
-  const folder = dirname(resolve(path))
+  return placeRecipe(parseRecipe(await readFile(path, 'utf8'), path), dirname(resolve(path)))
+}
+
+/** A recipe with its paths made absolute, which are relative to a folder. */
+export function placeRecipe(recipe: Recipe, folder: string): Recipe {
   const placed = <T extends { text?: string | undefined }>(part: T): T =>
     part.text === undefined ? part : { ...part, text: resolve(folder, part.text) }
   return {
@@ -33,16 +36,20 @@ export async function loadRecipe(path: string): Promise<Recipe> {
 
 /** @param place puts a complaint into words, with where it stands */
 export function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
-  const found = recipeComplaints(value)
-  if (found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
-  return recipeSchema.parse(value)
+  const { recipe, found } = examine(value)
+  if (!recipe) throw new SinterError('recipe', found.map(place).join('\n'))
+  return recipe
+}
+
+/** A recipe, or all that is wrong with it. */
+export function examine(value: unknown): { readonly recipe?: Recipe; readonly found: readonly Complaint[] } {
+  const result = recipeSchema.safeParse(value)
+  const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
+  return { found, ...(result.success && found.length === 0 && { recipe: result.data }) }
 }
 
 /** All that is wrong with a recipe that was read, as data: editors mark each where it stands. */
-export function recipeComplaints(value: unknown): readonly Complaint[] {
-  const result = recipeSchema.safeParse(value)
-  return [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
-}
+export const recipeComplaints = (value: unknown): readonly Complaint[] => examine(value).found
 
 /** Keys that the object at a path may have. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {

@@ -52,16 +52,20 @@ const SLOTS = 3
 
 /**
  * Writes the file. No tensor is held: pieces of rows are read, encoded by all threads and written, three at a time on their way.
- * @returns bytes of the file
+ * @returns the file, or the first of several, and the bytes of all
  * @throws FormatError `disk-full`, or what a source says of its file; nothing is left behind
  */
-export async function writeGgufJob(path: string, job: GgufJob, options: GgufJobOptions = {}): Promise<number> {
+export async function writeGgufJob(
+  path: string,
+  job: GgufJob,
+  options: GgufJobOptions = {},
+): Promise<{ readonly path: string; readonly bytes: number }> {
   const writer = await createGgufShardWriter(path, job.metadata, job.tensors, options.shardBytes)
   const pool = createPool({ threads: options.threads ?? 1 })
   try {
     await writePieces(writer, job, pool, options)
     await writer.commit()
-    return writer.bytes
+    return { path: writer.path, bytes: writer.bytes }
   } catch (error) {
     await writer.abort()
     throw error

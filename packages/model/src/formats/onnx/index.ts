@@ -1,3 +1,3 @@
-export { type OnnxTensorSource, openOnnx, openOnnxBytes, parseOnnx } from './open.ts'
+export { type OnnxTensorSource, openOnnx, openOnnxBytes, openOnnxInitializers, parseOnnx } from './open.ts'
 export { onnxTypes } from './types.ts'
 export { type OnnxCheckpoint, type OnnxResult, type OnnxWriteOptions, writeOnnx } from './write.ts'

@@ -28,16 +28,39 @@ export interface OnnxTensorSource extends TensorSource {
  * @throws FormatError for files of others, for data that are missing or cut off, and for locations outside the folder
  */
 export async function openOnnx(path: string): Promise<OnnxTensorSource> {
+  return openOnnxBytes(await readModelFile(path), path, besideModel(path))
+}
+
+/**
+ * Opens any model file: its initializers as they are stored, by the names of its graph.
+ * @throws FormatError as `openOnnx` does, and for initializers that are not raw bytes or a part of a file
+ */
+export async function openOnnxInitializers(path: string): Promise<TensorSource> {
+  const { initializers } = parseModelFile(await readModelFile(path), path)
+  const { files, close } = await openData(path, initializers, besideModel(path))
+  const records = new Map([...initializers].map(([name, { shape }]) => [name, plainRecord(name, shape)]))
+  return sourceOver(path, { records, tensors: initializers }, files, close)
+}
+
+const plainRecord = (name: string, shape: readonly number[]): TensorRecord => ({
+  shape,
+  form: { kind: 'plain', values: name },
+})
+
+const besideModel =
+  (path: string) =>
+  (location: string): Promise<RandomAccessFile> =>
+    openFile(join(dirname(path), location))
+
+async function readModelFile(path: string): Promise<Uint8Array> {
   const file = await openFile(path)
-  let bytes: Uint8Array
   try {
     if (file.size > MAX_MODEL_BYTES)
       throw new FormatError('limit', `${path}: ${file.size} bytes; a model file of at most ${MAX_MODEL_BYTES} is read`)
-    bytes = await file.read(0, file.size)
+    return await file.read(0, file.size)
   } finally {
     await file.close()
   }
-  return openOnnxBytes(bytes, path, location => openFile(join(dirname(path), location)))
 }
 
 /** The same over bytes that are at hand. @param open a data file by its name, which is a bare one */
@@ -47,12 +70,27 @@ export async function openOnnxBytes(
   open: (location: string) => Promise<RandomAccessFile>,
 ): Promise<OnnxTensorSource> {
   const model = parseOnnx(bytes, path)
+  const { files, close } = await openData(path, model.tensors, open)
+  return sourceOver(path, model, files, close)
+}
+
+interface DataFiles {
+  readonly files: ReadonlyMap<string, RandomAccessFile>
+  close(): Promise<void>
+}
+
+/** The files that stored tensors lie in, every one long enough for them. */
+async function openData(
+  path: string,
+  tensors: ReadonlyMap<string, Initializer>,
+  open: (location: string) => Promise<RandomAccessFile>,
+): Promise<DataFiles> {
   const files = new Map<string, RandomAccessFile>()
   const close = async (): Promise<void> => {
     for (const file of files.values()) await file.close()
   }
   try {
-    for (const [name, { data }] of model.tensors) {
+    for (const [name, { data }] of tensors) {
       if (data instanceof Uint8Array) continue
       const { location, offset, length } = data
       let file = files.get(location)
@@ -71,7 +109,7 @@ export async function openOnnxBytes(
     await close()
     throw error
   }
-  return sourceOver(path, model, files, close)
+  return { files, close }
 }
 
 /** A model file as a checkpoint, from its bytes. @throws FormatError as `openOnnx` does */

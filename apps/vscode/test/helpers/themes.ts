@@ -1,0 +1,70 @@
+export type ThemeName = 'dark' | 'light' | 'highContrast'
+
+/** What the workbench sets for its own themes, as far as the viewers use it. */
+export const themes: Readonly<
+  Record<ThemeName, { readonly kind: string; readonly colors: Readonly<Record<string, string>> }>
+> = {
+  dark: {
+    kind: 'vscode-dark',
+    colors: {
+      foreground: '#cccccc',
+      'editor-background': '#1f1f1f',
+      descriptionForeground: '#9d9d9d',
+      errorForeground: '#f85149',
+      'panel-border': '#2b2b2b',
+      'input-background': '#313131',
+      'input-foreground': '#cccccc',
+      'input-border': '#3c3c3c',
+      'input-placeholderForeground': '#989898',
+      'button-background': '#0078d4',
+      'button-foreground': '#ffffff',
+      focusBorder: '#0078d4',
+      'list-hoverBackground': '#2a2d2e',
+      'list-inactiveSelectionBackground': '#37373d',
+      'charts-blue': '#3794ff',
+      'charts-orange': '#d18616',
+    },
+  },
+  light: {
+    kind: 'vscode-light',
+    colors: {
+      foreground: '#3b3b3b',
+      'editor-background': '#ffffff',
+      descriptionForeground: '#3b3b3b',
+      errorForeground: '#f85149',
+      'panel-border': '#e5e5e5',
+      'input-background': '#ffffff',
+      'input-foreground': '#3b3b3b',
+      'input-border': '#cecece',
+      'input-placeholderForeground': '#767676',
+      'button-background': '#005fb8',
+      'button-foreground': '#ffffff',
+      focusBorder: '#005fb8',
+      'list-hoverBackground': '#f2f2f2',
+      'list-inactiveSelectionBackground': '#e4e6f1',
+      'charts-blue': '#1a85ff',
+      'charts-orange': '#d18616',
+    },
+  },
+  highContrast: {
+    kind: 'vscode-high-contrast',
+    colors: {
+      foreground: '#ffffff',
+      'editor-background': '#000000',
+      descriptionForeground: '#b3b3b3',
+      errorForeground: '#f48771',
+      'panel-border': '#6fc3df',
+      contrastBorder: '#6fc3df',
+      contrastActiveBorder: '#f38518',
+      'input-background': '#000000',
+      'input-foreground': '#ffffff',
+      'input-border': '#6fc3df',
+      'input-placeholderForeground': '#b3b3b3',
+      'button-background': '#000000',
+      'button-foreground': '#ffffff',
+      focusBorder: '#f38518',
+      'charts-blue': '#3794ff',
+      'charts-orange': '#d18616',
+    },
+  },
+}
