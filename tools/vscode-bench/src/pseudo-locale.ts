@@ -6,11 +6,9 @@ import { pseudo } from './pseudo.ts'
 export const PSEUDO_LOCALE = 'qps-ploc'
 
 /** The cookie by which the workbench's page knows its language. */
-export const localeCookie = (port: number) => ({
-  name: 'vscode.nls.locale',
-  value: PSEUDO_LOCALE,
-  url: `http://localhost:${port}`,
-})
+export function localeCookie(port: number): { name: string; value: string; url: string } {
+  return { name: 'vscode.nls.locale', value: PSEUDO_LOCALE, url: `http://localhost:${port}` }
+}
 
 const PACK = 'sinter.pseudo-1.0.0'
 
