@@ -9,6 +9,9 @@ export async function inspectModel({ page, inThemes }: Session): Promise<{ names
   await rows.first().waitFor({ timeout: PATIENCE_MS })
   const names = await rows.allTextContents()
   const details = (await view.locator('#view').textContent()) ?? ''
+  await rows.filter({ hasText: 'embed_tokens' }).click()
+  // Histogram and profiles are drawn when the values have been read.
+  await view.locator('canvas').first().waitFor({ timeout: PATIENCE_MS })
   await inThemes('model')
   return { names, details }
 }
