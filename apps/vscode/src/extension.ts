@@ -14,23 +14,29 @@ export interface Started {
 export async function activate(context: vscode.ExtensionContext): Promise<Started> {
   const began = performance.now()
   const cpuBegan = process.cpuUsage()
-  const [engine, client, recipes, viewer, runs, diagnostics, pending] = await Promise.all([
-    import('./host/engine.ts'),
-    import('./engine-client/services.ts'),
+  const [
+    { registerEngine },
+    { registerRecipes },
+    { registerModelViewers },
+    { registerRuns },
+    { registerDiagnostics },
+    { registerPending },
+  ] = await Promise.all([
+    import('./host/engine/register.ts'),
     import('./host/recipes/register.ts'),
     import('./host/viewer/register.ts'),
-    import('./host/runs-skeleton.ts'),
+    import('./host/runs/register.ts'),
     import('./host/copy-diagnostics.ts'),
     import('./host/pending.ts'),
   ])
-  const connection = engine.hostEngine(context)
-  const reader = client.engineModelReader(connection)
-  viewer.registerModelViewers(context, async () => reader)
+  const engine = registerEngine(context)
+  registerModelViewers(context, async () => engine.reader)
   context.subscriptions.push(
-    recipes.registerRecipes(client.engineRecipeService(connection)),
-    runs.registerRuns(),
-    diagnostics.registerDiagnostics(context),
-    pending.registerPending(),
+    engine,
+    registerRecipes(engine.recipes),
+    registerRuns(engine.client),
+    registerDiagnostics(context),
+    registerPending(),
   )
   const { user, system } = process.cpuUsage(cpuBegan)
   return { milliseconds: performance.now() - began, processorMilliseconds: (user + system) / 1000 }

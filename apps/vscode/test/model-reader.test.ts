@@ -11,6 +11,7 @@ import {
   ggufString,
   ggufU32,
   openCheckpoint,
+  writeGguf,
   writeOnnx,
 } from '@sinter/model'
 import { f32, toF32 } from '@sinter/tensor-core'
@@ -83,6 +84,21 @@ describe('the header', () => {
     await reader.close(path)
   })
 
+  it('of an index is that of all its shards, and of none outside its folder', async () => {
+    const shard = (name: string, value: number) =>
+      encodeSafetensors(new Map([[name, f32([1], Float32Array.of(value))]]))
+    await writeFile(join(folder, 'one.safetensors'), shard('a', 1))
+    await writeFile(join(folder, 'two.safetensors'), shard('b', 2))
+    const index = join(folder, 'model.safetensors.index.json')
+    const write = (b: string) => writeFile(index, JSON.stringify({ weight_map: { a: 'one.safetensors', b } }))
+    await write('two.safetensors')
+    expect(await reader.open(index)).toMatchObject({ tensors: 2, bytes: 8 })
+    expect((await reader.stats(index, 'b')).total.max).toBe(2)
+    await reader.close(index)
+    await write('../two.safetensors')
+    await expect(reader.open(index)).rejects.toThrow('beside the index')
+  })
+
   it('of hostile names: every one comes back as it is', async () => {
     const path = join(folder, 'hostile.safetensors')
     await writeHollow(
@@ -150,6 +166,12 @@ describe('values', () => {
     expect((await reader.rowGroups(path, 'vector', 0, 2)).map(group => group.count)).toEqual([2, 1, 0])
     await expect(reader.rowGroups(path, 'experts', 6, 2)).rejects.toThrow('no row 6')
     await expect(reader.stats(path, 'absent')).rejects.toThrow('absent')
+  })
+
+  it('of which too many would have to be in memory at once are refused before they are read', async () => {
+    const path = join(folder, 'wide.safetensors')
+    await writeHollow(path, [{ name: 'w', shape: [2, 2 ** 28 + 1] }])
+    await expect(reader.stats(path, 'w')).rejects.toThrow('268435457 values would have to be read at once')
   })
 
   it('stop being read when that is asked for', async () => {
@@ -226,6 +248,25 @@ describe('two models', () => {
     expect(found.cosine).toBeCloseTo(1, 12)
     expect((await reader.difference(demoFile, path, 'model.embed_tokens.weight')).equal).toBe(true)
     await reader.endComparison(demoFile, path)
+  })
+
+  it('under other names and in another order of rows are told to be the same', async () => {
+    const checkpoint = await openCheckpoint(demo)
+    const [plain, rounded] = [join(folder, 'plain.gguf'), join(folder, 'rounded.gguf')]
+    await writeGguf(plain, checkpoint, { encoding: 'BF16' })
+    await writeGguf(rounded, checkpoint, { encoding: 'Q4_0' })
+    await checkpoint.close()
+    const { both, onlyBefore, onlyAfter } = await reader.compare(demoFile, plain)
+    expect([both.length, onlyBefore, onlyAfter]).toEqual([38, [], []])
+    // llama.cpp keeps the rows of queries and keys in an order of its own.
+    const name = 'model.layers.1.self_attn.q_proj.weight'
+    expect(await reader.difference(demoFile, plain, name)).toMatchObject({ equal: true, values: 65536 })
+    await reader.compare(demoFile, rounded)
+    const { relative, equal } = await reader.difference(demoFile, rounded, name)
+    expect(equal).toBe(false)
+    expect(relative).toBeGreaterThan(0.03)
+    expect(relative).toBeLessThan(0.15)
+    await reader.endComparison(demoFile, plain)
   })
 
   it('without a configuration are compared as they are stored', async () => {

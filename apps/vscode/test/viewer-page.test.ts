@@ -16,6 +16,13 @@ describe.skipIf(!hasChromium)('the model viewer in Chromium', () => {
   let [browser, script, folder] = [undefined as unknown as Browser, '', '']
   const reader = createModelReader()
   const shownModel = (path: string): Shown => ({ kind: 'model', path, header: () => reader.open(path) })
+  const compared = (before: string, after: string): Shown => ({
+    kind: 'comparison',
+    before,
+    after,
+    names: { before: 'a', after: 'b' },
+    comparison: () => reader.compare(before, after),
+  })
   const view = (path: string, theme: ThemeName = 'dark'): Promise<ViewerPage> =>
     openViewer(browser, script, { shown: shownModel(path), reader, theme })
 
@@ -205,20 +212,31 @@ describe.skipIf(!hasChromium)('the model viewer in Chromium', () => {
     await page.close()
   })
 
-  it('compares two models tensor by tensor', async () => {
-    const shown: Shown = {
-      kind: 'comparison',
-      before: demo,
-      after: demo,
-      names: { before: 'a', after: 'b' },
-      comparison: () => reader.compare(demo, demo),
-    }
-    const { page, problems, axe } = await openViewer(browser, script, { shown, reader, theme: 'light' })
+  for (const theme of Object.keys(themes) as ThemeName[])
+    it(`compares two models tensor by tensor, ${theme}`, async () => {
+      const { page, problems, axe } = await openViewer(browser, script, { shown: compared(demo, demo), reader, theme })
+      await page.getByRole('button', { name: /^Measure/ }).click()
+      await page.getByText('38 of 38 tensors measured').waitFor()
+      expect(await page.getByRole('cell', { name: 'equal' }).count()).toBeGreaterThan(20)
+      expect(await axe()).toEqual([])
+      expect(problems).toEqual([])
+      await page.close()
+    })
+
+  it('compares hostile names as text, and says which are in one model only', async () => {
+    const [a, b] = [join(folder, 'hostile-a.safetensors'), join(folder, 'hostile-b.safetensors')]
+    const tensors = hostileNames.map(name => ({ name, shape: [2] }))
+    await writeHollow(a, tensors)
+    await writeHollow(b, [{ name: '<b>new</b>', shape: [1] }, { ...tensors[0]!, shape: [3] }, ...tensors.slice(2)])
+    const { page, problems, requests } = await openViewer(browser, script, { shown: compared(a, b), reader })
     await page.getByRole('button', { name: /^Measure/ }).click()
-    await page.getByText('38 of 38 tensors measured').waitFor()
-    expect(await page.getByRole('cell', { name: 'equal' }).count()).toBeGreaterThan(20)
-    expect(await axe()).toEqual([])
-    expect(problems).toEqual([])
+    await page.getByText('10 of 10 tensors measured').waitFor()
+    expect(await page.getByRole('cell', { name: '<img src=x onerror=alert(1)>.weight' }).count()).toBe(1)
+    expect(await page.getByRole('cell', { name: 'shapes differ' }).count()).toBe(1)
+    for (const summary of await page.locator('summary').all()) await summary.click()
+    expect(await page.locator('li').allTextContents()).toEqual(['"><script>alert(1)</script>.weight', '<b>new</b>'])
+    expect(await page.evaluate(() => document.querySelectorAll('main img, main script, main b').length)).toBe(0)
+    expect([problems, requests]).toEqual([[], []])
     await page.close()
   })
 })

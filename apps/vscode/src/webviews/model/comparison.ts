@@ -52,20 +52,19 @@ export function comparisonView(
     cancel.focus()
     void run.start().then(() => {
       measure.hidden = false
+      if (document.activeElement === cancel) measure.focus()
       cancel.hidden = true
     })
   })
   cancel.addEventListener('click', run.stop)
   requestAnimationFrame(arrange)
   const controls = element('div', { class: 'controls' }, measure, cancel, labelled(t('worstFirst'), worst))
-  return [
-    element('h1', {}, t('comparisonNames', visibleText(names.after), visibleText(names.before))),
-    controls,
-    status,
-    scroller,
+  const title = element('h1', {}, t('comparisonNames', visibleText(names.after), visibleText(names.before)))
+  const absent = [
     ...missing(t('onlyBefore', visibleText(names.before)), comparison.onlyBefore),
     ...missing(t('onlyAfter', visibleText(names.after)), comparison.onlyAfter),
   ]
+  return [element('div', { class: 'comparing' }, title, controls, status, scroller, ...absent)]
 }
 
 const badness = ({ difference, problem }: Line): number =>

@@ -25,7 +25,9 @@ button { color: var(--vscode-button-foreground); background: var(--vscode-button
 :focus-visible { outline: 1px solid var(--vscode-focusBorder, Highlight); outline-offset: -1px; }
 .controls { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 4px 0; }
 .tree, .comparison { position: relative; overflow: auto; flex: 1; min-height: 4em; }
-.comparison { height: 70vh; margin: 8px; }
+.comparison { height: 70vh; }
+.comparing { padding: 8px 12px; }
+.comparing h1 { margin: 0 0 8px; }
 .space { position: relative; min-width: 100%; }
 .row { position: absolute; inset: 0 0 auto 0; height: 22px; line-height: 22px; display: flex; gap: 8px; white-space: nowrap; cursor: pointer;
   box-sizing: border-box; }
