@@ -54,7 +54,8 @@ export async function pick(page: Page, text: string): Promise<void> {
 export async function webviewWith(page: Page, selector: string): Promise<Frame> {
   const until = Date.now() + PATIENCE_MS
   while (Date.now() < until) {
-    for (const frame of page.frames()) if (await frame.$(selector).catch(() => null)) return frame
+    for (const frame of page.frames().filter(one => one !== page.mainFrame()))
+      if (await frame.$(selector).catch(() => null)) return frame
     await page.waitForTimeout(100)
   }
   throw new Error(`no webview has ${selector} after ${PATIENCE_MS / 1000} s; frames: ${page.frames().length}`)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import type { HostOptions } from '../src/host.ts'
+import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
 import { packExtension } from '../src/pack.ts'
 import { pseudo } from '../src/pseudo.ts'
@@ -68,6 +69,15 @@ workbench(
       expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
   },
 )
+
+workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
+  const opened = await open({})
+  await journey('inspect', opened, async () => {
+    const { names, details } = await inspectModel(opened)
+    expect(names.join(' ')).toMatch(/model/)
+    expect(details).toContain('llama')
+  })
+})
 
 const wrong = {
   'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n',
