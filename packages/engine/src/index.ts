@@ -1,8 +1,10 @@
+export { compareWeights, relativeChange, type WeightChange } from './compare-weights.ts'
 export { collectImportance, type ImportanceOptions } from './convert/collect-importance.ts'
 export type { Conversion, ConversionRow, ConvertEvent, ConvertOptions, ConvertResult } from './convert/conversion.ts'
 export { type ConversionOptions, openConversion } from './convert/convert.ts'
 export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from './evaluate-run.ts'
 export { exitCodeOf } from './exit-code.ts'
+export { type FinishRunOptions, finishRun, type Outcome } from './finish-run.ts'
 export type { Fit, Format, OutputJob, Stored } from './formats/format.ts'
 export { assumedRates, type MachineRates } from './plan/estimate.ts'
 export { averageBits, formatPlan } from './plan/format-plan.ts'
@@ -11,8 +13,11 @@ export type { CalibrationPlan, OutputPlan, Plan, PlanRow, Step } from './plan/pl
 export { planToJson } from './plan/plan-json.ts'
 export { type ResolveOptions, resolvePlan } from './plan/resolve.ts'
 export { findPreset, type Preset, presets } from './presets/presets.ts'
+export { type DiagnosedRecipe, type Diagnostic, diagnoseRecipe } from './recipe/diagnose.ts'
+export type { Span } from './recipe/document.ts'
+export type { Complaint } from './recipe/issues.ts'
 export { recipeJsonSchema } from './recipe/json-schema.ts'
-export { checkRecipe, loadRecipe } from './recipe/parse.ts'
+export { checkRecipe, loadRecipe, recipeComplaints } from './recipe/parse.ts'
 export type {
   CalibrationRecipe,
   EvaluationRecipe,
@@ -41,6 +46,7 @@ export { type TrainCurve, type TrainReport, trainReportSchema } from './report/t
 export { type CompressOptions, compress, journalFolder } from './run/compress.ts'
 export type { LayerReport, RunEvent, RunResult } from './run/events.ts'
 export { RunError, type RunErrorCode } from './run/run-error.ts'
+export { lockRun } from './run/run-lock.ts'
 export { adapterNames, adapterParts } from './train/adapters.ts'
 export { checkTrainRecipe } from './train/check-recipe.ts'
 export { divergedPath } from './train/diverged.ts'

@@ -38,16 +38,25 @@ const exitCodes: { readonly [K in SinterErrorCode]: 2 | 3 | 4 | 5 | 6 } = {
   'client-missing': 6,
 }
 
+/** Where in a recipe the cause of an error stands, for editors. */
+export interface RecipePlace {
+  readonly path: readonly (string | number)[]
+  /** What the value there was probably meant to be. */
+  readonly suggestion?: string | undefined
+}
+
 /** An error that its reader can do something about: the message says what was expected, what came, and what to do. */
 export class SinterError extends Error {
   override readonly name = 'SinterError'
   readonly code: SinterErrorCode
   /** What a program that stops because of it exits with. */
   readonly exitCode: number
+  readonly place: RecipePlace | undefined
 
-  constructor(code: SinterErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: SinterErrorCode, message: string, options?: ErrorOptions & { readonly place?: RecipePlace }) {
     super(message, options)
     this.code = code
+    this.place = options?.place
     this.exitCode = exitCodes[code]
   }
 }

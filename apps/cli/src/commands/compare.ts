@@ -1,3 +1,4 @@
+import type { WeightChange } from '@sinter/engine'
 import type { Model } from '@sinter/model'
 import { Command, Option } from 'commander'
 import { withBackend } from '../backend.ts'
@@ -84,24 +85,11 @@ async function compareAll(
   }
 }
 
-/** Matrices are compared block by block in the form that is computed with, so that containers do not matter. */
 async function weightChange(model: Model, base: Model, signal: AbortSignal): Promise<number> {
-  if (model.blocks !== base.blocks) return Number.NaN
-  let changed = 0
-  let total = 0
-  for (let block = 0; block < base.blocks; block++) {
-    signal.throwIfAborted()
-    const ours = await model.readBlock(block)
-    for (const [name, { data, shape }] of await base.readBlock(block)) {
-      const other = ours.get(name)
-      if (shape.length !== 2 || other?.data.length !== data.length) continue
-      for (let i = 0; i < data.length; i++) {
-        changed += (other.data[i]! - data[i]!) ** 2
-        total += data[i]! ** 2
-      }
-    }
-  }
-  return total > 0 ? Math.sqrt(changed / total) : Number.NaN
+  const { compareWeights, relativeChange } = await import('@sinter/engine')
+  const changes: Pick<WeightChange, 'changed' | 'total'>[] = []
+  for await (const change of compareWeights(model, base, { signal })) changes.push(change)
+  return relativeChange(changes)
 }
 
 async function measure(

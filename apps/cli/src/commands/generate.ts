@@ -1,4 +1,4 @@
-import type { GenerateOptions, Model, Tokenizer } from '@sinter/model'
+import type { GenerateOptions, Model } from '@sinter/model'
 import type { Backend } from '@sinter/tensor-core'
 import { Command, Option } from 'commander'
 import { withBackend } from '../backend.ts'
@@ -62,44 +62,25 @@ async function continuePrompt(
   flags: GenerateFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { generate } = await import('@sinter/model')
+  const { generate, textStream } = await import('@sinter/model')
   const tokenizer = await requireTokenizer(model)
   const prompt = tokenizer.encode(flags.prompt)
   const write = flags.json ? () => {} : (text: string) => void process.stdout.write(text)
-  const decoder = streamDecoder(tokenizer, prompt, write)
+  const stream = textStream(tokenizer, prompt)
   const options: GenerateOptions = { tokens: flags.tokens, seed: flags.seed, signal, ...sampling(flags) }
   let started = performance.now()
   write(flags.prompt)
   for await (const id of generate(model, backend, prompt, options)) {
     // The first token waits for the weights and the prompt; the rate is that of the others.
-    if (decoder.ids.length === 0) started = performance.now()
-    decoder.push(id)
+    if (stream.ids.length === 0) started = performance.now()
+    write(stream.push(id))
   }
   const seconds = (performance.now() - started) / 1000
   if (!flags.json) return print('')
-  const { ids } = decoder
+  const { ids } = stream
   const rate = ids.length > 1 && seconds > 0 ? (ids.length - 1) / seconds : undefined
-  printJson({ prompt: flags.prompt, text: decoder.end(), promptIds: prompt, ids, tokensPerSecond: rate })
+  printJson({ prompt: flags.prompt, text: stream.text(), promptIds: prompt, ids, tokensPerSecond: rate })
 }
 
 const sampling = ({ greedy, temperature, topK, topP }: GenerateFlags): Partial<GenerateOptions> =>
   greedy ? { temperature: 0 } : { temperature, topK, topP }
-
-/** Writes text as tokens come: a character of several bytes waits until all of its tokens are there. */
-function streamDecoder(tokenizer: Tokenizer, prompt: readonly number[], write: (text: string) => void) {
-  const ids: number[] = []
-  const before = tokenizer.decode(prompt, { skipSpecialTokens: true })
-  let shown = before.length
-  const text = () => tokenizer.decode([...prompt, ...ids], { skipSpecialTokens: true })
-  return {
-    ids,
-    push(id: number) {
-      ids.push(id)
-      const now = text()
-      if (now.endsWith('\ufffd')) return
-      write(now.slice(shown))
-      shown = now.length
-    },
-    end: () => text().slice(before.length),
-  }
-}

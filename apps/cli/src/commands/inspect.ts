@@ -1,7 +1,6 @@
-import type { Model, TensorSource } from '@sinter/model'
+import type { Model, Opened, TensorSource } from '@sinter/model'
 import { Command } from 'commander'
 import { jsonFlag } from '../flags.ts'
-import { type Opened, openToLook } from '../open-to-look.ts'
 import { print, printJson } from '../print.ts'
 import { facts, table } from '../terminal/table.ts'
 import { amount, bytes, short } from '../terminal/units.ts'
@@ -31,6 +30,7 @@ Examples:
 }
 
 async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
+  const { openToLook } = await import('@sinter/model')
   const opened = await openToLook(path)
   const { model, source, problem } = opened
   try {

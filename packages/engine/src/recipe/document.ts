@@ -15,6 +15,14 @@ export interface RecipeDocument {
   readonly value: unknown
   /** The line (from 1) of the value at a path, or of the nearest one around it that is there. */
   lineOf(path: readonly PropertyKey[]): number
+  /** Where the path's last key, or the value there, stands in the text; undefined when it is not there. */
+  spanOf(path: readonly PropertyKey[], of: 'key' | 'value'): Span | undefined
+}
+
+/** In UTF-16 units. */
+export interface Span {
+  readonly offset: number
+  readonly length: number
 }
 
 type Path = (string | number)[]
@@ -58,7 +66,14 @@ function parseJsonc(text: string, name: string): RecipeDocument {
   return {
     value: getNodeValue(tree),
     lineOf: path => lineAt(text, jsoncNode(tree, path.map(pathPart)).offset),
+    spanOf: (path, of) => jsoncSpan(tree, path.map(pathPart), of),
   }
+}
+
+function jsoncSpan(tree: Node, path: Path, of: 'key' | 'value'): Span | undefined {
+  const node = findNodeAtLocation(tree, path)
+  const found = of === 'value' ? node : node?.parent?.type === 'property' ? node.parent.children?.[0] : undefined
+  return found && { offset: found.offset, length: found.length }
 }
 
 /** The property of a path's last key, so that the line is the key's. */
@@ -90,7 +105,22 @@ function parseYaml(text: string, name: string): RecipeDocument {
   return {
     value: aliased(() => document.toJS({ maxAliasCount: 100 }), name),
     lineOf: path => lines.linePos(yamlOffset(document.contents, path.map(pathPart))).line,
+    spanOf: (path, of) => yamlSpan(document.contents, path.map(pathPart), of),
   }
+}
+
+function yamlSpan(root: ParsedNode | null, path: Path, of: 'key' | 'value'): Span | undefined {
+  let node: unknown = root
+  let key: unknown
+  for (const part of path) {
+    const pair = isMap(node)
+      ? node.items.find(item => isPair(item) && isScalar(item.key) && String(item.key.value) === `${part}`)
+      : undefined
+    key = pair?.key
+    node = isSeq(node) ? node.items[Number(part)] : pair?.value
+  }
+  const range = ((of === 'key' ? key : node) as ParsedNode | undefined)?.range
+  return range ? { offset: range[0], length: range[1] - range[0] } : undefined
 }
 
 function aliased(read: () => unknown, name: string): unknown {

@@ -7,6 +7,11 @@ type Issue = z.core.$ZodIssue
 export interface Complaint {
   readonly path: readonly PropertyKey[]
   readonly message: string
+  /**
+   * What was probably meant: in place of the key that ends the path, or of the value there; the nearest name, or the bound that a
+   * number has passed.
+   */
+  readonly instead?: { readonly of: 'key' | 'value'; readonly name: string | number } | undefined
 }
 
 /**
@@ -21,15 +26,31 @@ export function complaints(
 ): Complaint[] {
   return issues.flatMap(issue => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map(key => ({ path: [...issue.path, key], message: unknownKey(key, known(issue.path)) }))
-    return [{ path: issue.path, message: describeIssue(issue, at(value, issue.path)) }]
+      return issue.keys.map(key => ({ path: [...issue.path, key], ...unknownKey(key, known(issue.path)) }))
+    const came = at(value, issue.path)
+    return [{ path: issue.path, message: describeIssue(issue, came), instead: meant(issue, came) }]
   })
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): Pick<Complaint, 'message' | 'instead'> {
   const nearest = nearestName(key, known)
   const hint = nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`
-  return `unknown key ${JSON.stringify(key)}${hint} Known: ${known.join(', ')}`
+  const message = `unknown key ${JSON.stringify(key)}${hint} Known: ${known.join(', ')}`
+  return { message, ...(nearest !== undefined && { instead: { of: 'key', name: nearest } }) }
+}
+
+function meant(issue: Issue, value: unknown): Complaint['instead'] {
+  const name = meantValue(issue, value)
+  return name === undefined ? undefined : { of: 'value', name }
+}
+
+function meantValue(issue: Issue, value: unknown): string | number | undefined {
+  if (typeof value === 'number' && issue.code === 'too_big') return Number(issue.maximum)
+  if (typeof value === 'number' && issue.code === 'too_small') return Number(issue.minimum)
+  if (issue.code !== 'invalid_value') return undefined
+  if (typeof value === 'string') return nearestName(value, issue.values.map(String))
+  const [only, ...others] = issue.values
+  return typeof only === 'number' && others.length === 0 ? only : undefined
 }
 
 function describeIssue(issue: Issue, value: unknown): string {

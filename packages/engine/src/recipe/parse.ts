@@ -19,8 +19,11 @@ export function checkRecipe(recipe: RecipeInput): Recipe {
  */
 export async function loadRecipe(path: string): Promise<Recipe> {
   const { parseRecipe } = await import('./parse-text.ts')
-  const recipe = parseRecipe(await readFile(path, 'utf8'), path)
-  const folder = dirname(resolve(path))
+  return placeRecipe(parseRecipe(await readFile(path, 'utf8'), path), dirname(resolve(path)))
+}
+
+/** A recipe with its paths made absolute, which are relative to a folder. */
+export function placeRecipe(recipe: Recipe, folder: string): Recipe {
   const placed = <T extends { text?: string | undefined }>(part: T): T =>
     part.text === undefined ? part : { ...part, text: resolve(folder, part.text) }
   return {
@@ -33,11 +36,20 @@ export async function loadRecipe(path: string): Promise<Recipe> {
 
 /** @param place puts a complaint into words, with where it stands */
 export function validate(value: unknown, place: (complaint: Complaint) => string): Recipe {
+  const { recipe, found } = examine(value)
+  if (!recipe) throw new SinterError('recipe', found.map(place).join('\n'))
+  return recipe
+}
+
+/** A recipe, or all that is wrong with it. */
+export function examine(value: unknown): { readonly recipe?: Recipe; readonly found: readonly Complaint[] } {
   const result = recipeSchema.safeParse(value)
   const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
-  if (!result.success || found.length > 0) throw new SinterError('recipe', found.map(place).join('\n'))
-  return result.data
+  return { found, ...(result.success && found.length === 0 && { recipe: result.data }) }
 }
+
+/** All that is wrong with a recipe that was read, as data: editors mark each where it stands. */
+export const recipeComplaints = (value: unknown): readonly Complaint[] => examine(value).found
 
 /** Keys that the object at a path may have. */
 function knownKeys(path: readonly PropertyKey[]): readonly string[] {
@@ -65,7 +77,7 @@ function checkStep(step: Readonly<Record<string, unknown>>, index: number): Comp
   if (!names.includes(name)) {
     const nearest = nearestName(name, names)
     const message = `unknown method ${JSON.stringify(name)}; did you mean ${nearest}? Known: ${names.join(', ')}`
-    return [{ path: [...path, 'method'], message }]
+    return [{ path: [...path, 'method'], message, instead: nearest ? { of: 'value', name: nearest } : undefined }]
   }
   const method = findMethod(name)
   const result = method.options.safeParse(optionsOf(step))

@@ -1,0 +1,22 @@
+import './quiet-natives.ts'
+import { fileURLToPath } from 'node:url'
+import { serve } from './serve.ts'
+
+// The engine of an editor: JSON-RPC on the standard streams, until the input ends.
+
+// The output is for messages alone.
+console.log = console.error
+console.info = console.error
+// An answer to nobody: the input will end too.
+process.stdout.on('error', () => process.exit(0))
+
+const run = import.meta.url.endsWith('.ts') ? './run-main.ts' : './run.mjs'
+const program = fileURLToPath(new URL(run, import.meta.url))
+
+await serve({
+  input: process.stdin,
+  output: process.stdout,
+  runProgram: { node: process.execPath, args: [...process.execArgv, program] },
+})
+// Work that nobody waits for is not waited for.
+process.exit(0)

@@ -1,0 +1,75 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { atomicWriteFile } from '@sinter/model'
+import { readRun } from '../../runs/read-runs.ts'
+import { newRunId, runFiles, runFolder } from '../../runs/run-folder.ts'
+import type { RunStartParams, RunStartResult, RunStatus } from '../../shared/protocol.ts'
+import { RUN_VERSION } from '../../shared/run-status.ts'
+import { prepareRecipe } from './prepare-recipe.ts'
+import type { RunRequest } from './run-request.ts'
+import { type RunProgram, spawnRun } from './spawn-run.ts'
+import { firstStatus, writeStatus } from './status-file.ts'
+
+/** Starts a run of its own, when its recipe has a plan. */
+export async function startRun(params: RunStartParams, program: RunProgram): Promise<RunStartResult> {
+  const { diagnostics, planned } = await prepareRecipe(params)
+  if (!planned) return { diagnostics }
+  const { plan, out } = planned
+  const methods = plan.recipe.steps.map(step => step.method)
+  const created = new Date()
+  const id = newRunId(created, methods)
+  const request: RunRequest = {
+    version: RUN_VERSION,
+    recipePath: params.path,
+    recipe: { ...plan.recipe },
+    methods,
+    model: plan.model.path,
+    out,
+    createdAt: created.getTime(),
+    threads: params.threads ?? null,
+    memory: params.memory ?? null,
+    report: params.report ?? true,
+  }
+  const folder = runFolder(params.workspace, id)
+  await mkdir(folder, { recursive: true })
+  await atomicWriteFile(join(folder, runFiles.request), `${JSON.stringify(request, undefined, 2)}\n`)
+  const run = firstStatus(id, request)
+  await writeStatus(folder, run)
+  await launched(program, folder, run)
+  return { diagnostics, run: (await readRun(params.workspace, id)) ?? run }
+}
+
+/**
+ * Goes on with a run that stopped. One that is at work or done is left as it is.
+ * @throws RangeError when there is no such run
+ */
+export async function resumeRun(workspace: string, id: string, program: RunProgram): Promise<RunStatus> {
+  const run = await readRun(workspace, id)
+  if (!run) throw new RangeError(`there is no run ${id} in ${workspace}`)
+  if (run.state !== 'failed' && run.state !== 'cancelled') return run
+  const folder = runFolder(workspace, id)
+  const waiting: RunStatus = {
+    ...run,
+    state: 'starting',
+    pid: null,
+    heartbeatAt: Date.now(),
+    error: null,
+    endedAt: null,
+  }
+  // A killed process leaves what it was asked.
+  await rm(join(folder, runFiles.cancel), { force: true })
+  await writeStatus(folder, waiting)
+  await launched(program, folder, run)
+  return (await readRun(workspace, id)) ?? waiting
+}
+
+/** A process that cannot even be started leaves a run that failed, and why. */
+async function launched(program: RunProgram, folder: string, run: RunStatus): Promise<void> {
+  try {
+    await spawnRun(program, folder)
+  } catch (error) {
+    const { message } = error as Error
+    await writeStatus(folder, { ...run, state: 'failed', error: { code: 'not-started', message } })
+    throw error
+  }
+}

@@ -1,0 +1,58 @@
+import * as vscode from 'vscode'
+import type { EngineClient } from '../../engine-client/index.ts'
+import { isRecipe } from '../recipes/selector.ts'
+import { followRun } from './follow-run.ts'
+import { openReport } from './open-report.ts'
+import type { RunList, ShownRun } from './run-list.ts'
+
+/** Commands of recipes and of the rows of the view. */
+export function runCommands(client: EngineClient, runs: RunList): vscode.Disposable {
+  const { registerCommand } = vscode.commands
+  const told = (work: Promise<unknown>): Promise<unknown> =>
+    work.catch((error: Error) => vscode.window.showErrorMessage(error.message))
+  return vscode.Disposable.from(
+    registerCommand('sinter.run', (uri?: vscode.Uri) => told(startRun(client, runs, uri))),
+    registerCommand('sinter.stopRun', ({ workspace, run }: ShownRun) =>
+      told(client.request('runCancel', { workspace, id: run.id })),
+    ),
+    registerCommand('sinter.resumeRun', ({ workspace, run }: ShownRun) =>
+      told(resumeRun(client, runs, workspace, run.id)),
+    ),
+    registerCommand('sinter.revealOutput', ({ run }: ShownRun) =>
+      vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.out)),
+    ),
+    registerCommand('sinter.openReport', (shown?: ShownRun) => told(openReport(runs, shown))),
+    registerCommand('sinter.showRuns', () => vscode.commands.executeCommand('sinter.runs.focus')),
+  )
+}
+
+async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
+  if (!vscode.workspace.isTrusted)
+    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
+  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
+  if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
+  const workspace = folder.uri.fsPath
+  const given = { workspace, text: document.getText(), path: document.uri.fsPath, ...limits(document.uri) }
+  const since = Date.now()
+  const { run, diagnostics } = await client.request('runStart', given)
+  const wrong = diagnostics.filter(({ severity }) => severity === 'error')
+  if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
+  await followRun(client, runs, { workspace, run }, since)
+}
+
+async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {
+  if (!vscode.workspace.isTrusted)
+    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  const since = Date.now()
+  const { run } = await client.request('runResume', { workspace, id })
+  await followRun(client, runs, { workspace, run }, since)
+}
+
+/** 0 in the settings leaves it to the engine. */
+function limits(scope: vscode.Uri): { threads?: number; memory?: number } {
+  const settings = vscode.workspace.getConfiguration('sinter', scope)
+  const [threads, mebibytes] = [settings.get('threads', 0), settings.get('memory', 0)]
+  return { ...(threads > 0 && { threads }), ...(mebibytes > 0 && { memory: mebibytes * 2 ** 20 }) }
+}

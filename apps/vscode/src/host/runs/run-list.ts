@@ -1,0 +1,47 @@
+import * as vscode from 'vscode'
+import { watchRuns } from '../../engine-client/index.ts'
+import type { RunStatus } from '../../shared/run-status.ts'
+
+/** A run, and the folder of the workspace that keeps it. */
+export interface ShownRun {
+  readonly workspace: string
+  readonly run: RunStatus
+}
+
+/** All runs of the workspace as they are now, whoever started them. */
+export interface RunList extends vscode.Disposable {
+  /** The newest first. */
+  all(): readonly ShownRun[]
+  find(id: string): ShownRun | undefined
+  readonly onChange: vscode.Event<ShownRun>
+}
+
+/** A second is soon enough for people, and a look at files that did not change costs next to nothing. */
+const EVERY_MS = 1000
+
+export function watchedRuns(): RunList {
+  const known = new Map<string, ShownRun>()
+  const changed = new vscode.EventEmitter<ShownRun>()
+  const watches = (vscode.workspace.workspaceFolders ?? [])
+    .filter(({ uri }) => uri.scheme === 'file')
+    .map(({ uri: { fsPath: workspace } }) =>
+      watchRuns(
+        workspace,
+        run => {
+          const shown = { workspace, run }
+          known.set(run.id, shown)
+          changed.fire(shown)
+        },
+        { everyMs: EVERY_MS },
+      ),
+    )
+  return {
+    all: () => [...known.values()].sort((a, b) => b.run.createdAt - a.run.createdAt),
+    find: id => known.get(id),
+    onChange: changed.event,
+    dispose() {
+      for (const watch of watches) watch.close()
+      changed.dispose()
+    },
+  }
+}

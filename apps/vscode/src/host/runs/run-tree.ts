@@ -1,0 +1,37 @@
+import { basename } from 'node:path'
+import * as vscode from 'vscode'
+import type { RunList, ShownRun } from './run-list.ts'
+import { stateIcon, stateText } from './run-text.ts'
+
+/** The view of runs: one row each. Menus look at `contextValue`. */
+export function runTree(runs: RunList): vscode.Disposable {
+  const changed = new vscode.EventEmitter<undefined>()
+  const provider: vscode.TreeDataProvider<ShownRun> = {
+    onDidChangeTreeData: changed.event,
+    getChildren: element => (element ? [] : [...runs.all()]),
+    getTreeItem: item,
+  }
+  return vscode.Disposable.from(
+    changed,
+    runs.onChange(() => changed.fire(undefined)),
+    vscode.window.createTreeView('sinter.runs', { treeDataProvider: provider }),
+  )
+}
+
+function item({ run }: ShownRun): vscode.TreeItem {
+  const shown = new vscode.TreeItem(basename(run.out), vscode.TreeItemCollapsibleState.None)
+  shown.id = run.id
+  shown.description = `${run.methods.join(', ')}  ${stateText(run)}`
+  shown.iconPath = stateIcon(run)
+  shown.contextValue = contextOf(run)
+  // Plain text: names in it come from files.
+  shown.tooltip = [run.out, run.model, run.error?.message].filter(part => part !== undefined).join('\n')
+  shown.accessibilityInformation = { label: `${shown.label}, ${shown.description}` }
+  return shown
+}
+
+function contextOf({ state, resumable, report }: ShownRun['run']): string {
+  if (state === 'running' || state === 'starting') return 'run.active'
+  if (state === 'done') return report ? 'run.done.report' : 'run.done'
+  return resumable ? 'run.resumable' : 'run.ended'
+}

@@ -1,0 +1,75 @@
+import { open, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type RunStatus, runStatus } from '../shared/run-status.ts'
+import { isRunId, runFiles, runFolder, runsFolder } from './run-folder.ts'
+import { isAtWork } from './run-process.ts'
+
+/** A status is a page of text. */
+const MAX_STATUS_BYTES = 4 * 2 ** 20
+
+/** A process that has not said anything this long after it was asked for never came to life. */
+const START_MS = 60_000
+
+/**
+ * The status of a run as it really is: of one that says it is at work while its process is gone, nobody else will say that it
+ * failed.
+ * @returns undefined when there is no such run, or its status cannot be read
+ */
+export async function readRun(workspace: string, id: string): Promise<RunStatus | undefined> {
+  const status = await readStatus(join(runFolder(workspace, id), runFiles.status))
+  return status && asItIs({ ...status, id })
+}
+
+/** All runs of a workspace, the newest first. A folder without a readable status is none. */
+export async function listRuns(workspace: string): Promise<RunStatus[]> {
+  const runs = await Promise.all((await runIds(workspace)).map(id => readRun(workspace, id)))
+  return runs.filter(run => run !== undefined).sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1))
+}
+
+export async function runIds(workspace: string): Promise<string[]> {
+  return (await readdir(runsFolder(workspace)).catch(() => [])).filter(isRunId)
+}
+
+/** When a run's status was written last: of one that is over, it is all that has to be looked at. */
+export async function statusTime(workspace: string, id: string): Promise<number | undefined> {
+  return (await stat(join(runFolder(workspace, id), runFiles.status)).catch(() => undefined))?.mtimeMs
+}
+
+async function readStatus(path: string): Promise<RunStatus | undefined> {
+  try {
+    return runStatus(JSON.parse(await readBounded(path)), 'status')
+  } catch {
+    return undefined
+  }
+}
+
+async function readBounded(path: string): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    if (size > MAX_STATUS_BYTES) throw new RangeError(`${path}: ${size} bytes are no status of a run`)
+    return await file.readFile('utf8')
+  } finally {
+    await file.close()
+  }
+}
+
+async function asItIs(status: RunStatus): Promise<RunStatus> {
+  if (status.state === 'starting' && Date.now() - (status.heartbeatAt ?? status.createdAt) > START_MS)
+    return failed(status, 'not-started', 'the process of the run did not start; process.log in its folder may say why')
+  if (status.state !== 'running' || status.pid === null || (await isAtWork(status.pid, status.id))) return status
+  return failed(
+    status,
+    'process-gone',
+    `process ${status.pid} ended without saying why: it was killed, ran out of memory or crashed; process.log in the run's ` +
+      'folder may say more. Resume goes on from the last finished block',
+  )
+}
+
+const failed = (status: RunStatus, code: string, message: string): RunStatus => ({
+  ...status,
+  state: 'failed',
+  endedAt: status.heartbeatAt,
+  resumable: true,
+  error: { code, message },
+})

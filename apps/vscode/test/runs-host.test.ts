@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test, vi } from 'vitest'
+import { registerRuns } from '../src/host/runs/register.ts'
+import type { ShownRun } from '../src/host/runs/run-list.ts'
+import { engineClient, recipeText, until, weights, workplace } from './engine-setup.ts'
+import { runsWorkbench as workbench } from './helpers/fake-runs-workbench.ts'
+
+vi.mock('vscode', async () => (await import('./helpers/fake-runs-workbench.ts')).fakeRunsVscode)
+
+const { folder, path, calibration } = workplace()
+workbench.folder = folder
+const registered = registerRuns(engineClient())
+afterAll(() => registered.dispose())
+
+const recipe = (name: string, text = recipeText(calibration)) => {
+  const file = path(`${name}.sinter.jsonc`)
+  workbench.document = { uri: { scheme: 'file', path: file, fsPath: file }, languageId: 'jsonc', getText: () => text }
+}
+const call = (command: string, ...args: readonly unknown[]) => workbench.commands.get(command)!(...args)
+const rows = () =>
+  (workbench.tree!.getChildren() as ShownRun[]).map(run => ({ run, ...workbench.tree!.getTreeItem(run) }))
+const row = (name: string) => rows().find(({ label }) => label === name)
+
+test('a recipe is run, stopped in its notification, resumed from its row, and shown with its report', async () => {
+  recipe('small')
+  const first = call('sinter.run')
+  await until(() => existsSync(path('small.sinter-run/block-0000.safetensors')))
+  workbench.cancel()
+  await first
+  expect(row('small')).toMatchObject({ contextValue: 'run.resumable', description: expect.stringContaining('stopped') })
+  expect(workbench.progress).toContain('stopping')
+
+  await call('sinter.resumeRun', row('small')!.run)
+  const done = row('small')!
+  expect(done).toMatchObject({ contextValue: 'run.done.report', description: 'gptq  4.5 bits a weight' })
+  expect(workbench.messages).toEqual(['small is complete.'])
+  expect(workbench.progress.some(text => /^\w+ \d+ %$/.test(text))).toBe(true)
+  expect(weights(path('small')).length).toBeGreaterThan(0)
+
+  await call('sinter.openReport', done.run)
+  const [panel] = workbench.panels
+  expect(panel?.options).toMatchObject({ enableScripts: false })
+  expect(panel?.html).toMatch(/<head><meta http-equiv="Content-Security-Policy" content="default-src 'none'/)
+})
+
+test('a wrong recipe starts nothing, and says the line', async () => {
+  workbench.messages.length = 0
+  recipe('wrong', '{\n "version": 1,\n "steps": [{ "method": "gptqq" }]\n}')
+  await call('sinter.run')
+  expect(workbench.messages).toMatchObject([expect.stringMatching(/^3: unknown method "gptqq"/)])
+  expect(row('wrong')).toBeUndefined()
+})
+
+test('nothing runs in a folder that is not trusted, whoever calls the command', async () => {
+  workbench.messages.length = 0
+  workbench.trusted = false
+  recipe('untrusted')
+  await call('sinter.run')
+  await call('sinter.resumeRun', row('small')!.run)
+  workbench.trusted = true
+  expect(workbench.messages.length).toBe(2)
+  expect(existsSync(join(folder, 'untrusted.sinter-run'))).toBe(false)
+  expect(row('untrusted')).toBeUndefined()
+})

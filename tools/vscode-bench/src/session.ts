@@ -1,0 +1,74 @@
+import { rmSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Page } from 'playwright-core'
+import { type Browser, openBrowser } from './browser.ts'
+import { type Host, type HostOptions, startHost } from './host.ts'
+import { localeCookie } from './pseudo-locale.ts'
+import { type Theme, themes } from './settings.ts'
+import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot } from './workbench.ts'
+import { makeWorkspace } from './workspace.ts'
+
+/** A workbench with a browser on it, and a workspace of its own. */
+export interface Session extends Browser {
+  readonly host: Host
+  readonly workspace: string
+  /** Pictures of what is shown now in every theme; the last one stays. */
+  inThemes(name: string): Promise<void>
+}
+
+/** @param locale opens the page in the pseudo-locale, which the host must speak */
+export async function openSession(
+  options: HostOptions,
+  files: Readonly<Record<string, string>> = {},
+  locale = false,
+): Promise<Session> {
+  const workspace = makeWorkspace(files)
+  const host = await startHost(options)
+  const browser = await openBrowser()
+  if (locale) await browser.context.addCookies([localeCookie(host.port)])
+  await openWorkbench(browser.page, host.url(workspace))
+  return {
+    ...browser,
+    host,
+    workspace,
+    async inThemes(name) {
+      for (const theme of Object.keys(themes) as Theme[]) {
+        await setTheme(browser.page, theme)
+        await screenshot(browser.page, `${name}-${theme}`)
+      }
+    },
+    async close() {
+      await browser.close()
+      await host.stop()
+      rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+/** As a person does: the workbench does not watch its settings' file closely enough to wait for. */
+async function setTheme(page: Page, theme: Theme): Promise<void> {
+  const { label, shown } = themes[theme]
+  await runCommand(page, 'Preferences: Color Theme')
+  const input = page.locator('.quick-input-widget:visible input[type=text]')
+  await page
+    .locator('.quick-input-list .monaco-list-row', { hasText: 'Modern' })
+    .first()
+    .waitFor({ timeout: PATIENCE_MS })
+  await input.fill(label)
+  await pick(page, label)
+  await page.waitForSelector(`.monaco-workbench${shown}`, { timeout: PATIENCE_MS })
+  // Editors repaint in the frame after, webviews one message later.
+  await wait(300)
+}
+
+/** Runs a journey; when it fails there is a picture of the moment. @throws what the journey throws, with the picture's path */
+export async function journey(name: string, { page, host }: Session, walk: () => Promise<void>): Promise<void> {
+  try {
+    await walk()
+  } catch (error) {
+    const picture = await screenshot(page, `FAILED-${name}`).catch(() => artefacts)
+    throw new Error(`${name}: ${(error as Error).message}\nsee ${picture}\n${host.log().slice(-1000)}`, {
+      cause: error,
+    })
+  }
+}

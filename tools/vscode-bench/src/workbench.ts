@@ -1,0 +1,86 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Frame, Locator, Page } from 'playwright-core'
+import { bench } from './install.ts'
+
+/** On two cores the first webview takes up to ten seconds. */
+export const PATIENCE_MS = 30_000
+
+export const artefacts: string = process.env.SINTER_BENCH_ARTEFACTS ?? join(bench, 'artefacts')
+
+/** Opens a page of the workbench and waits until it has drawn its parts. */
+export async function openWorkbench(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await page.waitForSelector('.monaco-workbench .part.statusbar', { timeout: PATIENCE_MS })
+}
+
+/**
+ * Runs a command by its title, as a person does: waits for the row and clicks it. The list is that of the moment it was opened, so it
+ * is opened again when the command was not there yet.
+ */
+export async function runCommand(page: Page, title: string): Promise<void> {
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first()
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
+    await page.keyboard.press('F1')
+    const input = page.locator('.quick-input-widget:visible input[type=text]')
+    await input.waitFor({ timeout: PATIENCE_MS })
+    await input.fill(`>${title}`)
+    const found = await row.waitFor({ timeout: 3000 }).then(
+      () => true,
+      () => false,
+    )
+    if (found) return row.click({ timeout: PATIENCE_MS })
+    await page.keyboard.press('Escape')
+  }
+  throw new Error(`the palette has no command "${title}" after ${PATIENCE_MS / 1000} s`)
+}
+
+/** Opens a file by its name. */
+export async function openFile(page: Page, name: string): Promise<void> {
+  await page.keyboard.press('Control+P')
+  const input = page.locator('.quick-input-widget:visible input[type=text]')
+  await input.waitFor({ timeout: PATIENCE_MS })
+  await input.fill(name)
+  await pick(page, name)
+}
+
+/** Clicks the row of an open list that has a text. */
+export async function pick(page: Page, text: string): Promise<void> {
+  await page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click({ timeout: PATIENCE_MS })
+}
+
+/** The frame of a webview that has an element: the second of two nested ones, and which it is nobody tells. */
+export async function webviewWith(page: Page, selector: string): Promise<Frame> {
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
+    for (const frame of page.frames().filter(one => one !== page.mainFrame()))
+      if (await frame.$(selector).catch(() => null)) return frame
+    await page.waitForTimeout(100)
+  }
+  throw new Error(`no webview has ${selector} after ${PATIENCE_MS / 1000} s; frames: ${page.frames().length}`)
+}
+
+/** Lines of the editor in front, as they are drawn. */
+export const editorLines = (page: Page): Locator => page.locator('.editor-instance .view-lines .view-line')
+
+/** @returns the picture's path, for the message of a test */
+export async function screenshot(page: Page, name: string): Promise<string> {
+  mkdirSync(artefacts, { recursive: true })
+  const path = join(artefacts, `${name}.png`)
+  await page.screenshot({ path })
+  return path
+}
+
+/** Titles of the palette's commands that match, as they are shown. */
+export async function paletteRows(page: Page, text: string): Promise<string[]> {
+  await page.keyboard.press('F1')
+  const input = page.locator('.quick-input-widget:visible input[type=text]')
+  await input.waitFor({ timeout: PATIENCE_MS })
+  await input.fill(`>${text}`)
+  const labels = page.locator('.quick-input-list .monaco-list-row .quick-input-list-row:first-child .label-name')
+  await labels.filter({ hasText: text }).first().waitFor({ timeout: PATIENCE_MS })
+  const rows = await labels.allTextContents()
+  await page.keyboard.press('Escape')
+  return rows.map(row => row.trim())
+}

@@ -1,0 +1,118 @@
+// One file, so that one workbench runs at a time: two would share two cores, and each would pack the extension under the other.
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeAll, expect, test } from 'vitest'
+import { missingParts } from '../src/available.ts'
+import type { HostOptions } from '../src/host.ts'
+import { inspectModel } from '../src/journeys/inspect-model.ts'
+import { writeRecipe } from '../src/journeys/write-recipe.ts'
+import { packExtension } from '../src/pack.ts'
+import { pseudo } from '../src/pseudo.ts'
+import { speakPseudo } from '../src/pseudo-locale.ts'
+import { runInHost } from '../src/run-in-host.ts'
+import { journey, openSession, type Session } from '../src/session.ts'
+import { artefacts, openFile, PATIENCE_MS, paletteRows, screenshot } from '../src/workbench.ts'
+
+const missing = missingParts()
+if (missing) console.warn(`\n*** NOT TESTED: the extension in a real workbench. ${missing} ***\n`)
+const workbench = test.skipIf(missing)
+const MINUTES = 60_000
+
+let vsix: string
+let session: Session | undefined
+
+async function open(
+  options: Partial<HostOptions>,
+  ...rest: [files?: Record<string, string>, locale?: boolean]
+): Promise<Session> {
+  session = await openSession({ vsix: [vsix], ...options }, ...rest)
+  return session
+}
+
+beforeAll(() => {
+  if (missing) return
+  rmSync(artefacts, { recursive: true, force: true })
+  vsix = packExtension()
+}, 2 * MINUTES)
+
+// Whatever a journey does, it asks no host but this machine.
+afterEach(async () => {
+  const strangers = [...(session?.strangers ?? [])]
+  await session?.close()
+  session = undefined
+  expect(strangers).toEqual([])
+})
+
+workbench('the tests inside the extension host pass, and the window says so', { timeout: 3 * MINUTES }, async () => {
+  const { exitCode, results, log } = await runInHost()
+  for (const { name, milliseconds, told } of results)
+    console.log(`${name} (${milliseconds} ms)${told ? `: ${told}` : ''}`)
+  expect(results.filter(({ error }) => error !== undefined)).toEqual([])
+  expect(results.length, log).toBeGreaterThanOrEqual(8)
+  expect(exitCode, log).toBe(0)
+})
+
+workbench(
+  'a recipe with a wrong key is underlined, repaired by the light bulb, and planned',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('write-recipe', opened, async () => {
+      const { recipe, message, plan } = await writeRecipe(opened)
+      expect(message).toContain('unknown key "bist"; did you mean "bits"?')
+      expect(recipe).toContain('"bits": 4')
+      expect(recipe).not.toContain('bist')
+      expect(recipe).toContain('"model": "demo-model"')
+      expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
+    })
+    for (const theme of ['dark', 'light', 'contrast'])
+      expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
+  },
+)
+
+workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
+  const opened = await open({})
+  await journey('inspect', opened, async () => {
+    const { names, details } = await inspectModel(opened)
+    expect(names.join(' ')).toMatch(/model/)
+    expect(details).toContain('llama')
+  })
+})
+
+const wrong = {
+  'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n',
+}
+
+workbench(
+  'in a folder that is not trusted recipes are checked, and nothing runs',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({ askTrust: true }, wrong)
+    const { page, workspace } = opened
+    await journey('restricted', opened, async () => {
+      await page.locator('.part.banner', { hasText: 'Restricted Mode' }).waitFor({ timeout: PATIENCE_MS })
+      await openFile(page, 'a.sinter.jsonc')
+      await page.locator('.codelens-decoration a', { hasText: 'Estimate' }).waitFor({ timeout: PATIENCE_MS })
+      await page.locator('.squiggly-error').first().waitFor({ timeout: PATIENCE_MS })
+      expect(await page.locator('.codelens-decoration a').allTextContents()).toEqual(['Plan', 'Estimate'])
+      const rows = await paletteRows(page, 'Sinter: ')
+      expect(rows).toContain('Sinter: Show Plan')
+      for (const name of ['Run Recipe', 'Try It', 'Export GGUF']) expect(rows).not.toContain(`Sinter: ${name}`)
+      await screenshot(page, 'restricted')
+      expect(existsSync(join(workspace, '.sinter'))).toBe(false)
+    })
+  },
+)
+
+workbench('another language reaches the manifest and the program', { timeout: 3 * MINUTES }, async () => {
+  const opened = await open({ prepare: speakPseudo }, wrong, true)
+  const { page } = opened
+  await journey('pseudo-locale', opened, async () => {
+    await openFile(page, 'a.sinter.jsonc')
+    await page.locator('.codelens-decoration a', { hasText: pseudo('Plan') }).waitFor({ timeout: PATIENCE_MS })
+    const rows = await paletteRows(page, 'Sinter: ')
+    expect(rows).toContain(`Sinter: ${pseudo('Show Plan')}`)
+    expect(rows.filter(row => row.startsWith('Sinter: ') && !/^Sinter: ⟦.*⟧/.test(row))).toEqual([])
+    await screenshot(page, 'pseudo-locale')
+  })
+})
