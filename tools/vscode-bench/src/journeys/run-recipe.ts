@@ -19,6 +19,7 @@ export async function runRecipe({ page, workspace, inThemes }: Session, recipe: 
   const weights = readdirSync(workspace, { recursive: true, encoding: 'utf8' }).filter(
     name => name.endsWith('model.safetensors') && !name.startsWith('demo-model') && !name.startsWith('.sinter'),
   )
-  if (weights.length !== 1) throw new Error(`expected one result in ${workspace}, found ${weights.join(', ') || 'none'}`)
+  if (weights.length !== 1)
+    throw new Error(`expected one result in ${workspace}, found ${weights.join(', ') || 'none'}`)
   return join(workspace, weights[0]!)
 }
