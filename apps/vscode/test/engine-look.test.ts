@@ -175,10 +175,9 @@ test('compare tells the error of every matrix that changed', async () => {
     '--no-report',
   )
   const found = await engine.request('compare', { original: demoModel, model: out })
-  const ours = decodeSafetensors(readFileSync(join(out, 'model.safetensors'))).tensors
   for (const { tensor: name, error } of found.tensors) expect(error! > 0, name).toBe(name.includes('.mlp.'))
   expect(found.error).toBeGreaterThan(0)
-  expect(ours.size).toBeGreaterThan(0)
+  expect(found.tensors.length).toBeGreaterThan(0)
   const same = await engine.request('compare', { original: demoModel, model: demoModel })
   expect(same.error).toBe(0)
 })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { openModelDocument } from '../src/host/viewer/model-document.ts'
 import { registerModelViewers } from '../src/host/viewer/register.ts'
 import type { ModelHeader, ModelReader } from '../src/shared/model-reader.ts'
-import { fakeUri, workbench } from './helpers/fake-vscode.ts'
+import { type FakePanel, fakeUri, workbench } from './helpers/fake-vscode.ts'
 
 vi.mock('vscode', async () => (await import('./helpers/fake-vscode.ts')).fakeVscode)
 
@@ -106,6 +106,23 @@ describe('the registration', () => {
     await settled()
     expect(panel.posted).toMatchObject([{ type: 'model' }])
     expect(calls).toEqual(['open /m/a.safetensors'])
+  })
+
+  it('lets the other side of a diff follow, and nobody else', async () => {
+    const context = { subscriptions: [], extensionUri: fakeUri('file', '/extension'), globalStorageUri: storage() }
+    registerModelViewers(context as never, fakeReader().readerOf)
+    const provider = workbench.editors.get('sinter.model')!
+    const panels = [workbench.panel(), workbench.panel(), workbench.panel(), workbench.panel(), workbench.panel()]
+    const [left, right, hidden, beside, closed] = panels as [FakePanel, FakePanel, FakePanel, FakePanel, FakePanel]
+    for (const panel of panels)
+      provider.resolveCustomEditor(await provider.openCustomDocument(fakeUri('file', '/m/a.gguf')), panel)
+    hidden.visible = false
+    beside.viewColumn = 2
+    closed.dispose()
+    left.receive({ type: 'chose', tensor: 'w' })
+    expect(panels.map(panel => panel.posted)).toEqual([[], [{ type: 'choose', tensor: 'w' }], [], [], []])
+    right.receive({ type: 'chose', tensor: 'v' })
+    expect(left.posted).toEqual([{ type: 'choose', tensor: 'v' }])
   })
 
   it('compares two models in the native diff, and lists their errors beside it', async () => {

@@ -136,6 +136,22 @@ describe.skipIf(!hasChromium)('the model viewer in Chromium', () => {
     await page.close()
   })
 
+  it('follows the other side of a diff without answering back', async () => {
+    const { page, sent, problems } = await view(demo)
+    await page.getByText('38 of 38 tensors').waitFor()
+    const choose = (tensor: string) =>
+      page.evaluate(tensor => window.postMessage({ type: 'choose', tensor }, '*'), tensor)
+    await choose('model.layers.3.mlp.up_proj.weight')
+    await page.getByText('Statistics of model.layers.3.mlp.up_proj.weight are there.').waitFor()
+    await choose('of another model')
+    expect(sent).not.toContainEqual(expect.objectContaining({ type: 'chose' }))
+    await page.getByRole('treeitem', { name: /^norm\.weight/ }).click()
+    await page.getByText('Statistics of model.norm.weight are there.').waitFor()
+    expect(sent).toContainEqual({ type: 'chose', tensor: 'model.norm.weight' })
+    expect(problems).toEqual([])
+    await page.close()
+  })
+
   it('reads a large tensor only when it is asked to, and stops', async () => {
     const path = join(folder, 'large.safetensors')
     await writeHollow(path, [{ name: 'w', shape: [4096, 2 ** 16] }])

@@ -89,6 +89,7 @@ describe('messages from a page', () => {
     const good: unknown[] = [
       { type: 'ready', protocol: 1 },
       { type: 'cancel', id: 3 },
+      { type: 'chose', tensor: 'a' },
       { type: 'ask', id: 1, call: 'tensors', start: 0, count: 10 },
       { type: 'ask', id: 2, call: 'stats', tensor: 'a', options: { bins: 64 } },
       { type: 'ask', id: 4, call: 'rowGroups', tensor: 'a', row: 1, groupSize: 32 },
@@ -102,6 +103,7 @@ describe('messages from a page', () => {
       null,
       'ready',
       { type: 'ready' },
+      { type: 'chose', tensor: 1 },
       { type: 'ask', id: -1, call: 'tensors', start: 0, count: 1 },
       { type: 'ask', id: 1, call: 'tensors', start: 0.5, count: 1 },
       { type: 'ask', id: 1, call: 'open', tensor: '/etc/passwd' },

@@ -33,6 +33,13 @@ function tensor({ name = 'a', type = 1, dims = [2], raw, external }: Parts): Uin
   return writer.finish()
 }
 
+/** Values in a field of their type, packed. */
+function typed(type: number, dims: readonly number[], field: number, bytes: ArrayLike<number>): Uint8Array {
+  const writer = new BinaryWriter()
+  for (const dim of dims) writer.tag(1, 0).int64(dim)
+  return writer.tag(2, 0).int32(type).tag(8, 2).string('a').tag(field, 2).bytes(Uint8Array.from(bytes)).finish()
+}
+
 const entry = (key: string, value: string) => new BinaryWriter().tag(1, 2).string(key).tag(2, 2).string(value).finish()
 
 function model(
@@ -57,6 +64,19 @@ test('what these refusals start from is sound', () => {
   expect(parseOnnx(withKept({}), 'x').tensors.get('a')!.data).toEqual({ location: 'd', offset: 0, length: 8 })
 })
 
+test('values in fields of their type are those of raw bytes', () => {
+  const stored = (bytes: Uint8Array) => parseOnnx(model([bytes]), 'x').tensors.get('a')!.data as Uint8Array
+  const packed = (write: (writer: BinaryWriter) => BinaryWriter) => write(new BinaryWriter()).finish()
+  const floats = Float32Array.of(1.5, -2)
+  expect(stored(typed(1, [2], 4, new Uint8Array(floats.buffer)))).toEqual(new Uint8Array(floats.buffer))
+  const longs = packed(writer => writer.int64(-1).int64(2n ** 62n))
+  expect(new BigInt64Array(stored(typed(7, [2], 7, longs)).buffer)).toEqual(BigInt64Array.of(-1n, 2n ** 62n))
+  const bytes = packed(writer => writer.int32(-3).int32(127))
+  expect(new Int8Array(stored(typed(3, [2], 5, bytes)).buffer)).toEqual(Int8Array.of(-3, 127))
+  const halves = packed(writer => writer.int32(0xbc00))
+  expect(new Uint16Array(stored(typed(10, [1], 5, halves)).buffer)).toEqual(Uint16Array.of(0xbc00))
+})
+
 const many = (count: number) => Array.from({ length: count }, (_, i) => tensor({ name: `${i}`, dims: [0] }))
 
 test.each<[what: string, bytes: () => Uint8Array, code: string]>([
@@ -75,6 +95,11 @@ test.each<[what: string, bytes: () => Uint8Array, code: string]>([
   ['too few bytes', () => model([tensor({ raw, dims: [3] })]), 'size'],
   ['too many bytes', () => model([tensor({ raw, dims: [1] })]), 'size'],
   ['no bytes', () => model([tensor({})]), 'size'],
+  ['floats as integers', () => model([typed(1, [1], 7, [1])]), 'dtype'],
+  ['fewer integers than the shape has', () => model([typed(7, [3], 7, [1, 2])]), 'size'],
+  ['integers that are cut off', () => model([typed(7, [1], 7, [0x80])]), 'truncated'],
+  ['an integer that does not end', () => model([typed(7, [1], 7, new Array(12).fill(0xff))]), 'schema'],
+  ['a million integers and one', () => model([typed(7, [2 ** 20 + 1], 7, new Uint8Array(2 ** 20 + 1))]), 'limit'],
   ['a negative dimension', () => model([tensor({ raw, dims: [-2] })]), 'overflow'],
   ['dimensions that overflow', () => model([tensor({ raw, dims: [2n ** 40n, 2n ** 40n] })]), 'overflow'],
   ['nine dimensions', () => model([tensor({ raw, dims: [2, 1, 1, 1, 1, 1, 1, 1, 1] })]), 'limit'],

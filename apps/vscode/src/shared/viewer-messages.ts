@@ -33,6 +33,7 @@ export type FromView =
   | { readonly type: 'ready'; readonly protocol: number }
   | ViewerRequest
   | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'chose'; readonly tensor: string }
 
 /** Names of the two files that are compared; paths stay with the host. */
 export interface ComparedNames {
@@ -50,6 +51,8 @@ export type ToView =
       readonly strings?: Readonly<Record<string, string>>
     }
   | { readonly type: 'refused'; readonly message: string; readonly strings?: Readonly<Record<string, string>> }
+  /** The reader chose this tensor on the other side of a diff. */
+  | { readonly type: 'choose'; readonly tensor: string }
   | { readonly type: 'answer'; readonly id: number; readonly value: ViewerCalls[ViewerCall]['answer'] }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   | { readonly type: 'progress'; readonly id: number; readonly done: number; readonly total: number }
@@ -61,6 +64,7 @@ const MAX_NAME = 2 ** 16
 export function readFromView(value: unknown): FromView | undefined {
   if (!isRecord(value)) return undefined
   if (value.type === 'ready') return isCount(value.protocol) ? { type: 'ready', protocol: value.protocol } : undefined
+  if (value.type === 'chose') return isName(value.tensor) ? { type: 'chose', tensor: value.tensor } : undefined
   if (!isCount(value.id)) return undefined
   if (value.type === 'cancel') return { type: 'cancel', id: value.id }
   return value.type === 'ask' ? readRequest(value, value.id) : undefined

@@ -35,6 +35,8 @@ class EventEmitter<T> {
 export interface FakePanel {
   readonly webview: { options: unknown; html: string; [name: string]: unknown }
   readonly onDidDispose: (listener: Listener<void>) => unknown
+  visible: boolean
+  viewColumn: number
   readonly posted: unknown[]
   receive(message: unknown): void
   dispose(): void
@@ -57,6 +59,8 @@ function panel(): FakePanel {
       asWebviewUri: (uri: FakeUri) => fakeUri('webview', uri.path),
     },
     onDidDispose: disposed.event,
+    visible: true,
+    viewColumn: 1,
     posted,
     receive: message => messages.fire(message),
     dispose: () => disposed.fire(),

@@ -18,23 +18,31 @@ export type Shown =
       readonly comparison: () => Promise<Comparison>
     }
 
+export interface SessionOptions {
+  /** Texts of the page in the user's language. */
+  readonly strings?: Readonly<Record<string, string>> | undefined
+  /** Called when a tensor is chosen in the page. */
+  readonly onChose?: (tensor: string) => void
+}
+
 export interface ViewSession {
   receive(message: unknown): Promise<void>
   /** The files have changed: the page begins anew, if it has begun. */
   refresh(): Promise<void>
+  /** Shows a tensor, if the model has one of that name. */
+  choose(tensor: string): void
   dispose(): void
 }
 
 /**
  * The host's side of one page. It answers what the page asks about the files that it shows, and about no other.
  * @param readerOf called when something is asked, so that no process is started for a page that is never seen
- * @param strings texts of the page in the user's language
  */
 export function viewSession(
   shown: Shown,
   readerOf: () => ModelReader | Promise<ModelReader>,
   post: (message: ToView) => void,
-  strings?: Readonly<Record<string, string>>,
+  { strings, onChose }: SessionOptions = {},
 ): ViewSession {
   const running = new Map<number, AbortController>()
   const answer = async (request: ViewerRequest): Promise<void> => {
@@ -63,9 +71,11 @@ export function viewSession(
       const message = readFromView(raw)
       if (!message) return
       if (message.type === 'ready') post(await opening(shown, (begun = message.protocol), strings))
+      else if (message.type === 'chose') onChose?.(message.tensor)
       else if (message.type === 'cancel') running.get(message.id)?.abort()
       else await answer(message)
     },
+    choose: tensor => post({ type: 'choose', tensor }),
     dispose() {
       for (const abort of running.values()) abort.abort()
     },

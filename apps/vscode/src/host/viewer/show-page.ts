@@ -11,10 +11,14 @@ export function showPage(
   shown: Shown,
   extension: vscode.Uri,
   readerOf: ReaderOf,
+  onChose?: (tensor: string) => void,
 ): ViewSession {
   const folder = vscode.Uri.joinPath(extension, 'dist', 'webviews')
   webview.options = { enableScripts: true, localResourceRoots: [folder] }
-  const session = viewSession(shown, readerOf, message => void webview.postMessage(message), translated())
+  const session = viewSession(shown, readerOf, message => void webview.postMessage(message), {
+    strings: translated(),
+    ...(onChose && { onChose }),
+  })
   const listening = webview.onDidReceiveMessage(message => void session.receive(message))
   onDidDispose(() => {
     listening.dispose()

@@ -28,6 +28,8 @@ export interface Asking<T> {
 export interface HostLink {
   state(): ViewState
   keep(part: Partial<ViewState>): void
+  /** Says which tensor was chosen. */
+  chose(tensor: string): void
   ask<K extends ViewerCall>(
     call: K,
     ask: ViewerCalls[K]['ask'],
@@ -64,6 +66,7 @@ export function hostLink(show: (message: ToView) => void): HostLink {
   }
   return {
     state,
+    chose: tensor => api.postMessage({ type: 'chose', tensor }),
     keep: part => api.setState({ ...state(), ...part }),
     ask(call, ask, onProgress) {
       const id = ++last

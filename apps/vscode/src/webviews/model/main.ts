@@ -23,6 +23,7 @@ document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet]
 
 const view = document.getElementById('view')!
 view.append(element('p', { role: 'status' }, translator()('loading')))
+let select: ((tensor: string) => void) | undefined
 const host = hostLink(show)
 
 function show(message: ToView): void {
@@ -30,6 +31,7 @@ function show(message: ToView): void {
   if (message.type === 'model') view.replaceChildren(...modelView(message.header, t))
   else if (message.type === 'comparison')
     view.replaceChildren(...comparisonView(message.names, message.comparison, host, t))
+  else if (message.type === 'choose') select?.(message.tensor)
   else if (message.type === 'refused')
     view.replaceChildren(element('p', { class: 'error', role: 'alert' }, visibleText(message.message, 4000)))
 }
@@ -44,7 +46,15 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
   const rows = treeView(tree, t, tensor => {
     details.show(tensor)
     host.keep({ tensor: tensor.name })
+    // What the other side said is not said back.
+    if (!following) host.chose(tensor.name)
   })
+  let following = false
+  select = name => {
+    following = true
+    rows.select(name)
+    following = false
+  }
   const none = element('p', { hidden: true }, t('noMatch'))
   const filter = element('input', {
     type: 'search',
@@ -75,7 +85,7 @@ function modelView(header: ModelHeader, t: Translate): HTMLElement[] {
     if (tree.size < header.tensors) announce(t('tensorsRead', countText(tree.size), countText(header.tensors)))
     else {
       search()
-      if (before.tensor !== '') rows.select(before.tensor)
+      if (before.tensor !== '') select?.(before.tensor)
     }
   }).catch((error: Error) => announce(visibleText(error.message, 2000)))
   const left = element('div', { class: 'left' }, labelled(t('filter'), filter), status, none, rows.head, rows.scroller)

@@ -1,6 +1,7 @@
 import { type DType, dtypes, type ExternalData, onnxTypes } from '@sinter/tensor-core'
 import { FormatError } from '../format-error.ts'
 import { decodeUtf8 } from '../json-strict.ts'
+import { keepTyped, typedData } from './typed-data.ts'
 import { type Field, fields, varints } from './wire.ts'
 
 /** A stored tensor of a model file. */
@@ -64,6 +65,7 @@ function tensor(bytes: Uint8Array, where: string): Initializer & { name: string 
   const external = new Map<string, string>()
   let [name, type, location] = ['', 0, 0]
   let raw: Uint8Array | undefined
+  const typed: Field[] = []
   for (const { number, value } of fields(bytes, where)) {
     if (number === 1) for (const dim of typeof value === 'number' ? [value] : varints(value, where)) shape.push(dim)
     if (shape.length > MAX_RANK)
@@ -71,6 +73,7 @@ function tensor(bytes: Uint8Array, where: string): Initializer & { name: string 
     if (number === 2) type = whole({ number, value }, where)
     if (number === 8) name = nameOf(message(value, where), where)
     if (number === 9) raw = message(value, where)
+    keepTyped({ number, value }, typed, where)
     if (number === 14) location = whole({ number, value }, where)
     if (number === 13) {
       const [key, text] = entry(message(value, where), where)
@@ -81,7 +84,8 @@ function tensor(bytes: Uint8Array, where: string): Initializer & { name: string 
   }
   const dtype = dtypeOf.get(type)
   if (!dtype) throw new FormatError('dtype', `${where}: initializer ${JSON.stringify(name)} has the data type ${type}`)
-  const data = location === 1 ? externalData(external, name, where) : (raw ?? new Uint8Array(0))
+  const inside = (): Uint8Array => raw ?? (typed.length > 0 ? typedData(dtype, typed, name, where) : new Uint8Array(0))
+  const data = location === 1 ? externalData(external, name, where) : inside()
   checkSize({ dtype, shape, data }, name, where)
   return { name, dtype, shape, data }
 }

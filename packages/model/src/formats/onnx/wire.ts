@@ -62,3 +62,19 @@ export function* varints(bytes: Uint8Array, where: string): Generator<number> {
   }
   if (scale !== 1) throw new FormatError('truncated', `${where}: a number ends beyond its message`)
 }
+
+/** The same with all their bits: negative numbers are stored as their two's complement. */
+export function* varints64(bytes: Uint8Array, where: string): Generator<bigint> {
+  let value = 0n
+  let shift = 0n
+  for (const byte of bytes) {
+    value |= BigInt(byte & 127) << shift
+    shift += 7n
+    if (byte < 128) {
+      yield BigInt.asUintN(64, value)
+      value = 0n
+      shift = 0n
+    } else if (shift > 63n) throw bad(where, 'a number of more than ten bytes')
+  }
+  if (shift !== 0n) throw new FormatError('truncated', `${where}: a number ends beyond its message`)
+}
