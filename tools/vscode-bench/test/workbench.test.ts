@@ -1,10 +1,12 @@
 // One file, so that one workbench runs at a time: two would share two cores, and each would pack the extension under the other.
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
+import { commandLine } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
+import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
 import { packExtension } from '../src/pack.ts'
 import { pseudo } from '../src/pseudo.ts'
@@ -76,6 +78,20 @@ workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, as
     const { names, details } = await inspectModel(opened)
     expect(names.join(' ')).toMatch(/model/)
     expect(details).toContain('llama')
+  })
+})
+
+workbench('a run writes the bytes that the command line writes', { timeout: 5 * MINUTES }, async () => {
+  const steps = [{ method: 'gptq', bits: 4, groupSize: 64 }]
+  const recipe = { version: 1, model: 'demo-model', steps, calibration: { text: 'text.txt', samples: 4, length: 64 } }
+  const text = 'The cat sat on the mat and looked at the moon. '.repeat(100)
+  const opened = await open({}, { 'small.sinter.jsonc': JSON.stringify(recipe), 'text.txt': text })
+  await journey('run', opened, async () => {
+    const weights = await runRecipe(opened, 'small.sinter.jsonc')
+    const { workspace } = opened
+    const other = join(workspace, 'by-command-line')
+    commandLine(['compress', '--recipe', join(workspace, 'small.sinter.jsonc'), '--out', other, '--no-report'])
+    expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
   })
 })
 
