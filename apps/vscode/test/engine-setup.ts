@@ -44,7 +44,7 @@ export function workplace(): Workplace {
   afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const path = (name: string) => join(folder, name)
   const calibration = path('calibration.txt')
-  writeFileSync(calibration, worldText({ seed: 1, characters: 8000, half: 'calibration' }))
+  writeFileSync(calibration, worldText({ seed: 1, characters: 80_000, half: 'calibration' }))
   return { folder, path, calibration }
 }
 
