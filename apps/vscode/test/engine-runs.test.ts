@@ -69,14 +69,7 @@ beforeAll(async () => {
   byCli = weights(path('by-cli'))
 })
 
-// One of these has a race with a process that ends, seen on busy machines; until it is found they are run by hand.
-const byHand = process.env.CI !== undefined
-if (byHand)
-  console.warn(
-    '*** NOT TESTED: runs of the editor, which have a race to be mended: vitest run apps/vscode/test/engine-runs.test.ts',
-  )
-
-describe.skipIf(byHand)('a run', () => {
+describe('a run', () => {
   test('is watched while it goes on, and gives the bytes of the command line', async () => {
     const id = await start('whole', true)
     const { lines } = await eventsOf(id)
@@ -172,7 +165,7 @@ describe.skipIf(byHand)('a run', () => {
   })
 })
 
-test.skipIf(byHand)('two windows see the same runs; a second resume of one leaves the first alone', async () => {
+test('two windows see the same runs; a second resume of one leaves the first alone', async () => {
   const other = engineClient()
   const id = await start('shared')
   await firstBlock('shared')

@@ -55,8 +55,8 @@ describe('diagnostics of a recipe text', () => {
   })
 
   test('paths are relative to the file', () => {
-    const { recipe } = diagnoseRecipe('version: 1\nmodel: ../m\nsteps: [{ method: rtn }]', '/work/recipes/a.yaml')
-    expect(recipe?.model).toBe('/work/m')
+    const { recipe } = diagnoseRecipe('version: 1\nmodel: ../m\nsteps: [{ method: rtn }]', '/models/recipes/a.yaml')
+    expect(recipe?.model).toBe('/models/m')
   })
 
   test.each(['"mlp.up_prj"', '"!mlp.up_prj"'])('the planner says where %s stands and what was meant', async glob => {

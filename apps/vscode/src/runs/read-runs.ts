@@ -7,6 +7,8 @@ import { isAtWork } from './run-process.ts'
 /** A status is a page of text. */
 const MAX_STATUS_BYTES = 4 * 2 ** 20
 
+const PROCESS_GONE = 'process-gone'
+
 /** A process that has not said anything this long after it was asked for never came to life. */
 const START_MS = 60_000
 
@@ -16,8 +18,14 @@ const START_MS = 60_000
  * @returns undefined when there is no such run, or its status cannot be read
  */
 export async function readRun(workspace: string, id: string): Promise<RunStatus | undefined> {
-  const status = await readStatus(join(runFolder(workspace, id), runFiles.status))
-  return status && asItIs({ ...status, id })
+  const read = () => readStatus(join(runFolder(workspace, id), runFiles.status))
+  const status = await read()
+  if (!status) return undefined
+  const found = await asItIs({ ...status, id })
+  if (found.error?.code !== PROCESS_GONE) return found
+  // It may have written how it ended and gone, after the status was read and before its process was looked for.
+  const last = await read()
+  return asItIs({ ...(last ?? status), id })
 }
 
 /** All runs of a workspace, the newest first. A folder without a readable status is none. */
@@ -60,7 +68,7 @@ async function asItIs(status: RunStatus): Promise<RunStatus> {
   if (status.state !== 'running' || status.pid === null || (await isAtWork(status.pid, status.id))) return status
   return failed(
     status,
-    'process-gone',
+    PROCESS_GONE,
     `process ${status.pid} ended without saying why: it was killed, ran out of memory or crashed; process.log in the run's ` +
       'folder may say more. Resume goes on from the last finished block',
   )
