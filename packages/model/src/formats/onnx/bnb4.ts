@@ -1,23 +1,15 @@
 import type { Codebook, CodebookWeight, Weight } from '@sinter/tensor-core'
+import { fourBitTables, levelsEqual } from '../folders/four-bit-tables.ts'
 import { partRecord, readParts } from './emitted-form.ts'
 import type { WeightForm } from './weight-form.ts'
 
-const twelfths = [0, 0.0625, 8, 12, 4, 6, 2, 3]
-
 /** The tables that `MatMulBnb4` has built in, by its `quant_type`. They are those of bitsandbytes. */
-const tables: readonly Float32Array[] = [
-  Float32Array.of(...twelfths.map(x => x / 12), ...twelfths.map(x => -x / 12)),
-  Float32Array.of(
-    ...[-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
-    ...[-0.18477343022823334, -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725],
-    ...[0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1],
-  ),
-]
+const tables: readonly Float32Array[] = [fourBitTables.fp4, fourBitTables.nf4]
 
 const codebookOf = (weight: Weight): Codebook => (weight as CodebookWeight).codebook
 
 const tableOf = ({ bits, levels }: Codebook): number =>
-  bits === 4 ? tables.findIndex(table => table.every((level, code) => level === levels[code])) : -1
+  bits === 4 ? tables.findIndex(table => levelsEqual(table, levels)) : -1
 
 /** Whether the codes are NF4 or FP4 in blocks that `MatMulBnb4` takes: powers of 2 from 16 on. */
 export function isBnb4(weight: Weight): boolean {
