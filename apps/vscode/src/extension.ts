@@ -14,21 +14,14 @@ export interface Started {
 export async function activate(context: vscode.ExtensionContext): Promise<Started> {
   const began = performance.now()
   const cpuBegan = process.cpuUsage()
-  const [
-    { registerEngine },
-    { registerRecipes },
-    { registerModelViewers },
-    { registerRuns },
-    { registerDiagnostics },
-    { registerPending },
-  ] = await Promise.all([
-    import('./host/engine/register.ts'),
-    import('./host/recipes/register.ts'),
-    import('./host/viewer/register.ts'),
-    import('./host/runs/register.ts'),
-    import('./host/copy-diagnostics.ts'),
-    import('./host/pending.ts'),
-  ])
+  const [{ registerEngine }, { registerRecipes }, { registerModelViewers }, { registerRuns }, { registerDiagnostics }] =
+    await Promise.all([
+      import('./host/engine/register.ts'),
+      import('./host/recipes/register.ts'),
+      import('./host/viewer/register.ts'),
+      import('./host/runs/register.ts'),
+      import('./host/copy-diagnostics.ts'),
+    ])
   const engine = registerEngine(context)
   registerModelViewers(context, async () => engine.reader)
   context.subscriptions.push(
@@ -36,7 +29,6 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     registerRecipes(engine.recipes),
     registerRuns(engine.client),
     registerDiagnostics(context),
-    registerPending(),
   )
   const { user, system } = process.cpuUsage(cpuBegan)
   return { milliseconds: performance.now() - began, processorMilliseconds: (user + system) / 1000 }
