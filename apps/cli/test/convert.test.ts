@@ -102,6 +102,7 @@ describe('convert', () => {
     ['neither --out nor --dry-run', ['--to', 'gguf:Q8_0'], 2, 'expected --out PATH'],
     ['an unknown mix', ['--to', 'gguf:Q4_K_Q', '--dry-run'], 2, 'unknown type of gguf "Q4_K_Q"'],
     ['importance that is missing', ['--to', 'gguf:IQ1_S', '--dry-run'], 2, 'Make it with sinter imatrix'],
+    ['importance where there is no use for it', ['--to', 'hf', '--imatrix', 'x'], 2, 'is for gguf mixes'],
     ['a place that is taken', ['--to', 'gguf:Q8_0', '--out', path('q8.gguf')], 4, 'exists'],
   ])('%s', async (_, args, code, message) => {
     const run = await sinter('convert', demoModel, ...args)

@@ -101,6 +101,15 @@ describe('a file written by pieces', () => {
     expect(Buffer.from(stored).equals(Buffer.concat(parts))).toBe(true)
   })
 
+  it.each(['IQ1_S', 'IQ2_XXS', 'IQ2_XS'])('%s without importance is refused, not made up', async name => {
+    const path = join(folder, 'unweighed.gguf')
+    const tensor = jobTensor('a', { dtype: 'f32', shape: [2, 256], data: new Float32Array(512).fill(1) }, name)
+    await expect(writeGgufJob(path, { metadata: new Map(), tensors: [tensor] })).rejects.toThrow(
+      `${name} is encoded with the importance of every column`,
+    )
+    await expect(readFile(path)).rejects.toThrow('ENOENT')
+  })
+
   it('leaves nothing behind when it is stopped, or a source fails', async () => {
     const path = join(folder, 'stopped.gguf')
     const stopped = writeGgufJob(path, { metadata: new Map(), tensors }, { signal: AbortSignal.abort() })

@@ -23,6 +23,7 @@ import { emitForm } from '../src/formats/onnx/forms.ts'
 import { METADATA_KEY, metadataOf } from '../src/formats/onnx/metadata.ts'
 import { openOnnx } from '../src/formats/onnx/open.ts'
 import { createTensorStore } from '../src/formats/onnx/tensor-store.ts'
+import { isRowwise } from '../src/formats/onnx/w8a8.ts'
 import { withTemporary } from './helpers/onnx-session.ts'
 
 const rng = createRng('onnx forms')
@@ -162,6 +163,15 @@ async function error(path: string, weight: Weight): Promise<number> {
   const got = y!.data as Float32Array
   return Math.max(...wanted.map((value, i) => Math.abs(got[i]! - value))) / Math.max(...wanted.map(Math.abs))
 }
+
+test('an integer product is for rows without any kind of zero point', () => {
+  const scales = { dtype: 'f32' as const, shape: [2, 1], data: Float32Array.of(1, 2) }
+  const q = { shape: [2, 4] as const, bits: 8, groupSize: 4, codes: new Uint8Array(8).fill(9), scales }
+  expect(isRowwise(quantizedWeight(q))).toBe(true)
+  const zeros = { dtype: 'f32' as const, shape: [2, 1], data: Float32Array.of(3.5, 7.25) }
+  expect(isRowwise(quantizedWeight({ ...q, zeros }))).toBe(false)
+  expect(isRowwise(quantizedWeight({ ...q, mins: zeros }))).toBe(false)
+})
 
 describe('a weight in ONNX Runtime', () => {
   test.each(cases)('%s: its own values, and read back as it was', (_, weight, operator) =>

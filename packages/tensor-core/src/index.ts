@@ -61,6 +61,7 @@ export {
 export { type HessianOptions, type PreparedHessian, prepareHessian } from './hessian.ts'
 export { BENCH_VALUES, type GroupBench, groupBench, suitsBench } from './kernels/group-bench.ts'
 export { createPool, type KernelRef, kernelRef, type Pool, type RowKernel } from './kernels/pool.ts'
+export { inheritedFlags } from './kernels/worker-flags.ts'
 export { cholesky, NotPositiveDefiniteError } from './linalg/cholesky.ts'
 export { type Eigen, symmetricEigen } from './linalg/eigen.ts'
 export { gemm } from './linalg/gemm.ts'

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
-import { makeFolder, readImatrix } from '@sinter/model'
+import { makeFolder, readImatrix, SinterError } from '@sinter/model'
 import { checkOutput, checkSpace, outputPath } from '../plan/output-place.ts'
 import type { OutputPlan } from '../plan/plan.ts'
 import { parseFormat } from '../registry/formats.ts'
@@ -20,7 +20,7 @@ export interface ConversionOptions {
 }
 
 /**
- * Plans a conversion: what every tensor will be, and what is lost of it. No numbers are read.
+ * Plans a conversion: what every tensor will be, and what is lost of it. Values are not decoded, but those of compressed matrices are looked at to see whether they can be kept.
  * @param input Hugging Face folder, safetensors or GGUF
  * @throws SinterError for a format that is not known or an importance that is missing or of another model, FormatError for a
  *   model that cannot be read
@@ -28,6 +28,11 @@ export interface ConversionOptions {
 export async function openConversion(input: string, options: ConversionOptions): Promise<Conversion> {
   const output = conversionOutput(options.to)
   const { imatrix } = options
+  if (imatrix !== undefined && output.container !== 'gguf')
+    throw new SinterError(
+      'option',
+      `an importance matrix is for gguf mixes, and ${output.container} has no use for one; leave it out`,
+    )
   const importance = imatrix === undefined ? undefined : { path: imatrix, matrix: await readImatrix(imatrix) }
   const route = await (output.container === 'gguf'
     ? ggufRoute(input, output.encoding, importance)

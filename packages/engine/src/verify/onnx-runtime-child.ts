@@ -15,6 +15,7 @@ interface OnnxQuestion {
 
 process.env.ORT_DISABLE_TELEMETRY = '1'
 const ort = await import('onnxruntime-node').then(module => module.default ?? module)
+const { f16ToF32 } = await import('@sinter/tensor-core')
 
 type Feeds = Record<string, Tensor>
 
@@ -62,8 +63,11 @@ async function step(session: InferenceSession, ids: readonly number[], past: num
 function floats(logits: unknown): { readonly data: Float32Array; readonly vocabulary: number } {
   const tensor = logits as Tensor | undefined
   if (!tensor) throw new Error('the model has no output named logits')
-  const data = tensor.type === 'float16' ? Float32Array.from(tensor.data as unknown as ArrayLike<number>) : tensor.data
-  return { data: data as Float32Array, vocabulary: tensor.dims.at(-1)! }
+  const vocabulary = tensor.dims.at(-1)!
+  if (tensor.type !== 'float16') return { data: tensor.data as Float32Array, vocabulary }
+  // Bits on a Node without Float16Array, numbers on others: the bytes are the same.
+  const { buffer, byteOffset, length } = tensor.data as unknown as Uint16Array
+  return { data: f16ToF32(new Uint16Array(buffer, byteOffset, length)), vocabulary }
 }
 
 async function continued(session: InferenceSession, prompt: readonly number[], count: number): Promise<number[]> {

@@ -1,13 +1,5 @@
-import {
-  bf16ToF32,
-  f16ToF32,
-  f32ToBf16,
-  f32ToF16,
-  type KernelRef,
-  kernelRef,
-  type RowKernel,
-} from '@sinter/tensor-core'
-import { type Encoding, encodedBytes, encodingNamed } from './encodings.ts'
+import { type KernelRef, kernelRef, type RowKernel } from '@sinter/tensor-core'
+import { encodedBytes, encodingNamed } from './encodings.ts'
 
 export interface EncodeArgs {
   /** Encodings by name: rows come in the one and leave in the other. */
@@ -39,28 +31,7 @@ export const encodeRows: RowKernel<EncodeArgs, void> = (args, start, end) => {
   for (let row = start; row < end; row += step) {
     const stop = Math.min(end, row + step)
     const floats = values.subarray(0, (stop - row) * width)
-    decodeInto(from, source.subarray(row * sourceRow, stop * sourceRow), floats)
-    encodeInto(to, floats, out.subarray(row * outRow, stop * outRow), width, importance)
+    from.decode(source.subarray(row * sourceRow, stop * sourceRow), floats)
+    to.encode!(floats, out.subarray(row * outRow, stop * outRow), width, importance)
   }
 }
-
-/** Halves go by the thousand, blocks one by one. */
-function decodeInto(encoding: Encoding, bytes: Uint8Array, out: Float32Array): void {
-  if (encoding.dtype === 'bf16') bf16ToF32(halves(bytes), out)
-  else if (encoding.dtype === 'f16') f16ToF32(halves(bytes), out)
-  else encoding.decode(bytes, out)
-}
-
-function encodeInto(
-  encoding: Encoding,
-  floats: Float32Array,
-  out: Uint8Array,
-  width: number,
-  importance: Float32Array | undefined,
-): void {
-  if (encoding.dtype === 'bf16') f32ToBf16(floats, halves(out))
-  else if (encoding.dtype === 'f16') f32ToF16(floats, halves(out))
-  else encoding.encode!(floats, out, width, importance)
-}
-
-const halves = (bytes: Uint8Array): Uint16Array => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2)

@@ -224,6 +224,15 @@ export function encodeValues(
   width: number = values.length,
   importance?: Float32Array,
 ): Uint8Array {
+  checkEncodable(encoding, width, importance)
+  const rows = width === 0 ? 0 : values.length / width
+  const out = new Uint8Array(rows * encodedBytes(encoding, width))
+  encoding.encode!(values, out, width, importance)
+  return out
+}
+
+/** @throws FormatError as `encodeValues` does, of rows of `width` */
+export function checkEncodable(encoding: Encoding, width: number, importance: Float32Array | undefined): void {
   if (!encoding.encode) throw new FormatError('unsupported', `${encoding.name} can be read but not written`)
   if (encoding.importance === 'required' && !importance)
     throw new FormatError(
@@ -235,10 +244,6 @@ export function encodeValues(
       'size',
       `${encoding.name}: ${width} columns need as many importances, got ${importance.length}`,
     )
-  const rows = width === 0 ? 0 : values.length / width
-  const out = new Uint8Array(rows * encodedBytes(encoding, width))
-  encoding.encode(values, out, width, importance)
-  return out
 }
 
 /** Bytes to f32 values. @throws FormatError `size` when the bytes are not exactly those of `count` values */

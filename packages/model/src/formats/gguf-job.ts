@@ -1,7 +1,6 @@
 import { createPool, type Pool, sizeOf } from '@sinter/tensor-core'
 import { encodeKernel, encodeRows } from './encode-rows.ts'
-import { type Encoding, encodedBytes } from './encodings.ts'
-import { FormatError } from './format-error.ts'
+import { checkEncodable, type Encoding, encodedBytes } from './encodings.ts'
 import { createGgufShardWriter } from './gguf-shards-write.ts'
 import type { GgufMetadata } from './gguf-value.ts'
 import type { GgufWriter } from './gguf-write.ts'
@@ -152,13 +151,13 @@ function createSlot(pool: Pool): Slot {
     read: ({ rows, width, start, count }) =>
       rows.read(start, count, source(count * encodedBytes(rows.encoding, width))),
     async encode({ tensor, rows: { encoding: from }, width, start, count }, bytes) {
-      const { encoding, name } = tensor
+      const { encoding } = tensor
       if (from === encoding) return bytes
-      if (!encoding.encode)
-        throw new FormatError('unsupported', `${name}: ${encoding.name} can be read but not written`)
+      const importance = importanceOf(tensor, start)
+      checkEncodable(encoding, width, importance)
       const out = target(count * encodedBytes(encoding, width))
       const shared = bytes.buffer instanceof SharedArrayBuffer
-      const args = { from: from.name, to: encoding.name, width, out, importance: importanceOf(tensor, start) }
+      const args = { from: from.name, to: encoding.name, width, out, importance }
       if (count * width < SMALL || pool.threads === 1) await encodeRows({ ...args, source: bytes }, 0, count)
       else await pool.rows(encodeKernel, count, { ...args, source: shared ? bytes : copy(bytes, source) })
       return out

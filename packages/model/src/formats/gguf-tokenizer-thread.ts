@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { inheritedFlags } from '@sinter/tensor-core'
 import { FormatError, type FormatErrorCode } from './format-error.ts'
 import { parseGgufHeader } from './gguf-header.ts'
 import type { GgufMetadata } from './gguf-value.ts'
@@ -29,7 +30,7 @@ export async function tokenizerKeysApart(
   const worker = new Worker(new URL(file, import.meta.url), {
     workerData: request,
     resourceLimits: limits,
-    execArgv: process.execArgv.filter(flag => !flag.startsWith('--input-type')),
+    execArgv: inheritedFlags(),
   })
   const [reply] = (await once(worker, 'message')) as [TokenizerReply]
   await worker.terminate()

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { KernelRef } from './pool.ts'
+import { inheritedFlags } from './worker-flags.ts'
 
 export interface Job {
   readonly id: number
@@ -18,12 +19,6 @@ interface Waiting {
 
 /** Kernels work on shared buffers, so a worker's own heap holds little more than code. */
 const limits = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 }
-
-/**
- * A worker inherits the flags of its process (export conditions, loaders), but for the one that speaks of code given by `--eval` and
- * those that size the heap: they are the whole process's, and a worker that is given one does not start.
- */
-const inheritedFlags = (): string[] => process.execArgv.filter(flag => !/^--(input-type|max-.*-size)/.test(flag))
 
 /** Starts a worker thread. It keeps the process alive only while a job of it is awaited. */
 export function startWorker(): {

@@ -35,6 +35,10 @@ function inPieces(size: number, blockBytes: number, plain: EncodeBlock, create: 
   let encode: PieceEncoder | undefined
   return (values, out) => {
     if (hasSimd()) encode ??= create()
+    else {
+      for (let b = 0; b < values.length / size; b++) plain(values, b * size, out, b * blockBytes)
+      return
+    }
     for (let from = 0; from < values.length; from += KERNEL_VALUES) {
       const some = values.subarray(from, from + KERNEL_VALUES)
       const count = some.length / size

@@ -46,7 +46,12 @@ function rowMaxima(weight: Weight): { readonly codes: Uint8Array; readonly maxim
   const found = onGrid(inner)
   if (!found || found.order || scales.columns || !scales.rows?.every(unit => unit === UNIT)) return undefined
   const { q } = found
-  if (q.bits !== 8 || q.mins || q.zeroPoints || groupSizeOf(q) !== -1 || q.scales.data.length !== q.shape[0])
+  if (
+    q.bits !== 8 ||
+    (q.mins ?? q.zeroPoints ?? q.zeros) ||
+    groupSizeOf(q) !== -1 ||
+    q.scales.data.length !== q.shape[0]
+  )
     return undefined
   return { codes: q.codes, maxima: toF32(q.scales).data }
 }

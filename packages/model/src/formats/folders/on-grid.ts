@@ -30,7 +30,10 @@ export function onGrid(weight: Weight): OnGrid | undefined {
   }
   if (weight.kind !== 'sparse') return undefined
   const { inner, removed } = (weight as SparseWeight).sparse
-  return inner.kind === 'quantized' && !inner.quantized.mins ? { q: withZeros(inner.quantized, removed) } : undefined
+  // Float offsets need not have a code for 0.
+  return inner.kind === 'quantized' && !(inner.quantized.mins ?? inner.quantized.zeros)
+    ? { q: withZeros(inner.quantized, removed) }
+    : undefined
 }
 
 function withZeros(q: Quantized, removed: Uint8Array): Quantized {

@@ -11,9 +11,9 @@ const MIDDLE = 128
 /** Whether a matrix has 8 bits, one scale for each row, and no zero points: what an integer product computes with. */
 export function isRowwise(weight: Weight): boolean {
   if (weight.kind !== 'quantized') return false
-  const { bits, scales, zeroPoints, mins, shape } = (weight as QuantizedWeight).quantized
+  const { bits, scales, zeroPoints, mins, zeros, shape } = (weight as QuantizedWeight).quantized
   const floats = scales.dtype === 'f16' || scales.dtype === 'f32'
-  return bits === 8 && !zeroPoints && !mins && floats && scales.data.length === shape[0]
+  return bits === 8 && !(zeroPoints ?? mins ?? zeros) && floats && scales.data.length === shape[0]
 }
 
 /**
