@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SinterError } from '@sinter/model'
+import { inheritedFlags } from '@sinter/tensor-core'
 import { askForLogits } from './ask-for-logits.ts'
 import type { Client, Expectation } from './client.ts'
 
@@ -34,12 +35,12 @@ export const onnxRuntime: Client = {
   },
   ask: async ({ path, ids, prompt, greedy }) => {
     const file = oneOf(path, await onnxFiles(path))
-    return askForLogits(client, process.execPath, [child], { path: file, ids, prompt, greedy })
+    return askForLogits(client, process.execPath, [...inheritedFlags(), child], { path: file, ids, prompt, greedy })
   },
 }
 
 /** The .onnx files that a path means. */
-export async function onnxFiles(path: string): Promise<readonly string[]> {
+async function onnxFiles(path: string): Promise<readonly string[]> {
   if (path.endsWith('.onnx')) return [path]
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) return []
   for (const folder of [join(path, 'onnx'), path]) {
