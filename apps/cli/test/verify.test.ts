@@ -1,8 +1,10 @@
 /** What real runtimes make of results: llama.cpp, ONNX Runtime, and transformers where SINTER_TEST_PYTHON names a Python with it. */
+
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Verification } from '@sinter/engine'
 import { makeFolder, openCheckpoint, writeOnnx } from '@sinter/model'
+import { canRunLlamaCpp } from '@sinter/model/testing'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { demoModel, sinter, sinterJson, start, workplace } from './helpers/sinter.ts'
 
@@ -10,7 +12,6 @@ const { path, evaluation } = workplace()
 const python = process.env.SINTER_TEST_PYTHON
 
 /** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
-const llama = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64'].includes(`${process.platform}-${process.arch}`)
 
 const file = path('small.gguf')
 beforeAll(() =>
@@ -24,7 +25,7 @@ function testWith(title: string, needed: unknown, what: string, body: () => Prom
   else test(`left out: ${title}; ${what}`, () => console.warn(`${title}: left out, ${what}`))
 }
 
-describe.runIf(llama)('llama.cpp', () => {
+describe.runIf(canRunLlamaCpp)('llama.cpp', () => {
   test('computes what we compute, up to its 8-bit activations, and cuts text the same way', async () => {
     const found = await sinterJson<Verification>('verify', file, '--original', demoModel, '--text', evaluation)
     expect(found).toMatchObject({ client: 'llama.cpp', ours: file, tokens: 64, agrees: true, sameTokens: true })

@@ -35,8 +35,6 @@ function fakeReader() {
   return { calls, readerOf: async () => reader }
 }
 
-const settled = () => new Promise(resolve => setTimeout(resolve, 20))
-
 describe('a document', () => {
   it('reads the header once, again when the file has changed, and lets go of the file', async () => {
     const { calls, readerOf } = fakeReader()
@@ -55,8 +53,7 @@ describe('a document', () => {
     await document.header()
     expect(calls.slice(1)).toEqual(['close /m/[a].safetensors', 'open /m/[a].safetensors'])
     document.dispose()
-    await settled()
-    expect(calls.at(-1)).toBe('close /m/[a].safetensors')
+    await expect.poll(() => calls.at(-1)).toBe('close /m/[a].safetensors')
   })
 
   it('of another file system is a copy, deleted with it', async () => {
@@ -103,8 +100,7 @@ describe('the registration', () => {
     expect(panel.webview.html).toMatch(/script-src 'nonce-[0-9a-f]{32}'/)
     expect(panel.webview.html).toContain('src="webview:/extension/dist/webviews/model.js"')
     panel.receive({ type: 'ready', protocol: 1 })
-    await settled()
-    expect(panel.posted).toMatchObject([{ type: 'model' }])
+    await expect.poll(() => panel.posted).toMatchObject([{ type: 'model' }])
     expect(calls).toEqual(['open /m/a.safetensors'])
   })
 
@@ -134,10 +130,10 @@ describe('the registration', () => {
     expect(workbench.executed).toEqual([['vscode.diff', a, b, 'a/model.safetensors ↔ b/model.safetensors']])
     const panel = workbench.panels.at(-1)!
     panel.receive({ type: 'ready', protocol: 1 })
-    await settled()
-    expect(panel.posted).toMatchObject([{ type: 'comparison', names: { before: 'a/model.safetensors' } }])
+    await expect
+      .poll(() => panel.posted)
+      .toMatchObject([{ type: 'comparison', names: { before: 'a/model.safetensors' } }])
     panel.dispose()
-    await settled()
-    expect(calls).toEqual([`compare ${a.path} ${b.path}`, `endComparison ${a.path} ${b.path}`])
+    await expect.poll(() => calls).toEqual([`compare ${a.path} ${b.path}`, `endComparison ${a.path} ${b.path}`])
   })
 })

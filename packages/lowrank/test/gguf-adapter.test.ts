@@ -20,6 +20,7 @@ import {
 import {
   type Answer,
   askLlamaCpp,
+  canRunLlamaCpp,
   mergedModel,
   type RandomCheckpoint,
   randomCheckpoint,
@@ -68,7 +69,6 @@ const configs: readonly Readonly<Record<string, unknown>>[] = [
 ]
 
 /** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
-const here = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64'].includes(`${process.platform}-${process.arch}`)
 
 /** Random adapters whose ranks and factors differ from layer to layer. */
 function randomAdapter(model: Model): Map<string, LowRankFactors> {
@@ -93,7 +93,7 @@ async function writeModel(path: string, { config, source }: RandomCheckpoint): P
 const difference = (a: Float32Array, b: Float32Array): number =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
 
-describe.runIf(here)('llama.cpp applies an adapter', () => {
+describe.runIf(canRunLlamaCpp)('llama.cpp applies an adapter', () => {
   let folder = ''
   const answers = new Map<string, { readonly [key in 'plain' | 'adapted' | 'merged']: Answer }>()
   beforeAll(async () => {

@@ -13,9 +13,9 @@ import { shardPath } from '../src/formats/gguf-shard-names.ts'
 import { createGgufShardWriter } from '../src/formats/gguf-shards-write.ts'
 import { type GgufValue, ggufString, ggufU32 } from '../src/formats/gguf-value.ts'
 import { createGgufWriter } from '../src/formats/gguf-write.ts'
+import { canRunLlamaCpp } from '../src/testing/can-run-llama-cpp.ts'
 import { randomCheckpoint, tinyLlama } from '../src/testing/random-model.ts'
 import { toyTokenizer } from '../src/testing/toy-tokenizer.ts'
-import { canRunLlamaCpp } from './helpers/places.ts'
 
 let folder = ''
 beforeEach(async () => {

@@ -16,9 +16,9 @@ import { generate } from '../src/generate.ts'
 import { logits } from '../src/head.ts'
 import type { Model } from '../src/model.ts'
 import { openModel } from '../src/open-model.ts'
+import { canRunLlamaCpp } from '../src/testing/can-run-llama-cpp.ts'
 import { randomCheckpoint } from '../src/testing/random-model.ts'
 import { toyTokenizer } from '../src/testing/toy-tokenizer.ts'
-import { canRunLlamaCpp } from './helpers/places.ts'
 
 const uniform = {
   model_type: 'llama',

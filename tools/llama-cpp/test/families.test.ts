@@ -1,10 +1,10 @@
 import { ggufFamilies } from '@sinter/model'
+import { canRunLlamaCpp } from '@sinter/model/testing'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { compareFamilies, type FamilyDifference } from '../src/families.ts'
 import { familyCases } from '../src/family-cases.ts'
 
 /** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
-const here = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64'].includes(`${process.platform}-${process.arch}`)
 
 test('every family that GGUF is written for has a case', () => {
   const covered = new Set(familyCases.map(({ config }) => config.model_type))
@@ -14,7 +14,7 @@ test('every family that GGUF is written for has a case', () => {
   expect(covered.size).toBe(12)
 })
 
-describe.runIf(here)("F32 files: llama.cpp's logits are ours to 1e-4 of the largest", () => {
+describe.runIf(canRunLlamaCpp)("F32 files: llama.cpp's logits are ours to 1e-4 of the largest", () => {
   let found: ReadonlyMap<string, FamilyDifference>
   beforeAll(async () => {
     found = new Map((await compareFamilies(familyCases)).map(row => [row.name, row]))

@@ -85,7 +85,7 @@ function recoding(type: string, method: string, inputs: number, fits: boolean): 
   return fits ? undefined : `${type} cannot hold what ${method} makes: its values are rounded once more`
 }
 
-/** llama.cpp computes with vectors in f32; matrices that nothing compresses stay at 16 bits. */
+/** llama.cpp computes with vectors in f32; matrices that neither a step nor a mix takes stay at 16 bits. */
 function stored(encoding: string, { shape }: TensorInfo, compressed: boolean): Stored {
   const matrix = compressed || encoding === 'F32' ? baseOf(encoding) : 'F16'
   const wanted = shape.length === 1 ? 'F32' : matrix
@@ -118,5 +118,5 @@ async function writeFile(job: OutputJob, source: CompressedSource, checkpoint: C
   return plan.notes.map(message => ({ layer: 'gguf', note: { code: 'gguf', message } }))
 }
 
-/** Matrices that the plan keeps (embedding, head) stay as exact as llama.cpp can hold them at 16 bits. */
+/** Matrices that are protected, or that no step takes inside the blocks, stay as exact as llama.cpp can hold them at 16 bits. */
 const keptEncoding = (encoding: string): string => (encoding === 'F32' ? 'F32' : 'F16')

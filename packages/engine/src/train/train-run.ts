@@ -167,6 +167,7 @@ async function trainOn(job: Job, data: TrainData, steps: number): Promise<TrainR
   const write = recipe.output.adapterOnly ? writeAdapter : writeTrained
   const path = await write(original, setup, subject.frozen, recipe, {
     out: options.out,
+    threads: options.threads,
     signal: options.signal,
     onProgress: (done, total) => emit({ type: 'progress', stage: 'write', done, total, unit: 'tensors' }),
   })

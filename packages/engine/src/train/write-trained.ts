@@ -15,7 +15,7 @@ export async function writeTrained(
   setup: TrainSetup,
   frozen: ReadonlyMap<string, Weight>,
   recipe: Pick<TrainRecipe, 'output'>,
-  { out, signal, onProgress }: Pick<OutputJob, 'out' | 'signal' | 'onProgress'>,
+  { out, threads, signal, onProgress }: Pick<OutputJob, 'out' | 'threads' | 'signal' | 'onProgress'>,
 ): Promise<string> {
   const output = parseFormat(recipe.output.format)
   const path = outputPath(out, output)
@@ -25,7 +25,7 @@ export async function writeTrained(
     const compressed = new Set(storedLayers(model).map(({ stored }) => `${stored}.weight`))
     const format = formatNamed(output.container)
     const types = format.typesOf?.(output.encoding, model)
-    const job = { input: model.path, type: output.encoding, compressed, types, out: path, signal, onProgress }
+    const job = { input: model.path, type: output.encoding, compressed, types, out: path, threads, signal, onProgress }
     await format.write(job, source, checkpoint)
     return path
   } finally {

@@ -1,5 +1,6 @@
 export { type Answer, askLlamaCpp, type Question } from '../clients/llama-cpp.ts'
 export { applyBaseline, type Baseline } from './baselines.ts'
+export { canRunLlamaCpp } from './can-run-llama-cpp.ts'
 export { type Fixture, type FixtureSpec, layerError, layerFixture } from './fixture.ts'
 export { type Golden, readGolden } from './golden.ts'
 export { goldenTest } from './golden-test.ts'

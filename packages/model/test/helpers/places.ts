@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test } from 'vitest'
+import { canRunLlamaCpp } from '../../src/testing/can-run-llama-cpp.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -26,11 +27,6 @@ export function testWith(
   if (folder !== undefined) test(title, () => body(folder))
   else test(`left out: ${title}; ${what} is not here`, () => console.warn(`${title}: left out, ${what} is not here`))
 }
-
-/** Machines for which llama.cpp's library is installed (pnpm-workspace.yaml leaves the others out). */
-const withLlamaCpp = ['linux-x64', 'darwin-x64', 'darwin-arm64', 'win32-x64']
-
-export const canRunLlamaCpp: boolean = withLlamaCpp.includes(`${process.platform}-${process.arch}`)
 
 /** The folder, on a machine that can run llama.cpp. */
 export const forLlamaCpp = (folder: string | undefined): string | undefined => (canRunLlamaCpp ? folder : undefined)
