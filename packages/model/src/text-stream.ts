@@ -9,22 +9,32 @@ export interface TextStream {
   text(): string
 }
 
-/** Turns tokens that follow a prompt into text, piece by piece: a character of several tokens waits until all of them are there. */
+/** Tokens that are decoded again with a new one, for spaces between them depend on what stands before. */
+const CONTEXT = 8
+
+/**
+ * Turns tokens that follow a prompt into text, piece by piece: a character of several tokens waits until all of them are there.
+ * A token costs the same however long the text is.
+ */
 export function textStream(tokenizer: Tokenizer, prompt: readonly number[]): TextStream {
   const ids: number[] = []
-  const before = tokenizer.decode(prompt, { skipSpecialTokens: true })
-  let shown = before.length
-  const decoded = () => tokenizer.decode([...prompt, ...ids], { skipSpecialTokens: true })
+  const decoded = (tokens: readonly number[]) => tokenizer.decode(tokens, { skipSpecialTokens: true })
+  let window = prompt.slice(-CONTEXT)
+  let shown = decoded(window).length
+  let text = ''
   return {
     ids,
     push(id) {
       ids.push(id)
-      const now = decoded()
+      window = [...window, id]
+      const now = decoded(window)
       if (now.endsWith('\ufffd')) return ''
       const fresh = now.slice(shown)
-      shown = now.length
+      text += fresh
+      window = window.slice(-CONTEXT)
+      shown = decoded(window).length
       return fresh
     },
-    text: () => decoded().slice(before.length),
+    text: () => text + decoded(window).slice(shown),
   }
 }
