@@ -7,6 +7,7 @@ import { familyOf } from './families/index.ts'
 import { createTrace } from './families/tracer.ts'
 import { textConfig } from './formats/config-fields.ts'
 import { readF32, type TensorSource } from './formats/source.ts'
+import { turned } from './formats/transposed.ts'
 import { expectShape, resolveLayout } from './layout.ts'
 import type { BlockGraph, Model } from './model.ts'
 import { ropeTables } from './rope.ts'
@@ -60,7 +61,7 @@ export function createModel({ config: file, source, tokenizer, path }: ModelPart
       headInput: new Map([...head.shapes.keys()].map(name => [name, layout.prefix + name])),
     },
     over: other => createModel({ config: file, source: other, tokenizer, path }),
-    storedForm: (name, tensor) => (family.transposed?.includes(name) ? transposed(tensor) : tensor),
+    storedForm: (name, tensor) => (family.transposed?.includes(name) ? turned(tensor) : tensor),
     tables: (block, tokens, start = 0, total = start + tokens) => tablesOf(config, block, tokens, start, total),
     embed: (ids, start = 0) => embedTokens(config, layout, source, ids, start),
     headInputGraph: () => head.graph,
@@ -98,15 +99,8 @@ async function readBlock(
   memory?: ReadonlyMap<string, TensorF32>,
 ): Promise<Map<string, TensorF32>> {
   const tensors = await readAll(source, names, memory)
-  for (const name of family.transposed ?? []) tensors.set(name, transposed(tensors.get(name)!))
+  for (const name of family.transposed ?? []) tensors.set(name, turned(tensors.get(name)!))
   return tensors
-}
-
-function transposed({ shape, data }: TensorF32): TensorF32 {
-  const [rows, cols] = shape as readonly [number, number]
-  const out = new Float32Array(data.length)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = data[i * cols + j]!
-  return { dtype: 'f32', shape: [cols, rows], data: out }
 }
 
 function tablesOf(

@@ -2,6 +2,7 @@ import { f32, type TensorF32 } from '@sinter/tensor-core'
 import { FormatError } from './format-error.ts'
 import type { GgufFamily } from './gguf-families.ts'
 import { nameInBlock } from './gguf-names.ts'
+import { turned } from './transposed.ts'
 
 /** How a stored tensor differs between Hugging Face and GGUF. Without any of it the two are the same. */
 export interface GgufLayout {
@@ -86,7 +87,7 @@ export const ggufShape = (layout: GgufLayout, shape: readonly number[]): readonl
 
 /** Hugging Face → GGUF. @throws RangeError when the rows are not those of the heads */
 export function toGgufLayout(layout: GgufLayout, t: TensorF32): TensorF32 {
-  let out = layout.transpose ? transposed(t) : t
+  let out = layout.transpose ? turned(t) : t
   if (layout.rowOrder) out = gatherRows(out, layout.rowOrder)
   return layout.add
     ? f32(
@@ -105,7 +106,7 @@ export function fromGgufLayout(layout: GgufLayout, t: TensorF32): TensorF32 {
       )
     : t
   if (layout.rowOrder) out = gatherRows(out, inverse(layout.rowOrder))
-  return layout.transpose ? transposed(out) : out
+  return layout.transpose ? turned(out) : out
 }
 
 /** Rows in another order; the same for codes and scales, whose rows go with the weight's. */
@@ -127,11 +128,4 @@ function inverse(order: Int32Array): Int32Array {
     out[from] = to
   })
   return out
-}
-
-function transposed(t: TensorF32): TensorF32 {
-  const [rows = 0, cols = 0] = t.shape
-  const out = new Float32Array(t.data.length)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = t.data[i * cols + j]!
-  return f32([cols, rows], out)
 }

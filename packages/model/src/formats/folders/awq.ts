@@ -2,12 +2,13 @@ import { castTo, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
+import { transposed, turned } from '../transposed.ts'
 import type { FolderFormat, FoundMatrix, Scheme } from './folder-format.ts'
 import { type Layer, layerError, layersWith, partNames, partOf, readPart } from './found.ts'
-import { groupSizeIn, turned } from './gptq.ts'
+import { groupSizeIn } from './gptq.ts'
 import { gridProblem, gridWeight, groupSizeOf, onGrid, perRow } from './on-grid.ts'
 import { oneScheme } from './schemes.ts'
-import { packAwq, transposed, unpackAwq } from './words.ts'
+import { packAwq, unpackAwq } from './words.ts'
 
 const suffixes = ['qweight', 'qzeros', 'scales']
 

@@ -1,12 +1,13 @@
 import { floatGridWeight, type GridElement, type Tensor, type TypedArray, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import type { TensorInfo, TensorSource } from '../source.ts'
+import { transposed } from '../transposed.ts'
 import { type CtScheme, fittingScheme, readSchemes } from './compressed-tensors-schemes.ts'
 import type { FoundMatrix } from './folder-format.ts'
 import { type Layer, layerError, layersWith, partNames, partOf, readPart } from './found.ts'
 import { orderIn } from './gptq.ts'
 import { codesInOrder, gridWeight } from './on-grid.ts'
-import { transposed, unpackAlongColumns, unpackAlongRows, unpackWholeCodes, wordsFor } from './words.ts'
+import { unpackAlongColumns, unpackAlongRows, unpackWholeCodes, wordsFor } from './words.ts'
 
 const suffixes = [
   'weight',

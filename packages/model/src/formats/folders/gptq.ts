@@ -2,6 +2,7 @@ import { castTo, type Tensor, type Weight } from '@sinter/tensor-core'
 import type { Config } from '../config-fields.ts'
 import { FormatError } from '../format-error.ts'
 import type { TensorSource } from '../source.ts'
+import { transposed, turned } from '../transposed.ts'
 import type { FolderFormat, FoundMatrix, Scheme } from './folder-format.ts'
 import { type Layer, layerError, layersWith, partNames, partOf, readPart } from './found.ts'
 import {
@@ -16,7 +17,7 @@ import {
   orderOfGroups,
   perRow,
 } from './on-grid.ts'
-import { packAlongColumns, transposed, unpackAlongColumns, unpackAlongRows } from './words.ts'
+import { packAlongColumns, unpackAlongColumns, unpackAlongRows } from './words.ts'
 
 /** Versions of the layout: the first stores zero points less one, the second as they are. */
 export type GptqVersion = 1 | 2
@@ -169,12 +170,6 @@ async function read(layer: Layer, facts: Facts, version: GptqVersion, source: Te
   const zeros = version === 1 ? stored.map(zero => (zero + 1) & (2 ** bits - 1)) : stored
   const scales = turned(await readPart(source, layer, 'scales'))
   return gridWeight({ shape, bits, groupSize, codes: codesInOrder(codes, order), scales }, zeros, order)
-}
-
-/** A matrix of scales with rows and columns changed. */
-export function turned({ dtype, shape, data }: Tensor): Tensor {
-  const [rows, cols] = shape as [number, number]
-  return { dtype, shape: [cols, rows], data: transposed(data as Uint16Array | Float32Array, [rows, cols]) }
 }
 
 /** @throws FormatError `schema` when the groups have other numbers of columns than the shapes say */

@@ -1,4 +1,5 @@
 import { packBits, type Tensor, unpackBits } from '@sinter/tensor-core'
+import { transposed } from '../transposed.ts'
 
 type Matrix = readonly [rows: number, cols: number]
 
@@ -53,33 +54,6 @@ export function unpackWholeCodes(words: Int32Array, [rows, cols]: Matrix, bits: 
     for (let c = 0; c < cols; c++, k++)
       codes[k] = (words[r * per + Math.floor(c / each)]! >>> ((c % each) * bits)) & mask
   return codes
-}
-
-/** Side of the squares that are turned at a time: their rows and columns stay in the cache. */
-const TILE = 64
-
-/** `[rows, cols]` → `[cols, rows]` */
-export function transposed<A extends Uint8Array | Uint16Array | Int32Array | Float32Array>(
-  data: A,
-  [rows, cols]: Matrix,
-): A {
-  const out = data.slice() as A
-  for (let top = 0; top < rows; top += TILE)
-    for (let left = 0; left < cols; left += TILE) turnTile(data, out, rows, cols, top, left)
-  return out
-}
-
-function turnTile(
-  data: Uint8Array | Uint16Array | Int32Array | Float32Array,
-  out: Uint8Array | Uint16Array | Int32Array | Float32Array,
-  rows: number,
-  cols: number,
-  top: number,
-  left: number,
-): void {
-  const bottom = Math.min(top + TILE, rows)
-  const right = Math.min(left + TILE, cols)
-  for (let r = top; r < bottom; r++) for (let c = left; c < right; c++) out[c * rows + r] = data[r * cols + c]!
 }
 
 /** AWQ's GEMM kernels read the eight codes of a word in this order of columns. */

@@ -4,7 +4,8 @@ import { openFile, type RandomAccessFile } from '../../io/file.ts'
 import { FormatError } from '../format-error.ts'
 import { tensorOf } from '../safetensors.ts'
 import { checkRows, type TensorInfo, type TensorSource } from '../source.ts'
-import { flip } from './dense-form.ts'
+import { turned } from '../transposed.ts'
+
 import { readForm } from './forms.ts'
 import { parseMetadata, type StoredModel, type TensorRecord } from './metadata.ts'
 import { type Initializer, parseModelFile } from './model-file.ts'
@@ -160,7 +161,7 @@ function sourceOver(
     const { form, shape, flipped } = record(name)
     if (form.kind === 'plain') return expectShape(path, name, shape, await take(text(form, 'values')))
     const values = form.kind === 'dense' ? (await whole(name)).parts().values! : (await whole(name)).dense()
-    return flipped ? flip(values) : values
+    return flipped ? turned(values) : values
   }
   return {
     kind: 'onnx',

@@ -1,6 +1,6 @@
 import { packedWeight, type QuantizedWeight, type Weight } from '@sinter/tensor-core'
 import { FormatError } from '../format-error.ts'
-import { flip } from './dense-form.ts'
+import { turned } from '../transposed.ts'
 import { text, whole } from './record-fields.ts'
 import { asF32, floatScalar, ints } from './values.ts'
 import type { FormContext, FormRecord, RoundedInput, Take, WeightForm } from './weight-form.ts'
@@ -23,7 +23,7 @@ export function isRowwise(weight: Weight): boolean {
 export const w8a8: WeightForm = {
   emit(context, weight, x, name) {
     const { shape, scales, groupSize } = (weight as QuantizedWeight).quantized
-    const codes = flip({ dtype: 'u8', shape, data: weight.parts().codes!.data })
+    const codes = turned({ dtype: 'u8' as const, shape, data: weight.parts().codes!.data })
     const record: FormRecord = {
       ...{ kind: 'w8a8', rows: shape[0], cols: shape[1], groupSize, scaleType: scales.dtype, flipped: true },
       codes: context.store.put(`${name}.codes`, codes),
@@ -72,6 +72,6 @@ async function readRowwise(record: FormRecord, take: Take): Promise<Weight> {
       `weight form [${shape}]: expected a scale for each row, got ${scales.data.length}, and ${codes.data.length} codes`,
     )
   const parts = { shape, bits: 8, groupSize: whole(record, 'groupSize', 1, 2 ** 24) }
-  const byRow = record.flipped === true ? flip({ ...codes, shape: shape.toReversed() }) : codes
+  const byRow = record.flipped === true ? turned({ ...codes, shape: shape.toReversed() }) : codes
   return packedWeight({ ...parts, scales: { ...scales, shape: [shape[0], 1] } }, byRow.data as Uint8Array)
 }
