@@ -198,3 +198,11 @@ test('2: a thing that no client opens', async () => {
   expect(stderr).toMatch(/expected a \.gguf file, an ONNX folder/)
   expect(code).toBe(2)
 })
+
+test('3: a folder whose config.json is damaged, named', async () => {
+  mkdirSync(path('damaged'))
+  writeFileSync(path('damaged/config.json'), '{ "model_type": ')
+  const { code, stderr } = await sinter('verify', path('damaged'))
+  expect(code).toBe(3)
+  expect(stderr).toContain('damaged/config.json')
+})

@@ -77,7 +77,7 @@ export { type GgufTokenizer, tokenizerFromGguf } from './formats/gguf-tokenizer-
 export { tokenizerKeysApart } from './formats/gguf-tokenizer-thread.ts'
 export * from './formats/gguf-value.ts'
 export { createGgufWriter, type GgufSpec, type GgufWriter } from './formats/gguf-write.ts'
-export { type Checkpoint, openCheckpoint } from './formats/hf-directory.ts'
+export { type Checkpoint, openCheckpoint, readJson } from './formats/hf-directory.ts'
 export {
   copySideFiles,
   createWeightsWriter,

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isSparseConfig, SinterError } from '@sinter/model'
+import { isSparseConfig, readJson, SinterError } from '@sinter/model'
 import { askForLogits } from './ask-for-logits.ts'
 import type { Client, Expectation } from './client.ts'
 
@@ -68,8 +68,8 @@ const noPython = (command: string, packages: readonly string[]): SinterError =>
 
 /** Contents of config.json as they are: openers of ours take out what they have expanded. */
 async function configOf(path: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const text = await readFile(join(path, 'config.json'), 'utf8').catch(() => undefined)
-  return text === undefined ? undefined : (JSON.parse(text) as Readonly<Record<string, unknown>>)
+  const folder = (await stat(path).catch(() => undefined))?.isDirectory()
+  return folder ? readJson(join(path, 'config.json')) : undefined
 }
 
 async function kindOf(path: string): Promise<Kind> {

@@ -217,7 +217,11 @@ function checkSize(path: string, bytes: number): void {
     throw new FormatError('limit', `${path}: ${bytes} bytes; at most ${MAX_SIDE_FILE_BYTES} are read`)
 }
 
-async function readJson(path: string): Promise<Config | undefined> {
+/**
+ * A JSON object from a small file beside the weights; undefined when there is none.
+ * @throws FormatError `limit`, `json`, `schema` naming the file
+ */
+export async function readJson(path: string): Promise<Config | undefined> {
   const bytes = await readBytes(path)
   return bytes && parseObject(bytes, path)
 }
