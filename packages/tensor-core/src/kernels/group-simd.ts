@@ -1,4 +1,5 @@
 import { narrowHalvesKernel, widenHalvesKernel } from './half-lanes.ts'
+import { simd } from './lanes.ts'
 import { assemble, type Code, get, load, loopBelow, set, step, store, zero } from './wasm.ts'
 
 /**
@@ -40,7 +41,6 @@ export interface GroupKernels {
   narrowHalves(values: number, end: number, halves: number): void
 }
 
-const simd = (opcode: number): Code => (opcode < 0x80 ? [0xfd, opcode] : [0xfd, (opcode & 0x7f) | 0x80, opcode >> 7])
 const divide = simd(0xe7)
 const nearest = simd(0x6a)
 const plus = simd(0xe4)

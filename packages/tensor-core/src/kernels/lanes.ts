@@ -4,7 +4,8 @@ import { type Code, get, set } from './wasm.ts'
  * Instructions on vectors of four f32 or i32 lanes, written as calls: `f32.add(a, b)` leaves a + b on the stack. Every operation is
  * rounded once, in its lane alone, as the same operation on a single f32 is.
  */
-const simd = (opcode: number): Code => (opcode < 0x80 ? [0xfd, opcode] : [0xfd, (opcode & 0x7f) | 0x80, opcode >> 7])
+export const simd = (opcode: number): Code =>
+  opcode < 0x80 ? [0xfd, opcode] : [0xfd, (opcode & 0x7f) | 0x80, opcode >> 7]
 const one =
   (opcode: number) =>
   (a: Code): Code => [a, simd(opcode)]

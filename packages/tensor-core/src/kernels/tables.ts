@@ -1,4 +1,4 @@
-import type { Code } from './wasm.ts'
+import { type Code, unsigned } from './wasm.ts'
 
 /**
  * What kernels look up: tables of 16 bytes in a vector, addresses that lanes hold, and code that runs only where it must. Vectors are
@@ -30,11 +30,11 @@ export const everyInt = (a: Code): Code => [a, 0xfd, 0x11]
 export const intOf = (a: Code, lane: number): Code => [a, 0xfd, 0x1b, lane]
 
 /** Eight bytes at the address on the stack, the upper half zero. */
-export const loadHalf = (offset: number): Code => [0xfd, 0x5d, 3, leb(offset)]
+export const loadHalf = (offset: number): Code => [0xfd, 0x5d, 3, unsigned(offset)]
 /** Eight unsigned bytes at the address, as i16. */
-export const loadBytes = (offset: number): Code => [0xfd, 0x02, 3, leb(offset)]
+export const loadBytes = (offset: number): Code => [0xfd, 0x02, 3, unsigned(offset)]
 /** The unsigned 16 bits at the address. */
-export const loadShort = (offset: number): Code => [0x2f, 1, leb(offset)]
+export const loadShort = (offset: number): Code => [0x2f, 1, unsigned(offset)]
 
 /** a · 2^bits of an i32. */
 export const shiftInteger = (a: Code, bits: number): Code => [a, 0x41, bits, 0x74]
@@ -46,7 +46,3 @@ export const when = (condition: Code, body: Code, otherwise: Code = []): Code =>
   otherwise.length > 0 ? [0x05, otherwise] : [],
   0x0b,
 ]
-
-function leb(value: number): Code {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)]
-}

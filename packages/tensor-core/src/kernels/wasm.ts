@@ -140,7 +140,8 @@ function sized(content: Code): Code {
   return [unsigned(bytes.length), bytes]
 }
 
-function unsigned(value: number): Code {
+/** A number as the format has it, 7 bits a byte, the low ones first. */
+export function unsigned(value: number): Code {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)]
 }
 

@@ -3,12 +3,15 @@
  * The encoder tries 16 scales for each 32 values. It repeats ggml's arithmetic in 32-bit floats, every sum in ggml's order; the
  * trials are lanes of WebAssembly SIMD.
  */
+
 import type { EncodeRows } from '../encodings.ts'
 import { f16At, putF16 } from '../half.ts'
 import type { DecodeBlock } from './block-32.ts'
 import { iq4Levels } from './iq4-levels.ts'
 import { batch, createWork, trials, type Work } from './iq4-memory.ts'
 import { clamp, nearestInt } from './nearest-int.ts'
+import { repeatImportance } from './repeat-importance.ts'
+import { signedMax } from './search-scale.ts'
 
 const { fround, abs } = Math
 
@@ -90,7 +93,7 @@ function eachBatch(
   for (let first = 0; first < values.length / 32; first += batch) {
     const count = Math.min(batch, values.length / 32 - first)
     work.values.set(values.subarray(first * 32, (first + count) * 32))
-    if (importance) copyColumns(importance, first * 32, count * 32, width, work.importance)
+    if (importance) work.importance.set(repeatImportance(importance, width, first * 32, count * 32))
     work.weigh(count, group / 32, importance !== undefined)
     for (let b = 0; b < count; b++) putTrials(work, b)
     work.try(count)
@@ -99,29 +102,13 @@ function eachBatch(
   }
 }
 
-/** What belongs to the columns of values `from` … of rows of `width`. */
-function copyColumns(columns: Float32Array, from: number, count: number, width: number, out: Float32Array): void {
-  for (let done = 0; done < count; ) {
-    const column = (from + done) % width
-    const run = Math.min(width - column, count - done)
-    out.set(columns.subarray(column, column + run), done)
-    done += run
-  }
-}
-
 /** The first trial takes the largest value for the lowest level; the others move that level by -7 … 7. Doubled for the kernel. */
 function putTrials({ values, trialInverses, scales }: Work, block: number): void {
-  const most = signedMax(values, 32 * block)
+  const most = signedMax(values, 32 * block, 32)
   scales[block] = most
   const at = trials * block
   trialInverses[at] = 2 * fround(1 / fround(most / -iq4Levels[0]!))
   for (let t = -7; t <= 7; t++) trialInverses[at + 8 + t] = 2 * fround((t + iq4Levels[0]!) / most)
-}
-
-function signedMax(values: Float32Array, from: number): number {
-  let most = 0
-  for (let j = 0; j < 32; j++) if (abs(values[from + j]!) > abs(most)) most = values[from + j]!
-  return most
 }
 
 /** Of the trials' least squares the first, or a later one that explains more. */
