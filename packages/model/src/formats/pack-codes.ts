@@ -1,4 +1,5 @@
 /** Writes codes that somebody else chose into ggml's blocks: nothing is rounded again. */
+import { packFiveBits, packNibbles } from './blocks/block-32.ts'
 
 /**
  * Q4_0: the value is `(code - 8) × scale`.
@@ -115,21 +116,16 @@ export function packMXFP4(codes: Uint8Array, exponents: Uint8Array): Uint8Array 
 
 /** Their fifth bits, a bit a code, then the nibbles. */
 function putFiveBits(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
-  const low = codes.slice(from, from + 32)
-  for (let j = 0; j < 32; j++) {
-    out[at + (j >> 3)]! |= (low[j]! >> 4) << (j & 7)
-    if (low[j]! > 31) throw new RangeError(`expected codes 0 … 31, got ${low[j]} at ${from + j}`)
-    low[j]! &= 15
-  }
-  putNibbles(low, 0, out, at + 4)
+  checkCodes(codes, from, 31)
+  packFiveBits(codes, from, out, at)
 }
 
 function putNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
-  for (let j = 0; j < 16; j++) {
-    const low = codes[from + j]!
-    const high = codes[from + j + 16]!
-    if (low > 15 || high > 15)
-      throw new RangeError(`expected codes 0 … 15, got ${Math.max(low, high)} near ${from + j}`)
-    out[at + j] = low | (high << 4)
-  }
+  checkCodes(codes, from, 15)
+  packNibbles(codes, from, out, at)
+}
+
+function checkCodes(codes: Uint8Array, from: number, most: number): void {
+  for (let j = from; j < from + 32; j++)
+    if (codes[j]! > most) throw new RangeError(`expected codes 0 … ${most}, got ${codes[j]} near ${j}`)
 }

@@ -1,4 +1,6 @@
 /** Writes codes that somebody else chose into ggml's super-blocks of 256: nothing is rounded again. */
+import { packQ2, packQ3, packQ4, packQ5, packQ6 } from './blocks/k-pack.ts'
+import { putPair } from './blocks/k-scales.ts'
 
 /** Whole super-blocks, row-major. */
 export interface SuperBlockCodes {
@@ -72,14 +74,6 @@ function putU16(out: Uint8Array, at: number, value: number): void {
   out[at + 1] = value >>> 8
 }
 
-/** Four planes of two bits, `bits` of 256 codes from `shift` on: a half of 128 values lies in 32 bytes. */
-function putTwoBits(codes: Uint8Array, from: number, shift: number, out: Uint8Array, at: number): void {
-  for (let i = 0; i < 256; i++) {
-    const plane = (i >> 5) & 3
-    out[at + ((i >> 7) << 5) + (i & 31)]! |= ((codes[from + i]! >> shift) & 3) << (2 * plane)
-  }
-}
-
 function putQ2_K(
   { codes, scales, mins, superScales, superMins }: SuperBlockCodes,
   b: number,
@@ -87,14 +81,13 @@ function putQ2_K(
   at: number,
 ) {
   for (let j = 0; j < 16; j++) out[at + j] = scales[16 * b + j]! | (mins![16 * b + j]! << 4)
-  putTwoBits(codes, 256 * b, 0, out, at + 16)
+  packQ2(codes, 256 * b, out, at)
   putU16(out, at + 80, superScales[b]!)
   putU16(out, at + 82, superMins![b]!)
 }
 
 function putQ3_K({ codes, scales, superScales }: SuperBlockCodes, b: number, out: Uint8Array, at: number) {
-  for (let i = 0; i < 256; i++) out[at + (i & 31)]! |= (codes[256 * b + i]! >> 2) << (i >> 5)
-  putTwoBits(codes, 256 * b, 0, out, at + 32)
+  packQ3(codes, 256 * b, out, at)
   for (let j = 0; j < 16; j++) {
     const scale = scales[16 * b + j]!
     out[at + 96 + (j & 7)]! |= (scale & 15) << (j < 8 ? 0 : 4)
@@ -103,51 +96,26 @@ function putQ3_K({ codes, scales, superScales }: SuperBlockCodes, b: number, out
   putU16(out, at + 108, superScales[b]!)
 }
 
-/** Six-bit scales and minimums of eight sub-blocks in twelve bytes. */
 function putPairs({ scales, mins }: SuperBlockCodes, b: number, out: Uint8Array, at: number): void {
-  for (let j = 0; j < 8; j++) {
-    const scale = scales[8 * b + j]!
-    const min = mins![8 * b + j]!
-    if (j < 4) {
-      out[at + j]! |= scale
-      out[at + j + 4]! |= min
-    } else {
-      out[at + j + 4]! |= (scale & 15) | ((min & 15) << 4)
-      out[at + j - 4]! |= (scale >> 4) << 6
-      out[at + j]! |= (min >> 4) << 6
-    }
-  }
-}
-
-function putNibbles(codes: Uint8Array, from: number, out: Uint8Array, at: number): void {
-  for (let i = 0; i < 256; i++) {
-    const second = (i >> 5) & 1
-    out[at + 32 * (i >> 6) + (i & 31)]! |= (codes[from + i]! & 15) << (4 * second)
-  }
+  for (let j = 0; j < 8; j++) putPair(scales[8 * b + j]!, mins![8 * b + j]!, j, out, at)
 }
 
 function putQ4_K(block: SuperBlockCodes, b: number, out: Uint8Array, at: number) {
   putU16(out, at, block.superScales[b]!)
   putU16(out, at + 2, block.superMins![b]!)
   putPairs(block, b, out, at + 4)
-  putNibbles(block.codes, 256 * b, out, at + 16)
+  packQ4(block.codes, 256 * b, out, at)
 }
 
 function putQ5_K(block: SuperBlockCodes, b: number, out: Uint8Array, at: number) {
   putU16(out, at, block.superScales[b]!)
   putU16(out, at + 2, block.superMins![b]!)
   putPairs(block, b, out, at + 4)
-  for (let i = 0; i < 256; i++) out[at + 16 + (i & 31)]! |= (block.codes[256 * b + i]! >> 4) << (i >> 5)
-  putNibbles(block.codes, 256 * b, out, at + 48)
+  packQ5(block.codes, 256 * b, out, at)
 }
 
 function putQ6_K({ codes, scales, superScales }: SuperBlockCodes, b: number, out: Uint8Array, at: number) {
-  for (let i = 0; i < 256; i++) {
-    const code = codes[256 * b + i]!
-    const [half, plane, l] = [i >> 7, (i >> 5) & 3, i & 31]
-    out[at + 64 * half + 32 * (plane & 1) + l]! |= (code & 15) << (4 * (plane >> 1))
-    out[at + 128 + 32 * half + l]! |= (code >> 4) << (2 * plane)
-  }
+  packQ6(codes, 256 * b, out, at)
   for (let j = 0; j < 16; j++) out[at + 192 + j] = scales[16 * b + j]! - 128
   putU16(out, at + 208, superScales[b]!)
 }

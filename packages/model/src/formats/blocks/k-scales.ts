@@ -67,6 +67,18 @@ export const putScalesQ2: PutScales = (fits, block, weighted, out, at, grid) => 
   return true
 }
 
+/** Six-bit scale and minimum of sub-block j in their places among twelve bytes; 0, 1, … in turn. */
+export function putPair(scale: number, min: number, j: number, out: Uint8Array, at: number): void {
+  if (j < 4) {
+    out[at + j] = scale
+    out[at + j + 4] = min
+  } else {
+    out[at + j + 4] = (scale & 15) | ((min & 15) << 4)
+    out[at + j - 4]! |= (scale >> 4) << 6
+    out[at + j]! |= (min >> 4) << 6
+  }
+}
+
 /** Six bits each, the upper two of the last four packed above the first four. Codes above `most` become `most`. */
 const putSixBits = (most: number, ...[fits, block, weighted, out, at, grid]: Parameters<PutScales>): boolean => {
   const [d, dmin] = twoLevels(fits, 8 * block, 8, 63, weighted)
@@ -74,17 +86,7 @@ const putSixBits = (most: number, ...[fits, block, weighted, out, at, grid]: Par
   putF16(out, at + 2, dmin)
   const [scale, min] = [f16Value(f16Bits(d)), f16Value(f16Bits(dmin))]
   const to = at + 4
-  for (let j = 0; j < 8; j++) {
-    const [s, m] = [Math.min(most, scaleCodes[j]!), Math.min(most, minCodes[j]!)]
-    if (j < 4) {
-      out[to + j] = s
-      out[to + j + 4] = m
-    } else {
-      out[to + j + 4] = (s & 15) | ((m & 15) << 4)
-      out[to + j - 4]! |= (s >> 4) << 6
-      out[to + j]! |= (m >> 4) << 6
-    }
-  }
+  for (let j = 0; j < 8; j++) putPair(Math.min(most, scaleCodes[j]!), Math.min(most, minCodes[j]!), j, out, to)
   for (let j = 0; j < 8; j++) {
     grid.steps[8 * block + j] = scale * kScale(out, to, j)
     grid.mins[8 * block + j] = min * kMin(out, to, j)
