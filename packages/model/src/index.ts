@@ -53,7 +53,8 @@ export {
   vocabSizeOf,
   writeGguf,
 } from './formats/gguf-convert.ts'
-export { type GgufFamily, ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
+export { ggufFamilies, ggufFamilyOf, ggufFamilyOfArch } from './formats/gguf-families.ts'
+export type { GgufFamily } from './formats/gguf-family/family.ts'
 export { type GgufHeader, parseGgufHeader } from './formats/gguf-header.ts'
 export {
   type GgufJob,

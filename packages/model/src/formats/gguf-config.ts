@@ -1,11 +1,11 @@
 import type { TensorF32 } from '@sinter/tensor-core'
 import type { Config } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import type { GgufFamily } from './gguf-families.ts'
+import type { GgufFamily } from './gguf-family/family.ts'
 import { ropeFromGguf } from './gguf-rope-read.ts'
 import { stopIds } from './gguf-stops.ts'
 import { type UnevenSizes, unevenSizes } from './gguf-uneven.ts'
-import { boolOf, type GgufMetadata, type GgufValue, numberOf, numbersOf, stringsOf } from './gguf-value.ts'
+import { type GgufMetadata, type GgufValue, numberOf, numbersOf, stringsOf } from './gguf-value.ts'
 
 /**
  * A config.json object from GGUF metadata.
@@ -28,14 +28,10 @@ export function configFromMetadata(
     ...specialIds(metadata),
   }
   const shape = shapeFields(family, get)
-  if (family.arch === 'gpt2') return { ...common, ...gpt2Fields(shape) }
-  const rope = ropeFromGguf(family.arch, metadata, tensor)
   const perLayer = isUnevenFamily(family) ? uneven(family, get).perLayer : {}
   return {
     ...common,
-    ...shape,
-    ...rope,
-    ...familyFields(family, get, has, shape),
+    ...family.fields({ family, get, has, shape, rope: ropeFromGguf(family.arch, metadata, tensor) }),
     ...(Object.keys(perLayer).length > 0 && { per_layer_config: perLayer }),
   }
 }
@@ -102,90 +98,4 @@ function required(family: GgufFamily, get: Get, name: string): number {
       `gguf: ${family.arch}.${name} differs from layer to layer: such models are not read`,
     )
   throw new FormatError('schema', `gguf: expected the key ${family.arch}.${name}`)
-}
-
-function gpt2Fields(shape: { readonly [field: string]: number }): Config {
-  return {
-    n_layer: shape.num_hidden_layers,
-    n_positions: shape.max_position_embeddings,
-    n_embd: shape.hidden_size,
-    n_inner: shape.intermediate_size,
-    n_head: shape.num_attention_heads,
-    layer_norm_epsilon: shape.layer_norm_eps,
-    activation_function: 'gelu_new',
-  }
-}
-
-function familyFields(
-  family: GgufFamily,
-  get: Get,
-  has: (name: string) => boolean,
-  shape: { readonly [field: string]: number },
-): Config {
-  switch (family.arch) {
-    case 'gemma2':
-    case 'gemma3':
-      return gemmaFields(family, get, shape)
-    case 'granite':
-      return {
-        hidden_act: 'silu',
-        attention_multiplier: numberOf(get('attention.scale')) ?? shape.head_dim! ** -0.5,
-        embedding_multiplier: numberOf(get('embedding_scale')) ?? 1,
-        residual_multiplier: numberOf(get('residual_scale')) ?? 1,
-        logits_scaling: numberOf(get('logit_scale')) ?? 1,
-        ...biases(has),
-      }
-    case 'gptneox':
-      return {
-        hidden_act: 'gelu',
-        rotary_pct: (numberOf(get('rope.dimension_count')) ?? shape.head_dim!) / shape.head_dim!,
-        use_parallel_residual: boolOf(get('use_parallel_residual')) ?? true,
-        attention_bias: has('blk.0.attn_qkv.bias'),
-      }
-    case 'phi3': {
-      const dims = numberOf(get('rope.dimension_count')) ?? shape.head_dim!
-      const original = numberOf(get('rope.scaling.original_context_length'))
-      return {
-        hidden_act: 'silu',
-        partial_rotary_factor: dims / shape.head_dim!,
-        original_max_position_embeddings: original ?? shape.max_position_embeddings,
-        sliding_window: numberOf(get('attention.sliding_window')) || null,
-      }
-    }
-    case 'smollm3':
-      return {
-        hidden_act: 'silu',
-        no_rope_layers: Array.from({ length: shape.num_hidden_layers! }, (_, i) => Number((i + 1) % 4 !== 0)),
-        ...biases(has),
-      }
-    case 'qwen2':
-    case 'qwen3':
-      return { hidden_act: 'silu', use_sliding_window: false, attention_bias: has('blk.0.attn_q.bias') }
-    default:
-      return { hidden_act: 'silu', ...biases(has) }
-  }
-}
-
-const biases = (has: (name: string) => boolean): Config => ({
-  attention_bias: has('blk.0.attn_q.bias'),
-  mlp_bias: has('blk.0.ffn_up.bias'),
-})
-
-function gemmaFields(family: GgufFamily, get: Get, shape: { readonly [field: string]: number }): Config {
-  const layers = shape.num_hidden_layers!
-  const is27B = layers === (family.arch === 'gemma2' ? 46 : 62)
-  const stored = get('attention.sliding_window_pattern')
-  const pattern = numberOf(stored) ?? (family.arch === 'gemma2' ? 2 : 6)
-  const windowed = numbersOf(stored) ?? Array.from({ length: layers }, (_, i) => Number((i + 1) % pattern !== 0))
-  const local = numberOf(get('rope.freq_base_swa'))
-  return {
-    hidden_activation: 'gelu_pytorch_tanh',
-    attention_bias: false,
-    query_pre_attn_scalar: is27B ? shape.hidden_size! / shape.num_attention_heads! : shape.head_dim,
-    sliding_window: numberOf(get('attention.sliding_window')) ?? 4096,
-    layer_types: windowed.map(flag => (flag ? 'sliding_attention' : 'full_attention')),
-    attn_logit_softcapping: numberOf(get('attn_logit_softcapping')) ?? (family.arch === 'gemma2' ? 50 : null),
-    final_logit_softcapping: numberOf(get('final_logit_softcapping')) ?? (family.arch === 'gemma2' ? 30 : null),
-    ...(family.arch === 'gemma3' && { rope_local_base_freq: local ?? 10000 }),
-  }
 }

@@ -1,6 +1,6 @@
 import { f32, type TensorF32 } from '@sinter/tensor-core'
 import { FormatError } from './format-error.ts'
-import type { GgufFamily } from './gguf-families.ts'
+import type { GgufFamily } from './gguf-family/family.ts'
 import { nameInBlock } from './gguf-names.ts'
 import { turned } from './transposed.ts'
 

@@ -1,4 +1,4 @@
-import type { GgufFamily } from './gguf-families.ts'
+import type { GgufFamily } from './gguf-family/family.ts'
 
 /** Buffers that old checkpoints carry along: masks and tables that every runtime computes. */
 const buffers = /\.(attn|attention)\.(bias|masked_bias)$|rotary_emb\.inv_freq$/
@@ -45,7 +45,12 @@ function canonicalName(family: GgufFamily, name: string): string {
   const text = name.replace(/^(model\.)?language_model\.(model\.)?(?=embed_tokens|norm|layers)/, 'model.')
   if (text !== name) return text
   if (name === 'language_model.lm_head.weight') return 'lm_head.weight'
-  return family.arch === 'gpt2' && /^(h\.|wte\.|wpe\.|ln_f\.)/.test(name) ? `transformer.${name}` : name
+  return lacksOuterName(family, name) ? family.outerName + name : name
+}
+
+function lacksOuterName({ outerName, layers, root }: GgufFamily, name: string): boolean {
+  const starts = [layers, ...root.map(([hf]) => `${hf}.`)].filter(start => outerName && start.startsWith(outerName))
+  return starts.some(start => name.startsWith(start.slice(outerName!.length)))
 }
 
 function blockPart(family: GgufFamily, stem: string): { block: string; rest: string } | undefined {

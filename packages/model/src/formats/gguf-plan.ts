@@ -2,7 +2,8 @@ import type { TensorF32 } from '@sinter/tensor-core'
 import { withDefaults } from './config-defaults.ts'
 import { type Config, headsOf, isUneven, textConfig } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
-import { type GgufFamily, ggufFamilyOf } from './gguf-families.ts'
+import { ggufFamilyOf } from './gguf-families.ts'
+import type { GgufFamily } from './gguf-family/family.ts'
 import { type GgufLayout, ggufLayout, ggufShape } from './gguf-layout.ts'
 import { configToMetadata } from './gguf-metadata.ts'
 import { blockOf, ggufName } from './gguf-names.ts'
@@ -60,16 +61,11 @@ export function planGguf(fullConfig: Config, source: Pick<TensorSource, 'names' 
   return { family, metadata: keys, tensors: inFileOrder(tensors), extra: new Map(extra), notes }
 }
 
-/** Families whose llama.cpp graph only ever uses the token embedding. */
-const alwaysTied = ['gemma2']
-
 function tiedOutput(family: GgufFamily, config: Config, names: readonly string[]): boolean {
   const [outputName] = family.root.find(([, gguf]) => gguf === 'output') ?? ['lm_head']
   const stored = names.some(name => name.endsWith(`${outputName}.weight`))
-  // Gemma and GPT-2 leave the key out when they mean true.
-  const byDefault = family.normOffset === 1 || family.arch === 'gpt2'
-  const tied = !stored || (config.tie_word_embeddings ?? byDefault) === true
-  if (!tied && alwaysTied.includes(family.arch))
+  const tied = !stored || (config.tie_word_embeddings ?? family.tiedByDefault) === true
+  if (!tied && family.neverOutput)
     throw new FormatError(
       'unsupported',
       `llama.cpp's ${family.arch} has no output embedding of its own. Use --format hf`,

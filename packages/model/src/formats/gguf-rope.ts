@@ -1,6 +1,7 @@
 import { f32, type TensorF32 } from '@sinter/tensor-core'
 import { type Config, numberField, optionalNumber } from './config-fields.ts'
 import { FormatError } from './format-error.ts'
+import type { GgufRopeAbility } from './gguf-family/family.ts'
 import { type GgufValue, ggufF32, ggufString, ggufU32 } from './gguf-value.ts'
 import { isObject } from './json-strict.ts'
 
@@ -33,10 +34,11 @@ export function localRopeTheta(config: Config): number | undefined {
 
 /**
  * Rotary settings for llama.cpp.
+ * @param ability what of it llama.cpp reads for the family
  * @param dims channels of a head that are rotated
  * @throws FormatError `unsupported` for a scaling that llama.cpp does not have
  */
-export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope {
+export function ropeToGguf(arch: string, ability: GgufRopeAbility, config: Config, dims: number): GgufRope {
   const rope = ropeParameters(config)
   const keys = new Map<string, GgufValue>([
     [`${arch}.rope.dimension_count`, ggufU32(dims)],
@@ -53,21 +55,17 @@ export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope
       scaling('factor', ggufF32(numberField(rope, 'factor')))
       break
     case 'yarn':
-      if (arch === 'gemma3')
-        throw new FormatError(
-          'unsupported',
-          "llama.cpp's gemma3 stretches windowed layers by yarn too. Use --format hf",
-        )
+      if (ability.noYarn !== undefined) throw unable(arch, ability.noYarn)
       for (const [name, value] of yarnKeys(rope, config)) scaling(name, value)
       break
     case 'llama3':
-      checkTables(arch, 'llama3', ['llama', 'deci', 'granite'])
+      if (!ability.tables.includes('llama3')) throw unable(arch, 'has no rope scaling "llama3"')
       scaling('original_context_length', ggufU32(numberField(rope, 'original_max_position_embeddings')))
       tensors.set('rope_freqs.weight', llama3Divisors(rope, dims))
       break
     case 'longrope':
     case 'su':
-      checkTables(arch, 'longrope', ['llama', 'deci', 'granite', 'phi3'])
+      if (!ability.tables.includes('longrope')) throw unable(arch, 'has no rope scaling "longrope"')
       for (const [name, value] of longropeKeys(rope, config)) scaling(name, value)
       tensors.set('rope_factors_long.weight', factors(rope, 'long_factor', dims))
       tensors.set('rope_factors_short.weight', factors(rope, 'short_factor', dims))
@@ -81,11 +79,8 @@ export function ropeToGguf(arch: string, config: Config, dims: number): GgufRope
   return { keys, tensors, notes }
 }
 
-/** Frequencies that are a table of their own are read for some families only; for the others the file would be refused. */
-function checkTables(arch: string, type: string, archs: readonly string[]): void {
-  if (!archs.includes(arch))
-    throw new FormatError('unsupported', `llama.cpp's ${arch} has no rope scaling "${type}". Use --format hf`)
-}
+const unable = (arch: string, why: string): FormatError =>
+  new FormatError('unsupported', `llama.cpp's ${arch} ${why}. Use --format hf`)
 
 const originalLength = (rope: Config, config: Config): number =>
   optionalNumber(rope, 'original_max_position_embeddings') ??
