@@ -14,7 +14,7 @@ import {
   vocabSizeOf,
   writeGgufJob,
 } from '@sinter/model'
-import { exactBytes } from '../formats/exact-bytes.ts'
+import { exactBytes, holdsExactly } from '../formats/exact-bytes.ts'
 import { type Candidate, type Choice, choose } from './choose-types.ts'
 import type { ConversionRow, Route, RouteJob } from './conversion.ts'
 import { type Importance, importanceKeys } from './importance.ts'
@@ -75,11 +75,12 @@ async function checkpointRoute(
     }),
   ]
   const chosen = choose(candidates, plan.metadata, mixName, importance)
-  const exact = async (tensor: GgufPlanTensor): Promise<Uint8Array | undefined> => {
-    const weight = await checkpoint.source.weight?.(tensor.from)
-    return weight && exactBytes(weight, chosen.types.get(tensor.name)!, tensor.layout.rowOrder)
+  const weightOf = async ({ from }: GgufPlanTensor) => checkpoint.source.weight?.(from)
+  const keeps = async (tensor: GgufPlanTensor): Promise<boolean> => {
+    const weight = await weightOf(tensor)
+    return weight !== undefined && holdsExactly(weight, chosen.types.get(tensor.name)!)
   }
-  const choice = { ...chosen, rows: await withKept(chosen.rows, plan.tensors, exact) }
+  const choice = { ...chosen, rows: await withKept(chosen.rows, plan.tensors, keeps) }
   const prepare = async () => {
     const tokenizer = await tokenizerKeysApart({ path: checkpoint.path, vocabSize: vocabSizeOf(plan) })
     return checkpointJob(plan, checkpoint.source, tokenizer, {
@@ -89,7 +90,10 @@ async function checkpointRoute(
       keys: importanceKeys(importance),
       encodingOf: ({ name }) => choice.types.get(name),
       importanceOf: ({ name }) => choice.weights.get(name),
-      bytesOf: exact,
+      bytesOf: async tensor => {
+        const weight = await weightOf(tensor)
+        return weight && exactBytes(weight, chosen.types.get(tensor.name)!, tensor.layout.rowOrder)
+      },
     })
   }
   const { source } = checkpoint
@@ -100,10 +104,10 @@ async function checkpointRoute(
 async function withKept(
   rows: readonly ConversionRow[],
   tensors: readonly GgufPlanTensor[],
-  exact: (tensor: GgufPlanTensor) => Promise<Uint8Array | undefined>,
+  keeps: (tensor: GgufPlanTensor) => Promise<boolean>,
 ): Promise<ConversionRow[]> {
   const kept = new Set<string>()
-  for (const tensor of tensors) if (await exact(tensor)) kept.add(tensor.name)
+  for (const tensor of tensors) if (await keeps(tensor)) kept.add(tensor.name)
   return rows.map(row => (kept.has(row.tensor) ? { ...row, kept: true, weighed: false } : row))
 }
 

@@ -1,4 +1,4 @@
-import { type Model, modelOf, openCheckpoint, SinterError } from '@sinter/model'
+import { type Checkpoint, type Model, modelOf, openCheckpoint, SinterError } from '@sinter/model'
 import { sizeOf, totalBits } from '@sinter/tensor-core'
 import type { OutputPlan } from '../plan/plan.ts'
 import { formatNamed } from '../registry/formats.ts'
@@ -10,11 +10,18 @@ import type { ConversionRow, Route, RouteJob } from './conversion.ts'
  * hold them: the row of the table does it.
  */
 export async function otherRoute(input: string, output: OutputPlan): Promise<Route> {
-  const model = await modelOf(await openCheckpoint(input))
+  const checkpoint = await openCheckpoint(input)
+  const model = await modelOf(checkpoint)
   try {
     const rows = await rowsFor(model, output)
     const inputBytes = rows.reduce((sum, { tensor }) => sum + model.source.info(tensor).bytes, 0)
-    return { rows, inputBytes, notes: [], close: () => model.close(), write: job => write(model, rows, output, job) }
+    return {
+      rows,
+      inputBytes,
+      notes: [],
+      close: () => model.close(),
+      write: job => write(checkpoint, model, rows, output, job),
+    }
   } catch (error) {
     await model.close()
     throw error
@@ -44,6 +51,7 @@ async function rowsFor({ source }: Model, { container, encoding }: OutputPlan): 
 }
 
 async function write(
+  checkpoint: Checkpoint,
   model: Model,
   rows: readonly ConversionRow[],
   { container, encoding }: OutputPlan,
@@ -53,15 +61,10 @@ async function write(
     throw new SinterError('option', `files of a size that is given are for gguf; ${container} chooses its own`)
   const sizes = tensorSizes(model)
   const compressed = new Set(rows.filter(row => row.kept).map(row => row.tensor))
-  const checkpoint = await openCheckpoint(model.path)
-  try {
-    const onProgress = (done: number) => onValues(sizes[done - 1]!, sizes.at(-1)!)
-    const job = { input: model.path, type: encoding, compressed, out, signal, onProgress }
-    const notes = await formatNamed(container).write(job, originalSource(model), checkpoint)
-    return { notes: notes.map(({ note }) => note.message) }
-  } finally {
-    await checkpoint.close()
-  }
+  const onProgress = (done: number) => onValues(sizes[done - 1]!, sizes.at(-1)!)
+  const job = { input: model.path, type: encoding, compressed, out, signal, onProgress }
+  const notes = await formatNamed(container).write(job, originalSource(model), checkpoint)
+  return { notes: notes.map(({ note }) => note.message) }
 }
 
 /** Values up to the end of each tensor. */

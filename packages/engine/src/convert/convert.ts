@@ -3,12 +3,10 @@ import { dirname } from 'node:path'
 import { makeFolder, readImatrix, SinterError } from '@sinter/model'
 import { checkOutput, checkSpace, outputPath } from '../plan/output-place.ts'
 import type { OutputPlan } from '../plan/plan.ts'
-import { parseFormat } from '../registry/formats.ts'
+import { formatNamed, formats, parseFormat } from '../registry/formats.ts'
 import { EventQueue } from '../run/event-queue.ts'
 import { folderBytes } from '../run/journal.ts'
-import { mixNamed } from './choose-types.ts'
 import type { Conversion, ConvertEvent, ConvertOptions, ConvertResult, Route } from './conversion.ts'
-import { ggufRoute } from './convert-gguf.ts'
 import { otherRoute } from './convert-other.ts'
 import { describeLosses } from './losses.ts'
 
@@ -28,15 +26,14 @@ export interface ConversionOptions {
 export async function openConversion(input: string, options: ConversionOptions): Promise<Conversion> {
   const output = conversionOutput(options.to)
   const { imatrix } = options
-  if (imatrix !== undefined && output.container !== 'gguf')
+  const { conversion } = formatNamed(output.container)
+  if (imatrix !== undefined && !conversion)
     throw new SinterError(
       'option',
       `an importance matrix is for gguf mixes, and ${output.container} has no use for one; leave it out`,
     )
   const importance = imatrix === undefined ? undefined : { path: imatrix, matrix: await readImatrix(imatrix) }
-  const route = await (output.container === 'gguf'
-    ? ggufRoute(input, output.encoding, importance)
-    : otherRoute(input, output))
+  const route = await (conversion ? conversion.route(input, output.encoding, importance) : otherRoute(input, output))
   const { rows, notes } = route
   return {
     input,
@@ -58,9 +55,10 @@ const bytesOf = (rows: Route['rows']): number => rows.reduce((sum, row) => sum +
 
 /** @throws SinterError `unknown-name` */
 function conversionOutput(to: string): OutputPlan {
-  const [container, type = 'F16', ...rest] = to.split(':')
-  if (container !== 'gguf' || rest.length > 0) return parseFormat(to)
-  return { container, encoding: mixNamed(type).name }
+  const [container = '', type, ...rest] = to.split(':')
+  const format = formats.find(({ name }) => name === container)
+  if (!format?.conversion || rest.length > 0) return parseFormat(to)
+  return { container, encoding: format.conversion.typeNamed(type ?? format.types[0]!) }
 }
 
 /** Events often enough for an eye, not one for every piece. */

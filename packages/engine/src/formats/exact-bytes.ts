@@ -30,17 +30,27 @@ const packings: Readonly<Record<string, Pack>> = {
     ),
 }
 
+type Packer = (rows: readonly number[]) => Uint8Array
+
 /**
  * The bytes of a compressed matrix in a GGUF encoding, its own codes and scales; undefined when the encoding cannot hold them
  * (then the values are encoded anew).
  * @param rowOrder row r of the file is row `rowOrder[r]` of the weight
  */
 export function exactBytes(weight: Weight, encoding: string, rowOrder?: Int32Array): Uint8Array | undefined {
-  const rows = rowOrder ? [...rowOrder] : Array.from({ length: weight.shape[0] }, (_, row) => row)
-  if (isTwoLevel(weight)) return superBytes(weight, encoding, rows)
-  if (isFloatGrid(weight)) return floatBytes(weight, encoding, rows)
-  if (isCodebook(weight)) return tableBytes(weight, encoding, rows)
-  if (isQuantized(weight) && fits(weight.quantized, encoding)) return packings[encoding]!(weight.quantized, rows)
+  const pack = packerOf(weight, encoding)
+  return pack?.(rowOrder ? [...rowOrder] : Array.from({ length: weight.shape[0] }, (_, row) => row))
+}
+
+/** Whether a GGUF encoding holds the codes and scales of a compressed matrix as they are. */
+export const holdsExactly = (weight: Weight, encoding: string): boolean => packerOf(weight, encoding) !== undefined
+
+function packerOf(weight: Weight, encoding: string): Packer | undefined {
+  if (isTwoLevel(weight)) return superPacker(weight, encoding)
+  if (isFloatGrid(weight)) return floatPacker(weight, encoding)
+  if (isCodebook(weight)) return tablePacker(weight, encoding)
+  if (isQuantized(weight) && fits(weight.quantized, encoding))
+    return rows => packings[encoding]!(weight.quantized, rows)
   return undefined
 }
 
@@ -58,7 +68,7 @@ function fits(q: Quantized, encoding: string): boolean {
   )
 }
 
-function superBytes({ twoLevel }: TwoLevelWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+function superPacker({ twoLevel }: TwoLevelWeight, encoding: string): Packer | undefined {
   const grid = blockGrids[encoding]
   if (!grid?.supers) return undefined
   const { bits, groupSize, superSize, scaleZero, minCodes, superMins } = twoLevel
@@ -70,17 +80,19 @@ function superBytes({ twoLevel }: TwoLevelWeight, encoding: string, rows: readon
     twoLevel.scaleBits === Math.log2(grid.supers.most - grid.supers.least + 1) &&
     (minCodes === undefined) === grid.symmetric
   if (!same) return undefined
-  const inOrder = <A extends Uint8Array | Uint16Array>(all: A): A => gathered(all, twoLevel, rows)
-  return packSuperBlocks(encoding, {
-    codes: inOrder(twoLevel.codes),
-    scales: inOrder(twoLevel.scaleCodes),
-    superScales: inOrder(twoLevel.superScales.data as Uint16Array),
-    ...(minCodes && superMins && { mins: inOrder(minCodes), superMins: inOrder(superMins.data as Uint16Array) }),
-  })
+  return rows => {
+    const inOrder = <A extends Uint8Array | Uint16Array>(all: A): A => gathered(all, twoLevel, rows)
+    return packSuperBlocks(encoding, {
+      codes: inOrder(twoLevel.codes),
+      scales: inOrder(twoLevel.scaleCodes),
+      superScales: inOrder(twoLevel.superScales.data as Uint16Array),
+      ...(minCodes && superMins && { mins: inOrder(minCodes), superMins: inOrder(superMins.data as Uint16Array) }),
+    })
+  }
 }
 
 /** MXFP4, whose codes and scales are those of the OCP as they are. */
-function floatBytes({ grid }: FloatGridWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+function floatPacker({ grid }: FloatGridWeight, encoding: string): Packer | undefined {
   const { shape, element, block, codes, scales, globalScale } = grid
   const [, cols] = shape
   const fits =
@@ -90,23 +102,26 @@ function floatBytes({ grid }: FloatGridWeight, encoding: string, rows: readonly 
     globalScale === undefined &&
     cols % 32 === 0
   if (encoding !== 'MXFP4' || !fits) return undefined
-  return packMXFP4(
-    gathered(unpackBits(codes, 4, shape[0] * cols), grid, rows),
-    gathered(scales.data as Uint8Array, grid, rows),
-  )
+  return rows =>
+    packMXFP4(
+      gathered(unpackBits(codes, 4, shape[0] * cols), grid, rows),
+      gathered(scales.data as Uint8Array, grid, rows),
+    )
 }
 
 /** IQ4_NL, which lies in memory as Q4_0 does. */
-function tableBytes({ codebook }: CodebookWeight, encoding: string, rows: readonly number[]): Uint8Array | undefined {
+function tablePacker({ codebook }: CodebookWeight, encoding: string): Packer | undefined {
   const { shape, bits, blockSize, levels, packed, scales } = codebook
   const wanted = blockGrids[encoding]?.levels
   const same =
     encoding === 'IQ4_NL' && levels.length === wanted?.length && levels.every((level, i) => level === wanted[i])
   if (!same || bits !== 4 || blockSize !== 32 || shape[1] % 32 !== 0 || !(scales instanceof Uint16Array))
     return undefined
-  const codes = new Uint8Array(shape[0] * shape[1])
-  unpackHighFirst(packed, 4, 0, codes.length, codes)
-  return packQ4_0(gathered(codes, codebook, rows), gathered(scales, codebook, rows))
+  return rows => {
+    const codes = new Uint8Array(shape[0] * shape[1])
+    unpackHighFirst(packed, 4, 0, codes.length, codes)
+    return packQ4_0(gathered(codes, codebook, rows), gathered(scales, codebook, rows))
+  }
 }
 
 /** Rows in order of what has so many numbers a row. */

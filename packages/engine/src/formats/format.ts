@@ -1,5 +1,7 @@
 import type { Checkpoint, LowRankFactors, Model, TensorInfo } from '@sinter/model'
 import type { Weight } from '@sinter/tensor-core'
+import type { Route } from '../convert/conversion.ts'
+import type { Importance } from '../convert/importance.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import type { RunResult } from '../run/events.ts'
 
@@ -31,6 +33,12 @@ export interface Format {
   readonly warning?: string
   /** Writes it, one tensor at a time; it appears under its name when it is complete. */
   readonly write: (job: OutputJob, source: CompressedSource, checkpoint: Checkpoint) => Promise<Notes>
+  /** How files are converted into it, where that is more than writing values or kept matrices as `write` does. */
+  readonly conversion?: {
+    /** The full name of a type. @throws SinterError `unknown-name` */
+    readonly typeNamed: (type: string) => string
+    readonly route: (input: string, type: string, importance: Importance | undefined) => Promise<Route>
+  }
   /** For adapters alone, where there is such a form. */
   readonly adapter?: {
     readonly types: readonly string[]

@@ -15,6 +15,8 @@ import {
   writeGguf,
 } from '@sinter/model'
 import { sizeOf } from '@sinter/tensor-core'
+import { mixNamed } from '../convert/choose-types.ts'
+import { ggufRoute } from '../convert/convert-gguf.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import { exactBytes } from './exact-bytes.ts'
 import type { Fit, Format, Notes, OutputJob, Stored, TypedModel } from './format.ts'
@@ -66,6 +68,7 @@ export const gguf: Format = {
   recoding,
   stored,
   write: writeFile,
+  conversion: { typeNamed: type => mixNamed(type).name, route: ggufRoute },
   adapter: {
     types: adapterTypes,
     write: (path, model, adapter, type) =>
