@@ -3,7 +3,8 @@ import { isNewEnough } from '../src/engine-client/find-node.ts'
 import { findNode } from '../src/engine-client/index.ts'
 import { createLineReader } from '../src/shared/lines.ts'
 import { engineEvent, errorCodes, MAX_REQUEST_BYTES, PROTOCOL } from '../src/shared/protocol.ts'
-import { engineClient, rawEngine, until } from './engine-setup.ts'
+import { engineClient, rawEngine } from './engine-setup.ts'
+import { until } from './helpers/until.ts'
 
 describe('an engine that is written nonsense to', () => {
   const { child, write, next } = rawEngine()

@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type RunLine, readRun, runFolder, watchEvents, watchRuns } from '../src/engine-client/index.ts'
 import type { RunStatus } from '../src/shared/protocol.ts'
-import { engineClient, flags, recipeText, runMain, sinter, until, weights, workplace } from './engine-setup.ts'
+import { engineClient, flags, node, recipeText, runMain, sinter, weights, workplace } from './engine-setup.ts'
+import { hasHeard, heldRuns, isAlive } from './helpers/hold-runs.ts'
+import { until } from './helpers/until.ts'
 
 const { folder: workspace, path, calibration } = workplace()
-const engine = engineClient()
-// So long that it can be stopped between its first block and its last, however busy the machine is with other tests.
-const text = recipeText(calibration, { calibration: { text: calibration, samples: 64, length: 256 } })
+const runs = heldRuns(path('held'))
+const client = () => engineClient({ findNode: async () => ({ ...(await node()), env: runs.env }) })
+const engine = client()
+const text = recipeText(calibration)
 
 const start = async (name: string, report = false): Promise<string> => {
   const { run, diagnostics } = await engine.request('runStart', {
@@ -30,8 +33,23 @@ const ended = (id: string): Promise<RunStatus> =>
     const run = await status(id)
     return run.state !== 'running' && run.state !== 'starting' ? run : undefined
   })
-const firstBlock = (name: string): Promise<boolean> =>
-  until(() => existsSync(path(`${name}.sinter-run/block-0000.safetensors`)))
+const firstBlock = (name: string): string => `${name}.sinter-run/block-0000.safetensors`
+
+/** Starts a run that has one block of four when this is over, and makes no more before it is released. */
+async function startHeld(name: string): Promise<string> {
+  runs.hold(firstBlock(name))
+  const id = await start(name)
+  await until(() => existsSync(path(firstBlock(name))))
+  return id
+}
+
+/** Asks a held run to stop, and lets it go when it has been asked. */
+async function cancelHeld(id: string, name: string): Promise<RunStatus> {
+  const cancelled = engine.request('runCancel', { workspace, id })
+  await hasHeard(workspace, id)
+  runs.release(firstBlock(name))
+  return (await cancelled).run
+}
 
 /** Events of a run up to the end of its attempt. */
 function eventsOf(id: string, from = 0): Promise<{ lines: readonly RunLine[]; offset: number }> {
@@ -87,10 +105,8 @@ describe('a run', () => {
   })
 
   test('is cancelled, resumed, and ends with the same bytes', async () => {
-    const id = await start('stopped')
-    await firstBlock('stopped')
-    const { run } = await engine.request('runCancel', { workspace, id })
-    expect(run).toMatchObject({ state: 'cancelled', resumable: true, error: null })
+    const id = await startHeld('stopped')
+    expect(await cancelHeld(id, 'stopped')).toMatchObject({ state: 'cancelled', resumable: true, error: null })
     expect(existsSync(path('stopped'))).toBe(false)
     const { offset } = await eventsOf(id)
     await engine.request('runResume', { workspace, id })
@@ -102,10 +118,10 @@ describe('a run', () => {
   })
 
   test('that is killed has failed, says so, and resumes to the same bytes', async () => {
-    const id = await start('killed')
-    await firstBlock('killed')
+    const id = await startHeld('killed')
     const { pid } = await status(id)
     process.kill(pid!, 'SIGKILL')
+    runs.release(firstBlock('killed'))
     const run = await ended(id)
     expect(run).toMatchObject({ state: 'failed', resumable: true, error: { code: 'process-gone' } })
     expect(run.error?.message).toContain(String(pid))
@@ -120,26 +136,29 @@ describe('a run', () => {
   test('that is cancelled before it is under way stops too', async () => {
     const id = await start('early')
     expect((await engine.request('runCancel', { workspace, id })).run.state).toBe('cancelled')
+    runs.hold(firstBlock('early'))
     await engine.request('runResume', { workspace, id })
-    await firstBlock('early')
-    await engine.request('runCancel', { workspace, id })
+    await until(() => existsSync(path(firstBlock('early'))))
+    expect(await cancelHeld(id, 'early')).toMatchObject({ state: 'cancelled', resumable: true })
   })
 
   test('stops in order at SIGTERM, from whomever it comes', async () => {
-    const id = await start('term')
-    await firstBlock('term')
+    const id = await startHeld('term')
     process.kill((await status(id)).pid!, 'SIGTERM')
+    await isAlive(workspace, id)
+    runs.release(firstBlock('term'))
     expect(await ended(id)).toMatchObject({ state: 'cancelled', resumable: true })
   })
 
   test('goes on without the engine that started it, and another one stops it', async () => {
-    const other = engineClient()
+    const other = client()
+    runs.hold(firstBlock('orphan'))
     const { run } = await other.request('runStart', { workspace, text, path: path('orphan.sinter.jsonc'), threads: 1 })
     const id = run!.id
     process.kill(other.pid!, 'SIGKILL')
-    await firstBlock('orphan')
+    await until(() => existsSync(path(firstBlock('orphan'))))
     expect((await engine.request('runStatus', { workspace, id })).run.state).toBe('running')
-    expect((await engine.request('runCancel', { workspace, id })).run.state).toBe('cancelled')
+    expect((await cancelHeld(id, 'orphan')).state).toBe('cancelled')
   })
 
   test('whose recipe is wrong is not started', async () => {
@@ -152,9 +171,8 @@ describe('a run', () => {
   })
 
   test('that cannot go on says why', async () => {
-    const id = await start('refused')
-    await firstBlock('refused')
-    await engine.request('runCancel', { workspace, id })
+    const id = await startHeld('refused')
+    await cancelHeld(id, 'refused')
     mkdirSync(path('refused'))
     writeFileSync(path('refused/mine'), '')
     await engine.request('runResume', { workspace, id })
@@ -166,10 +184,9 @@ describe('a run', () => {
 })
 
 test('two windows see the same runs; a second resume of one leaves the first alone', async () => {
-  const other = engineClient()
-  const id = await start('shared')
-  await firstBlock('shared')
-  await engine.request('runCancel', { workspace, id })
+  const other = client()
+  const id = await startHeld('shared')
+  await cancelHeld(id, 'shared')
   await Promise.all([
     engine.request('runResume', { workspace, id }),
     other.request('runResume', { workspace, id }),

@@ -9,8 +9,10 @@ import {
   createEngineClient,
   type EngineClient,
   type EngineClientOptions,
+  type FoundNode,
   findNode,
 } from '../src/engine-client/index.ts'
+import { until } from './helpers/until.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -20,10 +22,12 @@ export const engineMain: string = here('../src/engine/engine-main.ts')
 export const runMain: string = here('../src/engine/run-main.ts')
 const cliMain = here('../../cli/src/main.ts')
 
+export const node = (): Promise<FoundNode> => findNode([{ path: process.execPath }])
+
 /** A client of the engine from its sources; it ends with the tests of a file. */
 export function engineClient(options: Partial<EngineClientOptions> = {}): EngineClient {
   const client = createEngineClient({
-    findNode: () => findNode([{ path: process.execPath }]),
+    findNode: node,
     args: [...flags, engineMain],
     client: 'test',
     ...options,
@@ -68,15 +72,6 @@ export async function sinter(...args: string[]): Promise<void> {
 }
 
 export const weights = (out: string): Buffer => readFileSync(join(out, 'model.safetensors'))
-
-/** Waits for something that another process does; the test's own time limit ends it. */
-export async function until<T>(look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  while (true) {
-    const found = await look()
-    if (found) return found as NonNullable<T>
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
 
 /** An engine without a client: what is written goes in as it is. */
 export function rawEngine(): {

@@ -3,14 +3,17 @@ import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 import { registerRuns } from '../src/host/runs/register.ts'
 import type { ShownRun } from '../src/host/runs/run-list.ts'
-import { engineClient, recipeText, until, weights, workplace } from './engine-setup.ts'
+import { engineClient, node, recipeText, weights, workplace } from './engine-setup.ts'
 import { runsWorkbench as workbench } from './helpers/fake-runs-workbench.ts'
+import { hasHeard, heldRuns } from './helpers/hold-runs.ts'
+import { until } from './helpers/until.ts'
 
 vi.mock('vscode', async () => (await import('./helpers/fake-runs-workbench.ts')).fakeRunsVscode)
 
 const { folder, path, calibration } = workplace()
 workbench.folder = folder
-const registered = registerRuns(engineClient())
+const held = heldRuns(path('held'))
+const registered = registerRuns(engineClient({ findNode: async () => ({ ...(await node()), env: held.env }) }))
 afterAll(() => registered.dispose())
 
 const recipe = (name: string, text = recipeText(calibration)) => {
@@ -24,9 +27,13 @@ const row = (name: string) => rows().find(({ label }) => label === name)
 
 test('a recipe is run, stopped in its notification, resumed from its row, and shown with its report', async () => {
   recipe('small')
+  const block = 'small.sinter-run/block-0000.safetensors'
+  held.hold(block)
   const first = call('sinter.run')
-  await until(() => existsSync(path('small.sinter-run/block-0000.safetensors')))
+  await until(() => existsSync(path(block)))
   workbench.cancel()
+  await hasHeard(folder, row('small')!.run.run.id)
+  held.release(block)
   await first
   expect(row('small')).toMatchObject({ contextValue: 'run.resumable', description: expect.stringContaining('stopped') })
   expect(workbench.progress).toContain('stopping')
