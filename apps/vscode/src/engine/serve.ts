@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import { createLineReader } from '../shared/lines.ts'
 import {
   type AnswerMessage,
@@ -18,8 +17,8 @@ import { handlers } from './handlers.ts'
 import type { RunProgram } from './run/spawn-run.ts'
 
 export interface ServeOptions {
-  readonly input: Readable
-  readonly output: Writable
+  readonly input: AsyncIterable<Uint8Array>
+  readonly output: { write(text: string): unknown }
   readonly runProgram: RunProgram
 }
 
@@ -83,7 +82,7 @@ export async function serve({ input, output, runProgram }: ServeOptions): Promis
   }, HEARTBEAT_MS)
   try {
     const read = createLineReader({ maxBytes: MAX_REQUEST_BYTES, onLine: line, onTooLong: tooLong })
-    for await (const chunk of input) read(chunk as Uint8Array)
+    for await (const chunk of input) read(chunk)
   } finally {
     clearInterval(beat)
     for (const controller of inFlight.values()) controller.abort()

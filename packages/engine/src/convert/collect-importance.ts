@@ -11,7 +11,8 @@ import {
 import type { Backend } from '@sinter/tensor-core'
 import { checkCalibration } from '../plan/calibration-text.ts'
 import type { CalibrationPlan } from '../plan/plan.ts'
-import { batchShapes, calibrationIds } from '../run/calibration.ts'
+import { batchShapes } from '../run/calibration.ts'
+import { calibrationIds } from '../run/calibration-apart.ts'
 import { memoryStore } from '../run/carry-store.ts'
 import { Walker } from '../run/walker.ts'
 

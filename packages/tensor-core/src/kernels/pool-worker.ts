@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { loadKernel } from './pool.ts'
+import { loadKernel } from './load-kernel.ts'
 import type { Job, Reply } from './pool-worker-handle.ts'
 
 const port = parentPort

@@ -1,3 +1,5 @@
+import { loadKernel } from './load-kernel.ts'
+
 /**
  * Names a function that a worker thread can load: the module's URL and the export. The export is called as
  * `fn(args, start, end)` for the rows it must do. Buffers shared in `args` bring results back in bulk.
@@ -62,14 +64,6 @@ export function createPool({ threads = 1 }: { threads?: number } = {}): Pool {
 export function splitRows(rows: number, parts: number): [start: number, end: number][] {
   const count = Math.min(rows, parts)
   return Array.from({ length: count }, (_, i) => [Math.floor((rows * i) / count), Math.floor((rows * (i + 1)) / count)])
-}
-
-/** Loads a kernel in this thread. @throws TypeError when the module has no such function */
-export async function loadKernel({ module, name }: KernelRef): Promise<RowKernel> {
-  const exports = (await import(/* @vite-ignore */ module)) as Record<string, unknown>
-  const kernel = exports[name]
-  if (typeof kernel !== 'function') throw new TypeError(`kernel: ${module} exports no function "${name}"`)
-  return kernel as RowKernel
 }
 
 async function runHere(ref: KernelRef, args: unknown, start: number, end: number): Promise<unknown> {

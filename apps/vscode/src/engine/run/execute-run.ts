@@ -21,22 +21,30 @@ import { openReporter, type Reporter } from './reporter.ts'
 import { type RunRequest, runRequest } from './run-request.ts'
 import { firstStatus } from './status-file.ts'
 
+/** Carries what a run has made to where it belongs, before the run is called done. */
+export type Deliver = (paths: readonly string[]) => Promise<void>
+
 /**
  * Runs what the folder of a run asks for, from the start or from where it stopped, and tells there how it goes.
  * @returns what the process should exit with: 0 done, 130 stopped, else as `exitCodeOf`
  */
-export async function executeRun(folder: string, signal: AbortSignal): Promise<number> {
+export async function executeRun(folder: string, signal: AbortSignal, deliver?: Deliver): Promise<number> {
   // Two windows may resume at once: the second leaves, and must not touch the status.
   const unlock = await lockRun(folder)
   try {
     const request = runRequest(JSON.parse(await readFile(join(folder, runFiles.request), 'utf8')), 'run')
-    return await reported(folder, request, signal)
+    return await reported(folder, request, signal, deliver)
   } finally {
     await unlock()
   }
 }
 
-async function reported(folder: string, request: RunRequest, outer: AbortSignal): Promise<number> {
+async function reported(
+  folder: string,
+  request: RunRequest,
+  outer: AbortSignal,
+  deliver: Deliver | undefined,
+): Promise<number> {
   const before = await readBefore(folder, request)
   const asked = new AbortController()
   const signal = AbortSignal.any([outer, asked.signal])
@@ -49,6 +57,7 @@ async function reported(folder: string, request: RunRequest, outer: AbortSignal)
     reporter.event({ type: 'attempt', attempt, pid: process.pid })
     const { result, outcome } = await run(folder, request, signal, reporter)
     const report = outcome.report ? await keepReport(folder, outcome.report) : null
+    await deliver?.([result.path, ...Object.values(outcome.report ?? {})])
     reporter.event({ type: 'ended', state: 'done' })
     await reporter.update({
       state: 'done',

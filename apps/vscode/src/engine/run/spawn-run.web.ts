@@ -1,0 +1,17 @@
+import { elsewhere } from '../../web/files/elsewhere.ts'
+import { removeAll } from '../../web/files/memory-files.ts'
+import { readFile, storedFiles } from '../../web/node/fs-promises.ts'
+import { executeRun } from './execute-run.ts'
+import type { RunProgram } from './spawn-run.ts'
+
+/** As its namesake, in this worker: the run ends with the window, and what it had not finished is lost. */
+export async function spawnRun(_program: RunProgram, folder: string): Promise<void> {
+  // How it ended is in its status.
+  void executeRun(folder, new AbortController().signal, deliver)
+}
+
+/** Moves what lies in memory into the workspace. */
+async function deliver(paths: readonly string[]): Promise<void> {
+  for (const path of paths.flatMap(storedFiles)) await elsewhere().write(path, (await readFile(path)) as Uint8Array)
+  for (const path of paths) removeAll(path)
+}
