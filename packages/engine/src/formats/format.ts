@@ -19,8 +19,9 @@ export interface Format {
   readonly withDtype?: (dtype: string) => string
   /**
    * The type of each stored matrix where the one asked for is a mix of several, by stored name; undefined when all get the same.
+   * @param weighed whether what is stored was chosen by what the model does with text
    */
-  readonly typesOf?: (type: string, model: TypedModel) => ReadonlyMap<string, string> | undefined
+  readonly typesOf?: (type: string, model: TypedModel, weighed: boolean) => ReadonlyMap<string, string> | undefined
   /** Options of a method that the type fixes, for it holds codes of no other grid; undefined when codes are not held. */
   readonly fit?: (type: string) => Fit | undefined
   /** What is stored in place of what a method makes of rows of `inputs`, for people; undefined when it is held as it is. */

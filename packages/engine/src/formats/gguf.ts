@@ -40,12 +40,16 @@ function fit(type: string): Fit | undefined {
 /** What most matrices of a mix are. */
 const baseOf = (type: string): string => findMix(type)?.mix.base ?? type
 
-/** As llama.cpp's preset of the name has it, for a file of the same size. */
-function typesOf(type: string, { configFile, source }: TypedModel): ReadonlyMap<string, string> | undefined {
+/** As llama.cpp's preset of the name has it, with an importance matrix or without, for a file of the same size. */
+function typesOf(
+  type: string,
+  { configFile, source }: TypedModel,
+  weighed: boolean,
+): ReadonlyMap<string, string> | undefined {
   const found = findMix(type)
   if (!found || plainEncodings.includes(found.mix.base)) return undefined
   const { tensors, metadata } = planGguf(configFile, source)
-  const rows = typesOfMix(found.mix, tensors, mixFactsOf(metadata), false)
+  const rows = typesOfMix(found.mix, tensors, mixFactsOf(metadata), weighed)
   // What no mix rounds is F32, as in the files that other converters make.
   return new Map(tensors.map(({ from }, i) => [from, rows[i]!.type ?? 'F32']))
 }

@@ -38,7 +38,7 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   const output = outputOf(recipe)
   const steps = resolveSteps(recipe, output)
   const tensors = tensorRoles(model)
-  const rows = planRows(recipe, steps, tensors, output, placeOf(model, output))
+  const rows = planRows(recipe, steps, tensors, output, placeOf(model, output, steps.some(needsData)))
   await checkHeld(model, rows, output)
   const transforms = steps.filter(isTransform).map(({ method, options }) => ({ method, options }))
   const calibration = await calibrationOf(model, recipe, steps, options.calibrationText)
@@ -71,16 +71,18 @@ export async function resolvePlan(model: Model, recipe: Recipe, options: Resolve
   }
 }
 
-function placeOf(model: Model, output: OutputPlan): Place {
+function placeOf(model: Model, output: OutputPlan, weighed: boolean): Place {
   return {
-    types: formatNamed(output.container).typesOf?.(output.encoding, model),
+    types: formatNamed(output.container).typesOf?.(output.encoding, model, weighed),
     stored: (tensor, encoding, compressed, bitsPerWeight) =>
       storedAs({ ...output, encoding }, model.source.info(tensor), compressed, bitsPerWeight),
   }
 }
 
-const weightsNeedData = (rows: readonly PlanRow[]): boolean =>
-  rows.some(row => row.steps.some(({ method, options }) => method.needs(options).length > 0))
+const needsData = ({ method, options }: Pick<ResolvedStep, 'method' | 'options'>): boolean =>
+  method.needs(options).length > 0
+
+const weightsNeedData = (rows: readonly PlanRow[]): boolean => rows.some(row => row.steps.some(needsData))
 
 /** @throws SinterError `option` when a type of dense tensors is asked of a container that has none */
 function outputOf({ output }: Recipe): OutputPlan {
@@ -102,7 +104,7 @@ async function calibrationOf(
   steps: readonly ResolvedStep[],
   given: string | undefined,
 ): Promise<CalibrationPlan | undefined> {
-  const wanting = steps.filter(({ method, options }) => method.needs(options).length > 0)
+  const wanting = steps.filter(needsData)
   if (wanting.length === 0) return undefined
   const { text: named, samples, length } = recipe.calibration ?? defaultCalibration
   const text = given ?? named

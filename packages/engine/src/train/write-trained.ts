@@ -24,7 +24,7 @@ export async function writeTrained(
     const source = trainedSource(model, setup, frozen)
     const compressed = new Set(storedLayers(model).map(({ stored }) => `${stored}.weight`))
     const format = formatNamed(output.container)
-    const types = format.typesOf?.(output.encoding, model)
+    const types = format.typesOf?.(output.encoding, model, false)
     const job = { input: model.path, type: output.encoding, compressed, types, out: path, threads, signal, onProgress }
     await format.write(job, source, checkpoint)
     return path

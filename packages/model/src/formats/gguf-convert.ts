@@ -94,7 +94,7 @@ function jobTensor(tensor: GgufPlanTensor, source: RowSource, options: GgufWrite
 }
 
 /** What a tensor will be stored as. */
-export function encodingFor(
+function encodingFor(
   tensor: GgufPlanTensor,
   { encoding, encodingOf }: Pick<GgufWriteOptions, 'encoding' | 'encodingOf'>,
 ): string {

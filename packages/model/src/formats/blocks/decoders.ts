@@ -30,7 +30,7 @@ function eachBlock({ blockSize, blockBytes }: CodeLayout, decode: DecodeBlock): 
   }
 }
 
-export const fastDecoder = (name: Decoded): DecodeRows => kernelDecoder(layouts[name], plain[name], gridsOf[name])
+const fastDecoder = (name: Decoded): DecodeRows => kernelDecoder(layouts[name], plain[name], gridsOf[name])
 
 /** The scales of a piece are read here where the kernel does not, its codes expanded by the kernel. */
 export function kernelDecoder(layout: CodeLayout, plain: DecodeBlock, grids?: GridsOf): DecodeRows {

@@ -49,7 +49,7 @@ function withZeros(q: Quantized, removed: Uint8Array): Quantized {
 }
 
 /** The zero points of all groups, those that are not stored too. */
-export const zerosOf = (q: Quantized): Uint8Array =>
+const zerosOf = (q: Quantized): Uint8Array =>
   q.zeroPoints ?? new Uint8Array(q.scales.data.length).fill(2 ** (q.bits - 1))
 
 /** Columns that share a scale; −1 for whole rows, as the configs of these folders spell it. */

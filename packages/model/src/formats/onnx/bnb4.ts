@@ -1,6 +1,6 @@
 import type { Codebook, CodebookWeight, Weight } from '@sinter/tensor-core'
 import { fourBitTables, levelsEqual } from '../folders/four-bit-tables.ts'
-import { partRecord, readParts } from './emitted-form.ts'
+import { partNames, partRecord, readParts } from './emitted-form.ts'
 import type { WeightForm } from './weight-form.ts'
 
 /** The tables that `MatMulBnb4` has built in, by its `quant_type`. They are those of bitsandbytes. */
@@ -43,5 +43,7 @@ export const bnb4: WeightForm = {
     )
     return { y, record: { kind: 'bnb4', ...partRecord(store, weight, name, given) } }
   },
-  read: (record, take) => readParts(record, take),
+  encoding: () => 'MatMulBnb4',
+  parts: partNames,
+  read: readParts,
 }

@@ -10,29 +10,35 @@ import {
 } from '@sinter/tensor-core'
 import { FormatError } from '../format-error.ts'
 import { form, optionalText, text } from './record-fields.ts'
-import type { FormContext, FormRecord, Take, WeightForm } from './weight-form.ts'
+import type { FormRecord, WeightForm } from './weight-form.ts'
 
-type Emit = (c: FormContext, weight: Weight, x: string, name: string) => { y: string; record: FormRecord }
-type Read = (record: FormRecord, take: Take) => Promise<Weight>
+/** What is done with the weights inside, in whatever form they are. */
+type Inside = Pick<WeightForm, 'emit' | 'read' | 'parts'>
 
 /** Each term in its own form, added from the first to the last. */
-export const sum = (emit: Emit, read: Read): WeightForm => ({
+export const sum = ({ emit, read, parts }: Inside): WeightForm => ({
+  encoding: () => 'sum',
   emit(context, weight, x, name) {
     const terms = (weight as SumWeight).terms.map((term, k) => emit(context, term, x, `${name}.${k}`))
     const y = terms.map(term => term.y).reduce((a, b) => context.builder.node('Add', [a, b]))
     return { y, record: { kind: 'sum', terms: terms.map(({ record }) => record) } }
   },
+  parts: record => termsOf(record).flatMap(parts),
   async read(record, take) {
-    if (!Array.isArray(record.terms) || record.terms.length > 16)
-      throw new FormatError('schema', 'weight form: expected at most 16 "terms"')
     const terms: Weight[] = []
-    for (const term of record.terms) terms.push(await read(form(term, 'terms'), take))
+    for (const term of termsOf(record)) terms.push(await read(term, take))
     return sumWeight(terms)
   },
 })
 
+function termsOf({ terms }: FormRecord): FormRecord[] {
+  if (Array.isArray(terms) && terms.length <= 16) return terms.map(term => form(term, 'terms'))
+  throw new FormatError('schema', 'weight form: expected at most 16 "terms"')
+}
+
 /** Scales of columns go on what enters, scales of rows on what leaves. */
-export const scaled = (emit: Emit, read: Read): WeightForm => ({
+export const scaled = ({ emit, read, parts }: Inside): WeightForm => ({
+  encoding: () => 'scaled',
   emit(context, weight, x, name) {
     const { inner, scales } = weight as ScaledWeight
     const { builder, store } = context
@@ -47,6 +53,10 @@ export const scaled = (emit: Emit, read: Read): WeightForm => ({
       record: { kind: 'scaled', inner: record, ...(rows && { rows }), ...(columns && { columns }) },
     }
   },
+  parts: record => [
+    ...parts(form(record.inner, 'inner')),
+    ...(['rows', 'columns'] as const).flatMap(side => optionalText(record, side) ?? []),
+  ],
   async read(record, take) {
     const floats = async (side: 'rows' | 'columns') => {
       const name = optionalText(record, side)
@@ -59,7 +69,8 @@ export const scaled = (emit: Emit, read: Read): WeightForm => ({
 })
 
 /** What enters is put into the order of the columns. */
-export const permuted = (emit: Emit, read: Read): WeightForm => ({
+export const permuted = ({ emit, read, parts }: Inside): WeightForm => ({
+  encoding: () => 'permuted',
   emit(context, weight, x, name) {
     const { inner, order } = weight as PermutedWeight
     const { builder, store } = context
@@ -67,6 +78,7 @@ export const permuted = (emit: Emit, read: Read): WeightForm => ({
     const { y, record } = emit(context, inner, builder.node('Gather', [x, stored], { axis: 2n }), `${name}.inner`)
     return { y, record: { kind: 'permuted', inner: record, order: stored } }
   },
+  parts: record => [...parts(form(record.inner, 'inner')), text(record, 'order')],
   async read(record, take) {
     const order = (await take(text(record, 'order'))).data as Int32Array
     return permutedWeight(await read(form(record.inner, 'inner'), take), order)

@@ -2,7 +2,7 @@ import { denseWeight, type Tensor, type Weight } from '@sinter/tensor-core'
 import { turned } from '../transposed.ts'
 import { text } from './record-fields.ts'
 import { asF32 } from './values.ts'
-import type { WeightForm } from './weight-form.ts'
+import type { FormRecord, StoredForm, Take, WeightForm } from './weight-form.ts'
 
 /** Plain numbers, `[in, out]` as `MatMul` wants them, of the type that they have. */
 export const dense: WeightForm = {
@@ -14,7 +14,20 @@ export const dense: WeightForm = {
       record: { kind: 'dense', values: name },
     }
   },
-  read: async (record, take) => denseWeight(turned(await take(text(record, 'values')))),
+  parts: record => [text(record, 'values')],
+  numbers,
+  read: async (record, take) => denseWeight(await numbers(record, take)),
+}
+
+async function numbers(record: FormRecord, take: Take): Promise<Tensor> {
+  return turned(await take(text(record, 'values')))
+}
+
+/** Numbers that no product reads as they lie: vectors, and tables that are looked up. */
+export const plain: StoredForm = {
+  parts: record => [text(record, 'values')],
+  byRows: () => true,
+  numbers: (record, take) => take(text(record, 'values')),
 }
 
 const denseValues = (weight: Weight): Tensor => (weight.kind === 'dense' ? weight.parts().values! : weight.dense())

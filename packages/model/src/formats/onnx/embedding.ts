@@ -1,4 +1,4 @@
-import { bytesOf, castTo, type DType, toF32, type Weight } from '@sinter/tensor-core'
+import { bytesOf, castTo, type DType, isQuantized, toF32, type Weight } from '@sinter/tensor-core'
 import type { TensorInfo } from '../source.ts'
 import { emitForm } from './forms.ts'
 import { lookUpNBits } from './look-up.ts'
@@ -65,7 +65,7 @@ export async function storeHead(
 
 /** Rows are looked up by whole zero points, and without filling. */
 function isLookUp(weight: Weight): boolean {
-  if (weight.kind !== 'quantized' || !fitsNBits(weight)) return false
+  if (!isQuantized(weight) || !fitsNBits(weight)) return false
   const { zero, bits, groupSize } = weight.attributes()
   const power = typeof groupSize === 'number' && groupSize >= 16 && (groupSize & (groupSize - 1)) === 0
   return zero !== 'min' && [2, 4, 8].includes(Number(bits)) && power && weight.shape[1] % Number(groupSize) === 0

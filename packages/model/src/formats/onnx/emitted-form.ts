@@ -28,7 +28,9 @@ export const emitted: WeightForm = {
     )
     return { y: values.get('y')!, record: { kind: 'emitted', ...partRecord(store, weight, name, given) } }
   },
-  read: (record, take) => readParts(record, take),
+  encoding: ({ kind }) => kind,
+  parts: partNames,
+  read: readParts,
 }
 
 /** `x Wᵀ + b` in nodes that every execution provider has. */
@@ -59,15 +61,23 @@ export function partRecord(
 const sameBytes = (a: Tensor, b: Tensor): boolean =>
   a.dtype === b.dtype && a.data.length === b.data.length && Buffer.compare(bytesOf(a), bytesOf(b)) === 0
 
-export async function readParts({ attributes, parts }: FormRecord, take: Take): Promise<Weight> {
-  if (!isObject(attributes) || !isObject(parts))
-    throw new FormatError('schema', 'weight form: expected "attributes" and "parts" to be objects')
+export async function readParts(record: FormRecord, take: Take): Promise<Weight> {
+  const { attributes } = record
+  if (!isObject(attributes)) throw new FormatError('schema', 'weight form: expected "attributes" to be an object')
   const tensors: Record<string, Tensor> = {}
-  for (const [part, entry] of Object.entries(parts)) {
-    const [name, shape] = Array.isArray(entry) ? entry : []
-    if (typeof name !== 'string' || !Array.isArray(shape))
-      throw new FormatError('schema', `weight form: expected part ${JSON.stringify(part)} to be [name, shape]`)
-    tensors[part] = { ...(await take(name)), shape: shape.map(Number) }
-  }
+  for (const { part, name, shape } of placesOf(record)) tensors[part] = { ...(await take(name)), shape }
   return decodeWeight({ attributes: attributes as WeightAttributes, tensors })
+}
+
+export function partNames(record: FormRecord): string[] {
+  return placesOf(record).map(({ name }) => name)
+}
+
+function placesOf({ parts }: FormRecord): { part: string; name: string; shape: readonly number[] }[] {
+  if (!isObject(parts)) throw new FormatError('schema', 'weight form: expected "parts" to be an object')
+  return Object.entries(parts).map(([part, entry]) => {
+    const [name, shape] = Array.isArray(entry) ? entry : []
+    if (typeof name === 'string' && Array.isArray(shape)) return { part, name, shape: shape.map(Number) }
+    throw new FormatError('schema', `weight form: expected part ${JSON.stringify(part)} to be [name, shape]`)
+  })
 }

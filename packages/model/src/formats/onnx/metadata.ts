@@ -55,9 +55,19 @@ export function parseMetadata({ initializers, metadata }: ModelFile, where: stri
 const isShape = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.length <= 8 && value.every(dim => Number.isSafeInteger(dim) && dim >= 0)
 
+/** Of JSON: a representation in another takes two levels, and no method nests deeper than two or three of them. */
+const MAX_DEPTH = 16
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some(v => isDeeper(v, levels - 1)))
+
 function recordOf(entry: unknown, name: string, where: string): TensorRecord {
   if (!isObject(entry) || !isShape(entry.shape) || !isObject(entry.form) || typeof entry.form.kind !== 'string')
     throw new FormatError('schema', `${where}: ${JSON.stringify(name)}: expected a record with a shape and a form`)
+  if (isDeeper(entry.form, MAX_DEPTH))
+    throw new FormatError('limit', `${where}: ${JSON.stringify(name)}: a form of more than ${MAX_DEPTH} levels`)
   return { shape: entry.shape, form: entry.form as FormRecord, ...(entry.flipped === true && { flipped: true }) }
 }
 

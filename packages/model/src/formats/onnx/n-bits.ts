@@ -28,6 +28,9 @@ export const nBits: WeightForm = {
     const record = storeNBits(context, weight, name)
     return { y: multiplyNBits(context, record, x), record }
   },
+  encoding: ({ bits }) => `MatMulNBits:${String(bits)}`,
+  parts: record => ['codes', 'scales', 'zeroPoints'].flatMap(part => optionalText(record, part) ?? []),
+  byRows: () => true,
   read: readNBits,
 }
 

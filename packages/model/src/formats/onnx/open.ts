@@ -6,12 +6,11 @@ import { tensorOf } from '../safetensors.ts'
 import { checkRows, type TensorInfo, type TensorSource } from '../source.ts'
 import { turned } from '../transposed.ts'
 
-import { readForm } from './forms.ts'
+import { formOf, readForm } from './forms.ts'
 import { parseMetadata, type StoredModel, type TensorRecord } from './metadata.ts'
 import { type Initializer, parseModelFile } from './model-file.ts'
-import { text } from './record-fields.ts'
 import { rowsOf } from './source-of.ts'
-import type { FormRecord, Take } from './weight-form.ts'
+import type { Take } from './weight-form.ts'
 
 /** A graph without its weights: those of the largest models have some megabytes. */
 const MAX_MODEL_BYTES = 256 * 2 ** 20
@@ -147,21 +146,12 @@ function sourceOver(
     const row = sizeOf(found.shape.slice(1)) * dtypes[found.dtype].bytes
     return tensorOf(found.dtype, [count, ...found.shape.slice(1)], await bytes(found, start * row, count * row))
   }
-  const whole = async (name: string): Promise<Weight> => {
-    const { form, shape, flipped } = record(name)
-    const weight = await soundly(path, name, () => readForm(form, take))
-    const expected = flipped ? shape.toReversed() : shape
-    if (weight.shape.join() === expected.join()) return weight
-    throw new FormatError(
-      'size',
-      `${path}: ${JSON.stringify(name)}: expected [${expected}], stored is [${weight.shape}]`,
-    )
-  }
+  const whole = (name: string): Promise<Weight> => soundly(path, name, () => readForm(record(name).form, take))
   const read = async (name: string): Promise<Tensor> => {
     const { form, shape, flipped } = record(name)
-    if (form.kind === 'plain') return expectShape(path, name, shape, await take(text(form, 'values')))
-    const values = form.kind === 'dense' ? (await whole(name)).parts().values! : (await whole(name)).dense()
-    return flipped ? turned(values) : values
+    const { numbers } = formOf(form)
+    const values = numbers ? await numbers(form, take) : (await whole(name)).dense()
+    return expectShape(path, name, shape, flipped ? turned(values) : values)
   }
   return {
     kind: 'onnx',
@@ -171,19 +161,20 @@ function sourceOver(
     read,
     async readRows(name, start, count) {
       const { form, shape } = record(name)
+      const { byRows, numbers } = formOf(form)
       checkRows(name, shape, start, count)
-      if (form.kind === 'plain') return takeRows(text(form, 'values'), start, count)
-      // Everything that belongs to a row of such a matrix lies in one row of each of its parts.
-      const byRows = form.kind === 'nBits' || (form.kind === 'w8a8' && form.flipped !== true)
-      if (byRows && count > 0)
-        return toF32(
-          (
-            await soundly(path, name, () => readForm({ ...form, rows: count }, part => takeRows(part, start, count)))
-          ).dense(),
-        )
-      return rowsOf(name, await read(name), start, count)
+      if (!byRows?.(form) || count === 0) return rowsOf(name, await read(name), start, count)
+      const rows: Take = part => takeRows(part, start, count)
+      if (numbers) return numbers(form, rows)
+      return toF32((await soundly(path, name, () => readForm({ ...form, rows: count }, rows))).dense())
     },
-    weight: async name => (['plain', 'dense'].includes(record(name).form.kind) ? undefined : whole(name)),
+    async weight(name) {
+      const { form, shape, flipped } = record(name)
+      if (formOf(form).numbers) return undefined
+      const weight = await whole(name)
+      expectShape(path, name, flipped ? shape.toReversed() : shape, weight)
+      return weight
+    },
     close,
   }
 }
@@ -198,35 +189,21 @@ async function soundly<T>(path: string, name: string, make: () => Promise<T>): P
   }
 }
 
-function expectShape(path: string, name: string, shape: readonly number[], tensor: Tensor): Tensor {
-  if (tensor.shape.join() === shape.join()) return tensor
-  throw new FormatError('size', `${path}: ${JSON.stringify(name)}: expected [${shape}], stored is [${tensor.shape}]`)
+function expectShape<T extends { readonly shape: readonly number[] }>(
+  path: string,
+  name: string,
+  shape: readonly number[],
+  got: T,
+): T {
+  if (got.shape.join() === shape.join()) return got
+  throw new FormatError('size', `${path}: ${JSON.stringify(name)}: expected [${shape}], stored is [${got.shape}]`)
 }
 
 function infoOf({ shape, form }: TensorRecord, stored: (name: string) => Initializer): TensorInfo {
-  const bytes = partsOf(form).reduce((sum, name) => sum + stored(name).data.length, 0)
-  if (form.kind !== 'plain' && form.kind !== 'dense') return { encoding: nameOf(form), dtype: 'f32', shape, bytes }
-  const { dtype } = stored(text(form, 'values'))
+  const { encoding, parts } = formOf(form)
+  const found = parts(form).map(stored)
+  const bytes = found.reduce((sum, { data }) => sum + data.length, 0)
+  if (encoding) return { encoding: encoding(form), dtype: 'f32', shape, bytes }
+  const { dtype } = found[0]!
   return { encoding: dtype.toUpperCase(), dtype, shape, bytes }
-}
-
-const nameOf = (form: FormRecord): string =>
-  form.kind === 'nBits'
-    ? `MatMulNBits:${String(form.bits)}`
-    : form.kind === 'bnb4'
-      ? 'MatMulBnb4'
-      : form.kind === 'w8a8'
-        ? 'W8A8'
-        : form.kind
-
-const partFields = ['values', 'codes', 'scales', 'zeroPoints', 'rows', 'columns', 'order']
-
-/** Names of the stored tensors that a form is made of. */
-function partsOf(form: FormRecord): string[] {
-  const own = partFields.map(field => form[field]).filter(value => typeof value === 'string')
-  const parts = Object.values((form.parts ?? {}) as Record<string, unknown>).map(entry =>
-    String((entry as unknown[])[0]),
-  )
-  const inner = [form.inner ?? [], form.terms ?? []].flat().flatMap(nested => partsOf(nested as FormRecord))
-  return [...own, ...parts, ...inner]
 }

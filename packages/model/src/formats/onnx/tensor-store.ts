@@ -11,7 +11,7 @@ import {
 import { type AtomicFile, createAtomicFile } from '../../io/atomic.ts'
 
 /** Browsers hold a file in one ArrayBuffer, which ends at 2 GiB; transformers.js looks for `_data`, `_data_1`, … */
-export const MAX_CHUNK_BYTES: number = 2 ** 31 - 2 ** 20
+const MAX_CHUNK_BYTES: number = 2 ** 31 - 2 ** 20
 /** Windows maps files at 64 KiB, everything else at a page: a tensor that begins at a page can be mapped without a copy. */
 export const ALIGNMENT = 4096
 /** Tensors smaller than this stay in the model file: a page of their own would be mostly padding. */

@@ -1,4 +1,4 @@
-import { packedWeight, type QuantizedWeight, type Weight } from '@sinter/tensor-core'
+import { isQuantized, packedWeight, type QuantizedWeight, type Weight } from '@sinter/tensor-core'
 import { FormatError } from '../format-error.ts'
 import { turned } from '../transposed.ts'
 import { text, whole } from './record-fields.ts'
@@ -10,8 +10,8 @@ const MIDDLE = 128
 
 /** Whether a matrix has 8 bits, one scale for each row, and no zero points: what an integer product computes with. */
 export function isRowwise(weight: Weight): boolean {
-  if (weight.kind !== 'quantized') return false
-  const { bits, scales, zeroPoints, mins, zeros, shape } = (weight as QuantizedWeight).quantized
+  if (!isQuantized(weight)) return false
+  const { bits, scales, zeroPoints, mins, zeros, shape } = weight.quantized
   const floats = scales.dtype === 'f16' || scales.dtype === 'f32'
   return bits === 8 && !(zeroPoints ?? mins ?? zeros) && floats && scales.data.length === shape[0]
 }
@@ -31,6 +31,9 @@ export const w8a8: WeightForm = {
     }
     return { y: multiplyRowwise(context, record, x), record }
   },
+  encoding: () => 'W8A8',
+  parts: record => [text(record, 'codes'), text(record, 'scales')],
+  byRows: record => record.flipped !== true,
   read: readRowwise,
 }
 

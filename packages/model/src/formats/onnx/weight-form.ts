@@ -31,8 +31,20 @@ export interface FormRecord {
 /** A stored tensor by name. @throws FormatError `missing` */
 export type Take = (name: string) => Promise<Tensor>
 
-/** One representation in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
-export interface WeightForm {
+/** How something lies in a model file. */
+export interface StoredForm {
+  /** For people; undefined for plain numbers, which are of their own type. */
+  encoding?(record: FormRecord): string
+  /** Names of the stored tensors that it is made of. */
+  parts(record: FormRecord): readonly string[]
+  /** Whether everything that belongs to a row lies in one row of each of its parts. */
+  byRows?(record: FormRecord): boolean
+  /** The numbers, of the type that they have, where it is made of nothing else. */
+  numbers?(record: FormRecord, take: Take): Promise<Tensor>
+}
+
+/** One representation of a matrix in ONNX: how `y = x Wᵀ` is computed, and how the weight is read back from what was stored for it. */
+export interface WeightForm extends StoredForm {
   /** `x` and the result are ONNX values, f32 `[batch, tokens, width]`. @param name the stored name, the stem of the parts' */
   emit(
     context: FormContext,

@@ -6,7 +6,7 @@ import { isObject } from '../json-strict.ts'
 export const SPARSE_STEM = 'model.sparse'
 
 /** What config.json says in a folder with the smallest forms. */
-export const SPARSE_FIELD = 'sinter_sparse'
+const SPARSE_FIELD = 'sinter_sparse'
 const VERSION = 1
 
 /** Fields of compressed-tensors, under its newer and its older name. */

@@ -49,7 +49,7 @@ function fill(mask: number, kept: number): number {
 }
 
 /** Bits of a group's code: ⌈log2 C(of, kept)⌉, three for 2:4. */
-export const codeBits = (pattern: KeptPattern): number => masksOf(pattern).bits
+const codeBits = (pattern: KeptPattern): number => masksOf(pattern).bits
 
 /** Bytes of the codes of a row; every row begins at a byte. */
 export const patternRowBytes = (cols: number, pattern: KeptPattern): number =>
