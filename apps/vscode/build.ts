@@ -5,6 +5,7 @@ import { build } from 'esbuild'
 import { buildEngine } from './build/engine.ts'
 import { app, root, webviewEntries } from './build/entries.ts'
 import { copyNatives } from './build/natives.ts'
+import { buildWebEngine, buildWebExtension } from './build/web.ts'
 
 const production = process.argv.includes('--production')
 const dist = join(app, 'dist')
@@ -42,7 +43,10 @@ const webviews = await build({
   metafile: true,
 })
 const engine = await buildEngine({ production })
-for (const [name, { metafile }] of Object.entries({ extension, webviews, engine }))
+const webExtension = await buildWebExtension({ production })
+const webEngine = await buildWebEngine({ production })
+const parts = { extension, webviews, engine, webExtension, webEngine }
+for (const [name, { metafile }] of Object.entries(parts))
   writeFileSync(join(dist, 'meta', `${name}.json`), JSON.stringify(metafile))
 
 cpSync(join(root, 'packages/engine/schema'), join(dist, 'schema'), { recursive: true })
@@ -51,6 +55,5 @@ copyNatives(join(dist, 'node_modules'), { platform: 'linux', arch: 'x64' })
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(0)} kB`
 const sum = (outputs: Readonly<Record<string, { bytes: number }>>): number =>
   Object.entries(outputs).reduce((total, [name, { bytes }]) => total + (name.endsWith('.map') ? 0 : bytes), 0)
-console.log(`extension  ${kilobytes(sum(extension.metafile.outputs))}`)
-console.log(`webviews   ${kilobytes(sum(webviews.metafile.outputs))}`)
-console.log(`engine     ${kilobytes(sum(engine.metafile.outputs))}`)
+for (const [name, { metafile }] of Object.entries(parts))
+  console.log(`${name.padEnd(13)} ${kilobytes(sum(metafile.outputs))}`)

@@ -1,43 +1,53 @@
-// Packs dist/ into a .vsix for one platform and says what takes the room. `node package.ts`, after `node build.ts --production`
-import { cpSync, rmSync, statSync } from 'node:fs'
+// Packs dist/ into a .vsix for each target named, and says what takes the room. `node package.ts [TARGET… | all]`, after
+// `node build.ts --production`
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createVSIX, listFiles } from '@vscode/vsce'
-import { app, root } from './build/entries.ts'
+import { app } from './build/entries.ts'
+import { stage } from './build/stage.ts'
+import { targets } from './build/targets.ts'
 
-const target = 'linux-x64'
-const packagePath = join(app, 'dist', `sinter-${target}.vsix`)
-const license = join(app, 'LICENSE')
+const named = process.argv.slice(2)
+for (const target of named.includes('all') ? targets() : named.length > 0 ? named : ['linux-x64']) await pack(target)
 
-rmSync(packagePath, { force: true })
-cpSync(join(root, 'LICENSE'), license)
-try {
-  // The dependencies are in the bundles; the workspace's links mean nothing to the packer.
-  await createVSIX({
-    cwd: app,
-    packagePath,
-    target,
-    dependencies: false,
-    allowMissingRepository: true,
-    skipLicense: false,
-  })
-  const files = await listFiles({ cwd: app })
-  report(files.map(name => ({ name, bytes: statSync(join(app, name)).size })))
-} finally {
-  rmSync(license)
+async function pack(target: string): Promise<void> {
+  const packagePath = join(app, 'dist', `sinter-${target}.vsix`)
+  rmSync(packagePath, { force: true })
+  const cwd = mkdtempSync(join(tmpdir(), 'sinter-package-'))
+  try {
+    stage(target, cwd)
+    // The dependencies are in the bundles.
+    await createVSIX({
+      cwd,
+      packagePath,
+      target,
+      dependencies: false,
+      allowMissingRepository: true,
+      skipLicense: false,
+    })
+    const files = await listFiles({ cwd })
+    report(files.map(name => ({ name, bytes: statSync(join(cwd, name)).size })))
+  } finally {
+    rmSync(cwd, { recursive: true })
+  }
+  console.log(`${megabytes(statSync(packagePath).size)}  ${packagePath}`)
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(2).padStart(7)} MB`
 }
 
 function report(files: readonly { name: string; bytes: number }[]): void {
-  const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2).padStart(7)} MB`
   const parts: readonly [string, RegExp][] = [
-    ['extension host', /^dist\/extension\.cjs$/],
+    ['extension host', /^dist\/extension(\.web)?\.cjs$/],
     ['webviews', /^dist\/webviews\//],
-    ['ONNX Runtime', /^dist\/node_modules\//],
-    ['engine', /^dist\/(?!node_modules|webviews|extension\.cjs)/],
+    ['ONNX Runtime', /^dist\/(node_modules\/|web\/ort\.wasm)/],
+    ['engine', /^dist\/(?!node_modules|webviews|extension|web\/ort)/],
     ['the rest', /^(?!dist\/)/],
   ]
   for (const [name, pattern] of parts) {
     const own = files.filter(file => pattern.test(file.name))
     console.log(`${megabytes(own.reduce((sum, { bytes }) => sum + bytes, 0))}  ${name} (${own.length} files)`)
   }
-  console.log(`${megabytes(statSync(packagePath).size)}  ${packagePath}`)
 }

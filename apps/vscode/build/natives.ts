@@ -37,7 +37,7 @@ export function copyNatives(into: string, { platform, arch }: Target): void {
 }
 
 /** The folder of a dependency, whatever its manifest exports. */
-function packageFolder(name: string): string {
+export function packageFolder(name: string): string {
   let folder = dirname(here.resolve(name))
   while (true) {
     const found = manifestName(join(folder, 'package.json'))

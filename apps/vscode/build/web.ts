@@ -45,6 +45,18 @@ export async function buildWebEngine(options: WebBuild): Promise<Built> {
   return result
 }
 
+/** The extension for hosts in a browser: CommonJS, which these load. */
+export const buildWebExtension = (options: WebBuild): Promise<Built> =>
+  build({
+    ...common(options),
+    entryPoints: [join(app, 'src/extension.web.ts')],
+    outfile: join(options.dist ?? join(app, 'dist'), 'extension.web.cjs'),
+    format: 'cjs',
+    external: ['vscode'],
+    inject: [join(app, 'src/web/node/globals.ts')],
+    plugins: [webNamesakes, nodeModules],
+  })
+
 /** The folder of ONNX Runtime Web's own files. */
 const ortFolder = (): string => join(createRequire(import.meta.url).resolve('onnxruntime-web'), '..')
 
@@ -57,7 +69,7 @@ const wasmOnly: Plugin = {
 }
 
 /** `NAME.web.ts` beside `NAME.ts` takes its place. */
-export const webNamesakes: Plugin = {
+const webNamesakes: Plugin = {
   name: 'web-namesakes',
   setup({ onResolve }) {
     onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir }) => {
@@ -68,7 +80,7 @@ export const webNamesakes: Plugin = {
 }
 
 /** `node:NAME` is `src/web/node/NAME.ts`; processes and threads are absent. */
-export const nodeModules: Plugin = {
+const nodeModules: Plugin = {
   name: 'node-modules',
   setup({ onResolve }) {
     onResolve({ filter: /^node:/ }, ({ path }) => {
@@ -94,6 +106,8 @@ function kernelTable(): string {
   )
   return `const modules = {\n${rows.join('\n')}\n}
 export async function loadKernel({ module, name }) {
+  // Between two of them messages come in: a question, or the wish to stop.
+  await new Promise(resolve => setTimeout(resolve))
   const kernel = (await modules[module]?.())?.[name]
   if (typeof kernel !== 'function') throw new TypeError('kernel: ' + module + ' exports no function ' + name)
   return kernel

@@ -13,7 +13,7 @@ const { contributes } = manifest
 const sources = readdirSync(join(app, 'src'), { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.ts'))
   .map(name => ({ name, text: read(`src/${name}`) }))
-const hostSources = sources.filter(({ name }) => name.startsWith('host') || name === 'extension.ts')
+const hostSources = sources.filter(({ name }) => name.startsWith('host') || /^extension(\.web)?\.ts$/.test(name))
 
 const commands = (contributes.commands as { command: string }[]).map(({ command }) => command)
 

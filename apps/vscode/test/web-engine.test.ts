@@ -75,6 +75,8 @@ web.for(steps)('%s in a browser writes the bytes that Node writes on the same ba
 web('a model is looked at and a recipe planned; nobody else is asked for anything', async () => {
   const header = (await engine.request('modelOpen', { path: '/work/demo/model.safetensors' })) as { kind: string }
   expect(header).toMatchObject({ kind: 'safetensors', bytes: expect.any(Number) })
+  const asked = { path: '/work/demo/model.safetensors', tensor: 'model.embed_tokens.weight' }
+  expect(await engine.request('tensorStats', asked)).toMatchObject({ total: { count: 1024 * 256 } })
   const planned = { text: JSON.stringify({ ...recipeOf(steps[1][1]), model: 'demo' }), path: '/work/p.sinter.jsonc' }
   const { plan } = (await engine.request('plan', planned)) as PlanResult
   expect(plan).toMatchObject({ model: '/work/demo', family: 'llama', blocks: 4, threads: 1 })

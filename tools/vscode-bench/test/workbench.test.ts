@@ -3,12 +3,12 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
-import { commandLine } from '../src/command-line.ts'
+import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
-import { packExtension } from '../src/pack.ts'
+import { packExtension, webVsix } from '../src/pack.ts'
 import { pseudo } from '../src/pseudo.ts'
 import { speakPseudo } from '../src/pseudo-locale.ts'
 import { runInHost } from '../src/run-in-host.ts'
@@ -132,3 +132,54 @@ workbench('another language reaches the manifest and the program', { timeout: 3 
     await screenshot(page, 'pseudo-locale')
   })
 })
+
+workbench(
+  'in a host that is a worker of the browser, a model opens and a recipe is repaired and planned',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const opened = await open({ vsix: [webVsix] })
+    await journey('web-look', opened, async () => {
+      const { names, details } = await inspectModel(opened)
+      expect(names.join(' ')).toMatch(/model/)
+      expect(details).toContain('llama')
+      const { message, plan } = await writeRecipe(opened)
+      expect(message).toContain('unknown key "bist"; did you mean "bits"?')
+      expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
+    })
+  },
+)
+
+workbench(
+  'there RTN and GPTQ write the bytes that Node writes on the same WebAssembly',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const recipe = (method: string) =>
+      JSON.stringify({
+        version: 1,
+        model: 'demo-model',
+        steps: [{ method, bits: 4, groupSize: 64 }],
+        calibration: { text: 'text.txt', samples: 4, length: 64 },
+      })
+    const methods = ['rtn', 'gptq']
+    const opened = await open(
+      { vsix: [webVsix] },
+      {
+        ...Object.fromEntries(methods.map(method => [`${method}.sinter.jsonc`, recipe(method)])),
+        'text.txt': 'The cat sat on the mat and looked at the moon. '.repeat(100),
+      },
+    )
+    const { workspace } = opened
+    await journey('web-run', opened, async () => {
+      for (const method of methods) {
+        const weights = await runRecipe(opened, `${method}.sinter.jsonc`)
+        const there = readFileSync(weights)
+        // The next journey looks for the one result there is.
+        rmSync(join(weights, '..'), { recursive: true })
+        const other = join(workspace, 'in-node')
+        compressOnWasm(join(workspace, `${method}.sinter.jsonc`), other)
+        expect(there.equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
+        rmSync(other, { recursive: true })
+      }
+    })
+  },
+)

@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import { createLineReader } from '../shared/lines.ts'
 import {
   type AnswerMessage,
@@ -44,8 +43,8 @@ interface Waiting {
 
 /** @param onBroken something came in that is no message of the protocol: whoever sends it cannot be trusted with the rest */
 export function createConnection(
-  input: Readable,
-  output: Writable,
+  input: { on(event: 'data', listener: (bytes: Uint8Array) => void): unknown },
+  output: { readonly writable: boolean; write(text: string): unknown },
   onBroken: (error: EngineError) => void,
 ): Connection {
   const waiting = new Map<number, Waiting>()

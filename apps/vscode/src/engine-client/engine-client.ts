@@ -11,9 +11,12 @@ export interface RequestOptions {
   readonly onEvent?: ((event: RequestEvent) => void) | undefined
 }
 
-export interface EngineClientOptions extends Omit<EngineProgram, 'node'> {
+export interface EngineClientOptions extends Omit<EngineProgram, 'node'>, ClientOptions {
   /** Looked for when the engine is started, which settings may have changed since. */
   readonly findNode: () => Promise<EngineProgram['node']>
+}
+
+export interface ClientOptions {
   /** Milliseconds that a cancelled request has to end before the engine is ended. Default 3000. */
   readonly cancelMs?: number | undefined
   /** Milliseconds without a sign of life after which an engine at work is ended. Default 60,000: a long product hears nothing. */
@@ -36,7 +39,12 @@ export interface EngineClient {
 const MAX_STARTS = 5
 const STARTS_MS = 60_000
 
-export function createEngineClient(options: EngineClientOptions): EngineClient {
+/** The client of an engine that is a process of its own. */
+export const createEngineClient = (options: EngineClientOptions): EngineClient =>
+  clientOf(async () => startEngine({ ...options, node: await options.findNode() }), options)
+
+/** @param startNew called for the first request, and again after an engine has ended */
+export function clientOf(startNew: () => Promise<EngineProcess>, options: ClientOptions): EngineClient {
   const { cancelMs = 3000, silenceMs = 60_000, onState } = options
   let current: Promise<EngineProcess> | undefined
   let running: EngineProcess | undefined
@@ -45,7 +53,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
 
   const start = async (): Promise<EngineProcess> => {
     onState?.('starting')
-    const engine = await startEngine({ ...options, node: await options.findNode() })
+    const engine = await startNew()
     running = engine
     onState?.('ready')
     const watch = setInterval(
@@ -55,7 +63,8 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
       },
       Math.min(1000, silenceMs),
     )
-    watch.unref()
+    // In a browser it is a number, and keeps nothing alive.
+    watch.unref?.()
     void engine.ended.then(() => {
       clearInterval(watch)
       forget()

@@ -73,7 +73,8 @@ function spawnEngine({ node, args, heapMegabytes }: EngineProgram): ChildProcess
   })
 }
 
-async function handshake(connection: Connection, client: string): Promise<void> {
+/** @throws EngineError when it does not answer in time, or speaks another version of the protocol */
+export async function handshake(connection: Connection, client: string): Promise<void> {
   const { answer, abandon } = connection.request('initialize', { protocol: PROTOCOL, client })
   const timer = setTimeout(
     () => abandon(new EngineError('timeout', `the engine did not answer within ${HANDSHAKE_MS / 1000} s of its start`)),

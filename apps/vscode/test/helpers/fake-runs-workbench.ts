@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+
 /** As much of the workbench as the runs use. What it really does is tested in a real one. */
 
 interface Tree {
@@ -106,6 +108,7 @@ export const fakeRunsVscode: object = {
   },
   l10n: { t: (text: string, parts: Parts = {}) => text.replace(/\{(\w+)\}/g, (_, at: string) => String(parts[at])) },
   workspace: {
+    fs: { readFile: ({ fsPath }: { readonly fsPath: string }) => readFile(fsPath) },
     get isTrusted() {
       return runsWorkbench.trusted
     },

@@ -1,4 +1,4 @@
-import type { Backend } from './backend.ts'
+import type { Backend, Program } from './backend.ts'
 import { ortWebBackend } from './ort-web.ts'
 
 /**
@@ -10,8 +10,17 @@ export function ortNodeBackend({ threads = 1 }: { readonly threads?: number } = 
   const backend = (): Promise<Backend> => (loading ??= ortWebBackend({ threads }))
   return {
     name: 'onnxruntime-web (wasm)',
-    compile: async graph => (await backend()).compile(graph),
+    compile: async graph => withPauses(await (await backend()).compile(graph)),
     upload: async (tensor, options) => (await backend()).upload(tensor, options),
     close: async () => (await loading)?.close(),
   }
 }
+
+/** Between two runs messages come in, a wish to stop among them: a run alone leaves the thread no moment for them. */
+const withPauses = (program: Program): Program => ({
+  ...program,
+  async run(inputs, options) {
+    await new Promise(resolve => setTimeout(resolve))
+    return program.run(inputs, options)
+  },
+})

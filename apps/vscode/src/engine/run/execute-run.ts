@@ -57,7 +57,7 @@ async function reported(
     reporter.event({ type: 'attempt', attempt, pid: process.pid })
     const { result, outcome } = await run(folder, request, signal, reporter)
     const report = outcome.report ? await keepReport(folder, outcome.report) : null
-    await deliver?.([result.path, ...Object.values(outcome.report ?? {})])
+    await deliver?.([result.path, ...Object.values(outcome.report ?? {}), ...Object.values(report ?? {})])
     reporter.event({ type: 'ended', state: 'done' })
     await reporter.update({
       state: 'done',

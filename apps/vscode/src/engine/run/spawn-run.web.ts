@@ -6,12 +6,18 @@ import type { RunProgram } from './spawn-run.ts'
 
 /** As its namesake, in this worker: the run ends with the window, and what it had not finished is lost. */
 export async function spawnRun(_program: RunProgram, folder: string): Promise<void> {
-  // How it ended is in its status.
   void executeRun(folder, new AbortController().signal, deliver)
+    // The history is kept where the desktop keeps it.
+    .finally(() => carry(storedFiles(folder)))
+    .catch(console.error)
 }
 
-/** Moves what lies in memory into the workspace. */
+/** Moves a result out of the memory into the workspace. */
 async function deliver(paths: readonly string[]): Promise<void> {
-  for (const path of paths.flatMap(storedFiles)) await elsewhere().write(path, (await readFile(path)) as Uint8Array)
+  await carry(paths.flatMap(storedFiles))
   for (const path of paths) removeAll(path)
+}
+
+async function carry(paths: readonly string[]): Promise<void> {
+  for (const path of paths) await elsewhere().write(path, (await readFile(path)) as Uint8Array)
 }

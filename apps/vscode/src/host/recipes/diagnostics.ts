@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import type { RecipeChecker, RecipeDiagnostic } from '../../shared/recipe-checker.ts'
+import { pathOf } from '../paths.ts'
 import { isRecipe } from './selector.ts'
 
 /** A mark in a recipe with what it came from, for the quick fixes. */
@@ -45,7 +46,7 @@ export function markRecipes(checker: RecipeChecker): RecipeMarks {
   }
   async function check(document: vscode.TextDocument): Promise<void> {
     const { version } = document
-    const found = await checker.check(document.getText(), document.uri.fsPath).catch(() => undefined)
+    const found = await checker.check(document.getText(), pathOf(document.uri)).catch(() => undefined)
     // A newer text has its own check under way.
     if (!found || document.isClosed || document.version !== version) return
     const own = found.map(one => ({ found: one, mark: markOf(document, one), version }))

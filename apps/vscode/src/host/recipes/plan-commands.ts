@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import * as vscode from 'vscode'
 import type { RecipeService } from '../../shared/recipe-checker.ts'
 import { showBytes, showDuration } from '../../shared/units.ts'
+import { pathOf } from '../paths.ts'
 import { isRecipe } from './selector.ts'
 
 const SCHEME = 'sinter-plan'
@@ -46,7 +47,7 @@ async function planOf(service: RecipeService, uri: vscode.Uri | undefined) {
     void vscode.window.showInformationMessage(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
     return undefined
   }
-  const path = document.uri.fsPath
+  const path = pathOf(document.uri)
   try {
     const plan = service.plan(document.getText(), path)
     return { path, ...(await withProgress(vscode.l10n.t('Planning {0}', basename(path)), plan)) }

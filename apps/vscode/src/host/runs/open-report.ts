@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import * as vscode from 'vscode'
+import { uriOf } from '../paths.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 
 /** The report has its pictures and styles in itself; nothing else is loaded, and nothing runs. */
@@ -11,7 +11,7 @@ export async function openReport(runs: RunList, clicked: ShownRun | undefined): 
   const shown = clicked ?? (await pick(runs))
   const report = shown?.run.report
   if (!shown || !report) return
-  const text = await readFile(report.html, 'utf8')
+  const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uriOf(report.html)))
   const panel = vscode.window.createWebviewPanel('sinter.report', basename(shown.run.out), vscode.ViewColumn.Active, {
     enableScripts: false,
     localResourceRoots: [],

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
+import { pathOf, uriOf } from '../paths.ts'
 import { isRecipe } from '../recipes/selector.ts'
 import { followRun } from './follow-run.ts'
 import { openReport } from './open-report.ts'
@@ -19,7 +20,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
       told(resumeRun(client, runs, workspace, run.id)),
     ),
     registerCommand('sinter.revealOutput', ({ run }: ShownRun) =>
-      vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(run.out)),
+      vscode.commands.executeCommand('revealInExplorer', uriOf(run.out)),
     ),
     registerCommand('sinter.openReport', (shown?: ShownRun) => told(openReport(runs, shown))),
     registerCommand('sinter.showRuns', () => vscode.commands.executeCommand('sinter.runs.focus')),
@@ -33,8 +34,8 @@ async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | u
   if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
   const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
-  const workspace = folder.uri.fsPath
-  const given = { workspace, text: document.getText(), path: document.uri.fsPath, ...limits(document.uri) }
+  const workspace = pathOf(folder.uri)
+  const given = { workspace, text: document.getText(), path: pathOf(document.uri), ...limits(document.uri) }
   const since = Date.now()
   const { run, diagnostics } = await client.request('runStart', given)
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')

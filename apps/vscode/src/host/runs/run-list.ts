@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import { watchRuns } from '../../engine-client/index.ts'
 import type { RunStatus } from '../../shared/run-status.ts'
+import { isReadable, pathOf } from '../paths.ts'
 
 /** A run, and the folder of the workspace that keeps it. */
 export interface ShownRun {
@@ -19,13 +20,15 @@ export interface RunList extends vscode.Disposable {
 /** A second is soon enough for people, and a look at files that did not change costs next to nothing. */
 const EVERY_MS = 1000
 
-export function watchedRuns(): RunList {
+/** @param watch tells of the runs that a folder keeps */
+export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
   const known = new Map<string, ShownRun>()
   const changed = new vscode.EventEmitter<ShownRun>()
   const watches = (vscode.workspace.workspaceFolders ?? [])
-    .filter(({ uri }) => uri.scheme === 'file')
-    .map(({ uri: { fsPath: workspace } }) =>
-      watchRuns(
+    .filter(({ uri }) => isReadable(uri))
+    .map(({ uri }) => {
+      const workspace = pathOf(uri)
+      return watch(
         workspace,
         run => {
           const shown = { workspace, run }
@@ -33,8 +36,8 @@ export function watchedRuns(): RunList {
           changed.fire(shown)
         },
         { everyMs: EVERY_MS },
-      ),
-    )
+      )
+    })
   return {
     all: () => [...known.values()].sort((a, b) => b.run.createdAt - a.run.createdAt),
     find: id => known.get(id),

@@ -35,3 +35,8 @@ export const process: WebProcess = {
     return true
   },
 }
+
+/** After the messages that have come in. */
+export const setImmediate = (work: () => void): void => {
+  setTimeout(work)
+}

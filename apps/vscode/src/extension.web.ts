@@ -1,0 +1,41 @@
+import * as vscode from 'vscode'
+import { clientOf, engineModelReader, engineRecipeService } from './engine-client/index.ts'
+import { registerRecipes } from './host/recipes/register.ts'
+import { registerRuns } from './host/runs/register.ts'
+import { registerModelViewers } from './host/viewer/register.ts'
+import { startEngineWorker } from './host/web/engine-worker.ts'
+import { watchEngineRuns } from './host/web/watch-runs.ts'
+
+/** The extension where there is no Node: the engine runs in a worker, started by the first question. */
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel('Sinter', { log: true })
+  const client = clientOf(() => startEngineWorker(context.extensionUri), {
+    onState: state => log.info(`engine: ${state}`),
+  })
+  const reader = engineModelReader(client)
+  registerModelViewers(context, async () => reader)
+  context.subscriptions.push(
+    log,
+    registerRecipes(engineRecipeService(client)),
+    registerRuns(client, watchEngineRuns(client)),
+    { dispose: () => void client.dispose() },
+  )
+  refuseTheRest(context)
+}
+
+/** Commands of the manifest that need files of a machine or processes say so. */
+function refuseTheRest({ extension, subscriptions }: vscode.ExtensionContext): void {
+  const { contributes } = extension.packageJSON as { contributes: { commands: readonly { command: string }[] } }
+  for (const { command } of contributes.commands)
+    try {
+      subscriptions.push(
+        vscode.commands.registerCommand(command, () =>
+          vscode.window.showInformationMessage(
+            vscode.l10n.t('This needs the extension on a computer; on the web it is not there.'),
+          ),
+        ),
+      )
+    } catch {
+      // It is there.
+    }
+}
