@@ -21,7 +21,7 @@ export function convertCommand(): Command {
   const command = new Command('convert')
     .description('Writes a model in another format, or in other types of numbers, without calibration')
     .argument('<model>', 'folder, .safetensors or .gguf')
-    .requiredOption('--to <format>', 'gguf:MIX, such as gguf:Q4_K_M (llama.cpp’s presets), hf, hf:bf16')
+    .requiredOption('--to <format>', 'gguf:MIX, such as gguf:Q4_K_M (llama.cpp’s presets), hf, hf:bf16, onnx:q4')
     .option('--out <path>', 'file or folder to make; it appears when it is complete')
     .option('--imatrix <file>', 'importance of columns, from sinter imatrix or llama-imatrix')
     .addOption(
@@ -39,6 +39,7 @@ Examples:
   sinter convert ./model --to gguf:IQ2_XS --imatrix imatrix.gguf --out small.gguf
   sinter convert model.gguf --to gguf:Q5_K_M --dry-run
   sinter convert model.gguf --to hf:bf16 --out ./model
+  sinter convert ./model --to onnx:q4 --out ./web
 
 A mix gives every tensor the type that llama-quantize would, byte for byte. What cannot be kept exactly is said
 before anything is written.`,
