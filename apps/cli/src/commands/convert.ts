@@ -4,6 +4,7 @@ import { UsageError } from '../failure.ts'
 import { type OutputFlags, outputFlags, progressMode, threadsFlag, wholeNumber } from '../flags.ts'
 import { interruptible } from '../interrupt.ts'
 import { print, printJson } from '../print.ts'
+import { type Counted, collapse, counted } from '../terminal/collapse.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { facts, table } from '../terminal/table.ts'
 import { bytes, duration } from '../terminal/units.ts'
@@ -21,7 +22,7 @@ export function convertCommand(): Command {
   const command = new Command('convert')
     .description('Writes a model in another format, or in other types of numbers, without calibration')
     .argument('<model>', 'folder, .safetensors or .gguf')
-    .requiredOption('--to <format>', 'gguf:MIX, such as gguf:Q4_K_M (llama.cpp’s presets), hf, hf:bf16')
+    .requiredOption('--to <format>', 'gguf:MIX, such as gguf:Q4_K_M (llama.cpp’s presets), hf, hf:bf16, onnx:q4')
     .option('--out <path>', 'file or folder to make; it appears when it is complete')
     .option('--imatrix <file>', 'importance of columns, from sinter imatrix or llama-imatrix')
     .addOption(
@@ -39,6 +40,7 @@ Examples:
   sinter convert ./model --to gguf:IQ2_XS --imatrix imatrix.gguf --out small.gguf
   sinter convert model.gguf --to gguf:Q5_K_M --dry-run
   sinter convert model.gguf --to hf:bf16 --out ./model
+  sinter convert ./model --to onnx:q4 --out ./web
 
 A mix gives every tensor the type that llama-quantize would, byte for byte. What cannot be kept exactly is said
 before anything is written.`,
@@ -116,35 +118,17 @@ function describe(conversion: Conversion, everything: boolean): string {
     ...lines('not exact', losses.length > 0 ? losses : ['nothing: every number is kept as it is']),
     ...lines('note', notes),
   ])
-  return `${tensorTable(everything ? rows.map(row => ({ ...row, count: 1 })) : collapse(rows))}\n\n${summary}\n`
+  const named = rows.map(row => ({ ...row, name: row.tensor }))
+  const shown = everything ? counted(named) : collapse(named, ({ from, to, shape }) => `${from} ${to} ${shape}`)
+  return `${tensorTable(shown)}\n\n${summary}\n`
 }
 
 const lines = (name: string, texts: readonly string[]): [string, string][] =>
   texts.map((text, i) => [i === 0 ? name : '', text])
 
-type CountedRow = ConversionRow & { readonly count: number }
-
-/** `blk.*.attn_q.weight` stands for all blocks in which it goes the same way. */
-function collapse(rows: readonly ConversionRow[]): CountedRow[] {
-  const groups = new Map<string, CountedRow>()
-  for (const row of rows) {
-    const tensor = row.tensor.replace(/\.\d+\./g, '.*.')
-    const key = [tensor, row.from, row.to, row.shape].join('|')
-    const known = groups.get(key)
-    const count = 1 + (known?.count ?? 0)
-    groups.set(key, {
-      ...row,
-      tensor: count === 1 ? row.tensor : tensor,
-      bytes: row.bytes + (known?.bytes ?? 0),
-      count,
-    })
-  }
-  return [...groups.values()]
-}
-
-function tensorTable(rows: readonly CountedRow[]): string {
+function tensorTable(rows: readonly Counted<ConversionRow & { readonly name: string }>[]): string {
   return table(rows, [
-    { title: 'tensor', value: row => row.tensor },
+    { title: 'tensor', value: row => row.name },
     { title: 'count', value: row => String(row.count), align: 'right' },
     { title: 'shape', value: row => row.shape.join(' × ') },
     { title: 'from', value: row => row.from },

@@ -2,6 +2,7 @@ import type { Model, Opened, TensorSource } from '@sinter/model'
 import { Command } from 'commander'
 import { jsonFlag } from '../flags.ts'
 import { print, printJson } from '../print.ts'
+import { type Counted, collapse, counted } from '../terminal/collapse.ts'
 import { facts, table } from '../terminal/table.ts'
 import { amount, bytes, short } from '../terminal/units.ts'
 import { weigh } from '../weigh.ts'
@@ -43,7 +44,11 @@ async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
       })
     print(model ? describe(model) : describeTensors(opened))
     print('')
-    print(tensorTable(flags.tensors ? tensors.map(row => ({ ...row, count: 1 })) : collapse(tensors)))
+    print(
+      tensorTable(
+        flags.tensors ? counted(tensors) : collapse(tensors, ({ encoding, shape }) => `${encoding} ${shape}`),
+      ),
+    )
   } finally {
     await source.close()
   }
@@ -110,24 +115,7 @@ function describeTensors({ source, problem = '' }: Opened): string {
   ])
 }
 
-type CountedRow = TensorRow & { readonly count: number }
-
-/** `model.layers.*.mlp.up_proj.weight` stands for all blocks, when they are stored alike. */
-function collapse(rows: readonly TensorRow[]): CountedRow[] {
-  const groups = new Map<string, CountedRow>()
-  for (const row of rows) {
-    const name = row.name.replace(/\.\d+\./g, '.*.')
-    const key = [name, row.encoding, row.shape].join('|')
-    const known = groups.get(key)
-    groups.set(key, { ...row, name, bytes: row.bytes + (known?.bytes ?? 0), count: 1 + (known?.count ?? 0) })
-  }
-  return [...groups.values()].map(row => (row.count === 1 ? { ...row, name: onlyName(rows, row) } : row))
-}
-
-const onlyName = (rows: readonly TensorRow[], { name, encoding }: CountedRow): string =>
-  rows.find(row => row.name.replace(/\.\d+\./g, '.*.') === name && row.encoding === encoding)?.name ?? name
-
-function tensorTable(rows: readonly CountedRow[]): string {
+function tensorTable(rows: readonly Counted<TensorRow>[]): string {
   return table(rows, [
     { title: 'tensor', value: row => row.name },
     { title: 'count', value: row => String(row.count), align: 'right' },

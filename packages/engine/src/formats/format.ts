@@ -2,6 +2,7 @@ import type { Checkpoint, LowRankFactors, Model, TensorInfo } from '@sinter/mode
 import type { Weight } from '@sinter/tensor-core'
 import type { Route } from '../convert/conversion.ts'
 import type { Importance } from '../convert/importance.ts'
+import type { TensorRole } from '../plan/tensors.ts'
 import type { CompressedSource } from '../run/compressed-source.ts'
 import type { RunResult } from '../run/events.ts'
 
@@ -28,6 +29,8 @@ export interface Format {
   readonly recoding?: (type: string, method: string, inputs: number, fits: boolean) => string | undefined
   /** How a tensor will lie in the output. */
   readonly stored: (type: string, info: TensorInfo, compressed: boolean, bitsPerWeight?: number) => Stored
+  /** The same where a model that has nothing compressed is converted, and the type says what its matrices are rounded to. */
+  readonly rounded?: (type: string, tensor: TensorRole) => Stored
   /** Why a matrix in its compressed form cannot be stored number for number, where that is asked for; undefined when it can. */
   readonly cannotHold?: (type: string, weight: Weight) => string | undefined
   /** What one must know before a run that compresses into it. */
@@ -82,6 +85,8 @@ export interface OutputJob {
   readonly compressed: ReadonlySet<string>
   /** Types of single tensors by stored name, where they are not all `type`. */
   readonly types?: ReadonlyMap<string, string> | undefined
+  /** Matrices are rounded as the type says: see `rounded`. Otherwise they keep 16 bits. */
+  readonly round?: boolean
   readonly out: string
   /** To encode with. Default: the caller's alone. */
   readonly threads?: number | undefined

@@ -3,13 +3,13 @@ import { folders } from '../formats/folders.ts'
 import type { Format } from '../formats/format.ts'
 import { gguf } from '../formats/gguf.ts'
 import { hf } from '../formats/hf.ts'
-import { onnx } from '../formats/onnx.ts'
+import { onnx, onnxGenai } from '../formats/onnx.ts'
 import { sparse } from '../formats/sparse.ts'
 import type { OutputPlan } from '../plan/plan.ts'
 import { unknownName } from './methods.ts'
 
 /** One line a container. */
-export const formats: readonly Format[] = [hf, gguf, sparse, onnx, ...folders]
+export const formats: readonly Format[] = [hf, gguf, sparse, onnx, onnxGenai, ...folders]
 
 /** The row of a container. @throws SinterError `unknown-name` */
 export function formatNamed(name: string): Format {

@@ -5,6 +5,7 @@ import { lookUpNBits } from './look-up.ts'
 import { fitsNBits, multiplyNBits, storeNBits } from './n-bits.ts'
 import { text } from './record-fields.ts'
 import { type NBits, roundToNBits } from './round.ts'
+import { tableBlock } from './rounded.ts'
 import type { OnnxSource } from './source-of.ts'
 import { asF32, ints } from './values.ts'
 import { multiplyRowwise } from './w8a8.ts'
@@ -40,7 +41,7 @@ export async function storeTable(
   if (weight && isLookUp(weight)) return nBitsTable(context, storeNBits(context, weight, name), name)
   const info = source.info(name)
   const width = info.shape[1]!
-  const divides = [block, 64, 32, 16].find(size => size <= block && width % size === 0)
+  const divides = tableBlock(width, block)
   if (weight || typeof type === 'string' || divides === undefined)
     return plainTable(context, await storePlain(context, source, name, info, type === 'f16' ? 'f16' : 'f32'))
   const rowwise = context.integerProducts && type === 8

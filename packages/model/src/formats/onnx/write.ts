@@ -7,6 +7,7 @@ import { writeConfigFiles } from './config-files.ts'
 import { buildDecoder } from './decoder.ts'
 import type { TableType } from './embedding.ts'
 import { metadataOf } from './metadata.ts'
+import { DEFAULT_BLOCK } from './rounded.ts'
 import { type SourceLike, sourceOf } from './source-of.ts'
 import { createTensorStore } from './tensor-store.ts'
 import { type OnnxType, onnxTypeNamed } from './types.ts'
@@ -66,7 +67,7 @@ export async function writeOnnx(
   await makeFolder(inner)
   const builder = createOnnxBuilder()
   const store = createTensorStore(builder, inner, file, options.maxChunkBytes)
-  const { accuracyLevel = 4, blockSize = 32, embeddings = type.table, genai = false } = options
+  const { accuracyLevel = 4, blockSize = DEFAULT_BLOCK, embeddings = type.table, genai = false } = options
   const { gatherBlocks = genai } = options
   try {
     const records = await buildDecoder(
