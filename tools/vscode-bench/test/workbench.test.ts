@@ -139,12 +139,12 @@ workbench(
   async () => {
     const opened = await open({ vsix: [webVsix] })
     await journey('web-look', opened, async () => {
-      const { names, details } = await inspectModel(opened)
-      expect(names.join(' ')).toMatch(/model/)
-      expect(details).toContain('llama')
       const { message, plan } = await writeRecipe(opened)
       expect(message).toContain('unknown key "bist"; did you mean "bits"?')
       expect(plan).toMatch(/mlp\.down_proj +256×768 +compress +4-bit asymmetric, groups of 64/)
+      const { names, details } = await inspectModel(opened)
+      expect(names.join(' ')).toMatch(/model/)
+      expect(details).toContain('llama')
     })
   },
 )

@@ -107,6 +107,7 @@ export const fakeRunsVscode: object = {
     }),
   },
   l10n: { t: (text: string, parts: Parts = {}) => text.replace(/\{(\w+)\}/g, (_, at: string) => String(parts[at])) },
+  Uri: { file: (fsPath: string) => ({ scheme: 'file', fsPath }) },
   workspace: {
     fs: { readFile: ({ fsPath }: { readonly fsPath: string }) => readFile(fsPath) },
     get isTrusted() {
