@@ -1,7 +1,7 @@
+import type { RunEvaluation } from '@sinter/engine'
 import { finishRun } from '../finish-run.ts'
 import { runPlan } from '../run-plan.ts'
 import type { Progress } from '../terminal/progress.ts'
-import { weigh } from '../weigh.ts'
 import type { DemoRecipe } from './demo-recipes.ts'
 
 export interface DemoTexts {
@@ -46,7 +46,7 @@ export interface DemoResult {
 
 export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoResult> {
   const { checkRecipe, resolvePlan } = await import('@sinter/engine')
-  const { openModel } = await import('@sinter/model')
+  const { openModel, weigh } = await import('@sinter/model')
   const { texts, path, threads, progress, signal } = job
   const checked = checkRecipe({
     version: 1,
@@ -81,9 +81,7 @@ export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoR
   }
 }
 
-type Evaluated = NonNullable<Awaited<ReturnType<typeof finishRun>>['evaluation']>
-
-function qualities({ evaluation, generations }: Evaluated): Pick<DemoResult, 'original' | 'compressed'> {
+export function qualities({ evaluation, generations }: RunEvaluation): Pick<DemoResult, 'original' | 'compressed'> {
   const { perplexity, basePerplexity, divergence } = evaluation
   const [sample] = generations
   return {
