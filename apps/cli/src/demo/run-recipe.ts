@@ -1,4 +1,3 @@
-import type { RunEvaluation } from '@sinter/engine'
 import { finishRun } from '../finish-run.ts'
 import { runPlan } from '../run-plan.ts'
 import type { Progress } from '../terminal/progress.ts'
@@ -81,7 +80,9 @@ export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoR
   }
 }
 
-export function qualities({ evaluation, generations }: RunEvaluation): Pick<DemoResult, 'original' | 'compressed'> {
+type Evaluated = NonNullable<Awaited<ReturnType<typeof finishRun>>['evaluation']>
+
+function qualities({ evaluation, generations }: Evaluated): Pick<DemoResult, 'original' | 'compressed'> {
   const { perplexity, basePerplexity, divergence } = evaluation
   const [sample] = generations
   return {
