@@ -14,20 +14,29 @@ export interface Started {
 export async function activate(context: vscode.ExtensionContext): Promise<Started> {
   const began = performance.now()
   const cpuBegan = process.cpuUsage()
-  const [{ registerEngine }, { registerRecipes }, { registerModelViewers }, { registerRuns }, { registerDiagnostics }] =
-    await Promise.all([
-      import('./host/engine/register.ts'),
-      import('./host/recipes/register.ts'),
-      import('./host/viewer/register.ts'),
-      import('./host/runs/register.ts'),
-      import('./host/copy-diagnostics.ts'),
-    ])
+  const [
+    { registerEngine },
+    { registerRecipes },
+    { registerModelViewers },
+    { registerRuns },
+    { registerTryIt },
+    { registerDiagnostics },
+  ] = await Promise.all([
+    import('./host/engine/register.ts'),
+    import('./host/recipes/register.ts'),
+    import('./host/viewer/register.ts'),
+    import('./host/runs/register.ts'),
+    import('./host/try/register.ts'),
+    import('./host/copy-diagnostics.ts'),
+  ])
   const engine = registerEngine(context)
   registerModelViewers(context, async () => engine.reader)
+  const runs = registerRuns(engine.client)
   context.subscriptions.push(
     engine,
     registerRecipes(engine.recipes),
-    registerRuns(engine.client),
+    runs,
+    registerTryIt(context, engine.client, runs.runs),
     registerDiagnostics(context),
   )
   const { user, system } = process.cpuUsage(cpuBegan)

@@ -43,7 +43,7 @@ export async function* generate(
   prompt: readonly number[],
   options: GenerateOptions,
 ): AsyncGenerator<number> {
-  const generator = await createGenerator(model, backend)
+  const generator = await createGenerator(model, backend, options.signal)
   try {
     yield* generator.generate(prompt, options)
   } finally {
@@ -51,18 +51,32 @@ export async function* generate(
   }
 }
 
-/** Loads all weights, f32: 4 bytes a parameter. */
-export async function createGenerator(model: Model, backend: Backend): Promise<Generator> {
+/**
+ * Loads all weights, f32: 4 bytes a parameter.
+ * @param signal stops the loading, after which nothing is kept
+ */
+export async function createGenerator(model: Model, backend: Backend, signal?: AbortSignal): Promise<Generator> {
   const programs = createPrograms(backend)
-  const stages: Stage[] = []
-  for (let i = 0; i < model.blocks; i++) stages.push(await loadBlock(model, backend, programs, i))
-  const head = await loadHead(model, backend, programs)
-  return {
-    generate: (prompt, options) => run(model, stages, head, prompt, options),
-    async close() {
-      for (const { weights } of [...stages, head]) releaseAll(weights)
-      await programs.close()
-    },
+  const parts: Pick<Stage, 'weights'>[] = []
+  const close = async (): Promise<void> => {
+    for (const { weights } of parts) releaseAll(weights)
+    await programs.close()
+  }
+  try {
+    const stages: Stage[] = []
+    for (let i = 0; i < model.blocks; i++) {
+      signal?.throwIfAborted()
+      const stage = await loadBlock(model, backend, programs, i)
+      stages.push(stage)
+      parts.push(stage)
+    }
+    signal?.throwIfAborted()
+    const head = await loadHead(model, backend, programs)
+    parts.push(head)
+    return { generate: (prompt, options) => run(model, stages, head, prompt, options), close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 

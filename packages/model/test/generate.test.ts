@@ -80,6 +80,7 @@ describe('generation', () => {
       await expect(run([1], { tokens: 1, topK: 1.5 })).rejects.toThrow(/topK: expected/)
       await expect(run(numbers(48, 'full'), { tokens: 2 })).rejects.toThrow(/the model has learned only 48/)
       await expect(run([1], { tokens: 1, signal: AbortSignal.abort() })).rejects.toThrow(/abort/)
+      await expect(createGenerator(model, backend, AbortSignal.abort())).rejects.toThrow(/abort/)
       await generator.close()
     }))
 })

@@ -7,6 +7,7 @@ import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
+import { tryPrompt } from '../src/journeys/try-prompt.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
 import { packExtension, webVsix } from '../src/pack.ts'
 import { pseudo } from '../src/pseudo.ts'
@@ -92,6 +93,18 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
     const other = join(workspace, 'by-command-line')
     commandLine(['compress', '--recipe', join(workspace, 'small.sinter.jsonc'), '--out', other, '--no-report'])
     expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
+  })
+})
+
+workbench('of a run: a prompt is continued by both models', { timeout: 5 * MINUTES }, async () => {
+  const recipe = { version: 1, model: 'demo-model', steps: [{ method: 'rtn', bits: 2, groupSize: 64 }] }
+  const opened = await open({}, { 'tiny.sinter.jsonc': JSON.stringify(recipe) })
+  await journey('results', opened, async () => {
+    await runRecipe(opened, 'tiny.sinter.jsonc')
+    const { original, compressed, verdict } = await tryPrompt(opened, 'tiny', 'The cat sat on the mat. ')
+    expect(original).toMatch(/\S/)
+    expect(compressed).toMatch(/\S/)
+    expect(verdict).toContain(original === compressed ? 'are equal.' : 'they are marked')
   })
 })
 

@@ -1,3 +1,5 @@
+import { type TranslateOf, translatorOf } from './page-strings.ts'
+
 /** Texts of the viewers. The host hands them over in the user's language; `{0}` stands for what is put in. */
 export const viewerStrings = {
   loading: 'Reading the header …',
@@ -97,12 +99,8 @@ export const viewerStrings = {
 } as const
 
 export type ViewerString = keyof typeof viewerStrings
-export type Translate = (key: ViewerString, ...parts: readonly (string | number)[]) => string
+export type Translate = TranslateOf<ViewerString>
 
 /** @param translated texts that take the place of the English ones */
-export function translator(translated: Readonly<Record<string, string>> = {}): Translate {
-  return (key, ...parts) => {
-    const text = Object.hasOwn(translated, key) ? translated[key]! : viewerStrings[key]
-    return text.replace(/\{(\d)\}/g, (_, at: string) => String(parts[Number(at)] ?? ''))
-  }
-}
+export const translator = (translated?: Readonly<Record<string, string>>): Translate =>
+  translatorOf(viewerStrings, translated)

@@ -8,5 +8,13 @@ const MAX_SHOWN = 300
 export function visibleText(text: string, length: number = MAX_SHOWN): string {
   if (text === '') return '⟨⟩'
   const shown = text.length > length ? `${text.slice(0, length)}… (${text.length})` : text
-  return shown.replace(unseen, found => `⟨U+${found.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`)
+  return shown.replace(unseen, codeOf)
 }
+
+/** Joiners belong to the letters around them; lines and tabs are those of a text. */
+const unseenInProse = /(?![\n\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+/** A text of several lines, of a model or a person. For `textContent`. */
+export const visibleLines = (text: string): string => text.replace(unseenInProse, codeOf)
+
+const codeOf = (found: string): string => `⟨U+${found.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`

@@ -15,8 +15,11 @@ if (!hasChromium)
 
 const from = createRequire(import.meta.url)
 
-export async function bundleViewer(): Promise<string> {
-  const entry = fileURLToPath(new URL('../../src/webviews/model/main.ts', import.meta.url))
+export const bundleViewer = (): Promise<string> => bundlePage('model')
+
+/** The script of a page of `src/webviews`. */
+export async function bundlePage(name: string): Promise<string> {
+  const entry = fileURLToPath(new URL(`../../src/webviews/${name}/main.ts`, import.meta.url))
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -47,11 +50,24 @@ export interface ViewerPage {
 
 const origin = 'http://localhost:1'
 
-/** A page as the workbench would show it: the host's HTML, a stub for its API, and the host's session behind that. */
-export async function openViewer(
+/** A viewer and the host's session behind it. */
+export function openViewer(
   browser: Browser,
   script: string,
-  { shown, reader, theme = 'dark' }: { shown: Shown; reader: ModelReader; theme?: ThemeName },
+  { shown, reader, theme }: { shown: Shown; reader: ModelReader; theme?: ThemeName },
+): Promise<ViewerPage> {
+  return openWebview(browser, script, post => viewSession(shown, () => reader, post).receive, theme)
+}
+
+/**
+ * A page as the workbench would show it: the host's HTML and a stub for its API.
+ * @param connect the host's side: given how to send, it returns what takes the page's messages
+ */
+export async function openWebview(
+  browser: Browser,
+  script: string,
+  connect: (post: (message: unknown) => void) => (message: unknown) => unknown,
+  theme: ThemeName = 'dark',
 ): Promise<ViewerPage> {
   const page = await browser.newPage({ viewport: { width: 1200, height: 800 } })
   const problems: string[] = []
@@ -67,14 +83,12 @@ export async function openViewer(
     requests.push(url)
     return route.abort()
   })
-  const session = viewSession(
-    shown,
-    () => reader,
-    message => page.evaluate(data => window.postMessage(data, '*'), message).catch(() => {}),
-  )
+  const receive = connect(message => {
+    page.evaluate(data => window.postMessage(data, '*'), message).catch(() => {})
+  })
   await page.exposeFunction('toHost', (message: unknown) => {
     sent.push(message)
-    return session.receive(message)
+    return receive(message)
   })
   await page.addInitScript(stub, themes[theme])
   await page.goto(`${origin}/`)

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import * as vscode from 'vscode'
+import type * as vscode from 'vscode'
 import { viewerStrings } from '../../shared/viewer-strings.ts'
+import { openPage, translated } from '../open-page.ts'
 import type { ReaderOf } from './model-document.ts'
-import { viewerPage } from './page.ts'
 import { type Shown, type ViewSession, viewSession } from './session.ts'
 
 /** Puts a page into a webview and answers it until the panel is closed. */
@@ -13,10 +12,9 @@ export function showPage(
   readerOf: ReaderOf,
   onChose?: (tensor: string) => void,
 ): ViewSession {
-  const folder = vscode.Uri.joinPath(extension, 'dist', 'webviews')
-  webview.options = { enableScripts: true, localResourceRoots: [folder] }
+  const strings = translated(viewerStrings)
   const session = viewSession(shown, readerOf, message => void webview.postMessage(message), {
-    strings: translated(),
+    strings,
     ...(onChose && { onChose }),
   })
   const listening = webview.onDidReceiveMessage(message => void session.receive(message))
@@ -24,13 +22,6 @@ export function showPage(
     listening.dispose()
     session.dispose()
   })
-  const script = webview.asWebviewUri(vscode.Uri.joinPath(folder, 'model.js')).toString()
-  webview.html = viewerPage(script, randomBytes(16).toString('hex'), vscode.env.language)
+  openPage(webview, extension, 'model')
   return session
-}
-
-/** Texts of the page, where the user's language has a bundle. */
-function translated(): Readonly<Record<string, string>> | undefined {
-  if (!vscode.l10n.bundle) return undefined
-  return Object.fromEntries(Object.entries(viewerStrings).map(([key, text]) => [key, vscode.l10n.t(text)]))
 }

@@ -3,7 +3,7 @@ import { byteText, countText, shapeText, valueText } from '../../shared/units.ts
 import type { ComparedNames } from '../../shared/viewer-messages.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
 import { visibleText } from '../../shared/visible-text.ts'
-import { element, folded, labelled } from './dom.ts'
+import { element, folded, labelled } from '../shared/dom.ts'
 import type { HostLink } from './host-link.ts'
 import { virtualRows } from './virtual-rows.ts'
 

@@ -1,7 +1,7 @@
 import type { TensorValues } from '../../shared/model-reader.ts'
 import { valueText } from '../../shared/units.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
-import { choice, element, labelled } from './dom.ts'
+import { choice, element, labelled } from '../shared/dom.ts'
 import { freshContext, keepDrawn, type Theme } from './theme.ts'
 
 type Mode = 'extreme' | 'mean' | 'magnitude'

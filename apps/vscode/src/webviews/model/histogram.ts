@@ -2,7 +2,7 @@ import { magnitudeEdge } from '../../shared/magnitude-edge.ts'
 import type { TensorValues } from '../../shared/model-reader.ts'
 import { countText, valueText } from '../../shared/units.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
-import { choice, element, folded, labelled, table } from './dom.ts'
+import { choice, element, folded, labelled, table } from '../shared/dom.ts'
 import { freshContext, keepDrawn, type Theme } from './theme.ts'
 
 export interface Bin {

@@ -3,8 +3,9 @@ import { countText } from '../../shared/units.ts'
 import type { ToView } from '../../shared/viewer-messages.ts'
 import { type Translate, translator } from '../../shared/viewer-strings.ts'
 import { visibleText } from '../../shared/visible-text.ts'
+import { adoptStyles } from '../shared/adopt-styles.ts'
+import { element, labelled } from '../shared/dom.ts'
 import { comparisonView } from './comparison.ts'
-import { element, labelled } from './dom.ts'
 import { type HostLink, hostLink } from './host-link.ts'
 import { styles } from './styles.ts'
 import { modelSummary } from './summary.ts'
@@ -17,9 +18,7 @@ const PAGE = 5000
 /** Between the last key and the search. */
 const PAUSE_MS = 120
 
-const sheet = new CSSStyleSheet()
-sheet.replaceSync(styles)
-document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet]
+adoptStyles(styles)
 
 const view = document.getElementById('view')!
 view.append(element('p', { role: 'status' }, translator()('loading')))

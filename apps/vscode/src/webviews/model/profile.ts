@@ -1,7 +1,7 @@
 import type { ValueSummary } from '../../shared/model-reader.ts'
 import { countText, valueText } from '../../shared/units.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
-import { element, folded, table } from './dom.ts'
+import { element, folded, table } from '../shared/dom.ts'
 import { freshContext, keepDrawn, type Theme } from './theme.ts'
 
 const [WIDTH, HEIGHT] = [480, 90]

@@ -1,29 +1,12 @@
-/** Adopted by the script, so that the page's policy can forbid every other style. */
+/** Adopted by the script, behind what all pages have. */
 export const styles = `
-:root { color-scheme: light dark; }
-body { margin: 0; padding: 0; color: var(--vscode-foreground); background: var(--vscode-editor-background);
-  font: var(--vscode-font-size, 13px)/1.4 var(--vscode-font-family, sans-serif); }
-h1 { font-size: 1.2em; margin: 8px; }
-h2 { font-size: 1.1em; margin: 12px 0 4px; }
-h3 { font-size: 1em; margin: 12px 0 4px; }
-p { margin: 4px 0; }
-.unseen { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .panes { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); height: 100vh; }
 .left { display: flex; flex-direction: column; min-height: 0; padding: 6px 0 0 6px; box-sizing: border-box; height: 100%; overflow: hidden; }
 .right { overflow: auto; padding: 0 12px 12px; box-sizing: border-box; height: 100%;
   border-left: 1px solid var(--vscode-contrastBorder, var(--vscode-panel-border, #8888)); }
 @media (max-width: 700px) { .panes { grid-template-columns: minmax(0, 1fr); grid-template-rows: 55vh auto; height: auto; }
   .right { border-left: 0; height: auto; } .shape, .encoding { display: none; } }
-.labelled { display: inline-flex; gap: 6px; align-items: center; }
 .left > .labelled input { flex: 1; min-width: 16em; }
-input, select, button { font: inherit; color: var(--vscode-input-foreground); background: var(--vscode-input-background);
-  border: 1px solid var(--vscode-input-border, var(--vscode-contrastBorder, var(--vscode-descriptionForeground, #888))); padding: 2px 6px; }
-input[type=number] { width: 7em; }
-button { color: var(--vscode-button-foreground); background: var(--vscode-button-background); padding: 3px 10px; cursor: pointer;
-  border-color: var(--vscode-contrastBorder, transparent); }
-::placeholder { color: var(--vscode-input-placeholderForeground, inherit); opacity: 1; }
-:focus-visible { outline: 1px solid var(--vscode-focusBorder, Highlight); outline-offset: -1px; }
-.controls { display: flex; flex-wrap: wrap; gap: 10px; align-items: center; margin: 4px 0; }
 .tree, .comparison { position: relative; overflow: auto; flex: 1; min-height: 4em; }
 .comparison { height: 70vh; }
 .comparing { padding: 8px 12px; }
@@ -43,20 +26,10 @@ button { color: var(--vscode-button-foreground); background: var(--vscode-button
 .bits { flex: 0 0 4em; text-align: right; } .bytes { flex: 0 0 5em; text-align: right; }
 .bar { flex: 0 0 60px; align-self: center; height: 8px; margin-right: 8px; border: 1px solid var(--vscode-contrastBorder, transparent); }
 .filled { display: block; height: 100%; background: var(--vscode-charts-blue, currentColor); }
-.facts { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 1px 12px; margin: 4px 0; }
-.facts dt { color: var(--vscode-descriptionForeground, inherit); }
-.facts dd { margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate; user-select: text; }
-table { border-collapse: collapse; margin: 6px 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; font-weight: normal; padding: 1px 10px 1px 0; vertical-align: top; overflow-wrap: anywhere; unicode-bidi: isolate; }
-thead th { border-bottom: 1px solid var(--vscode-panel-border, #8888); font-weight: bold; }
-details { margin: 4px 0; overflow: auto; }
-summary { cursor: pointer; }
 .chart { display: block; width: 100%; max-width: 640px; }
 .map { image-rendering: pixelated; }
 .map-frame { max-width: 640px; border: 1px solid var(--vscode-contrastBorder, var(--vscode-panel-border, #8888)); }
 .cell { display: block; min-height: 1.4em; }
-.hint, .status { color: var(--vscode-descriptionForeground, inherit); margin: 2px 0; }
-.error { margin: 12px; padding-left: 8px; border-left: 3px solid var(--vscode-errorForeground, currentColor); overflow-wrap: anywhere; }
 .comparison .row > span { flex: 0 0 8em; } .comparison .row > span:first-child { flex: 1 0 20em; }
 .comparison .row { min-width: 80em; cursor: default; }
 .sticky { position: sticky; top: 0; z-index: 1; height: 22px; min-width: 80em; background: var(--vscode-editor-background); }

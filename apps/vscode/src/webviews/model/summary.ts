@@ -2,7 +2,7 @@ import { bitsOf, type ModelHeader } from '../../shared/model-reader.ts'
 import { bitText, byteText, countText } from '../../shared/units.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
 import { visibleText } from '../../shared/visible-text.ts'
-import { element, facts, folded, table } from './dom.ts'
+import { element, facts, folded, table } from '../shared/dom.ts'
 
 /** What the whole model is: its size, its architecture, its types, its metadata. */
 export function modelSummary(header: ModelHeader, t: Translate): HTMLElement {

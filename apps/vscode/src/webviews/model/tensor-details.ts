@@ -2,7 +2,7 @@ import { bitsOf, type TensorRow, type TensorValues } from '../../shared/model-re
 import { bitText, byteText, countText, shapeText, valueText } from '../../shared/units.ts'
 import type { Translate } from '../../shared/viewer-strings.ts'
 import { visibleText } from '../../shared/visible-text.ts'
-import { element, facts, labelled } from './dom.ts'
+import { element, facts, labelled } from '../shared/dom.ts'
 import { heatMapView } from './heat-map.ts'
 import { histogramView } from './histogram.ts'
 import type { Asking, HostLink } from './host-link.ts'

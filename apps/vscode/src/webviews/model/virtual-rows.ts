@@ -1,4 +1,4 @@
-import { element } from './dom.ts'
+import { element } from '../shared/dom.ts'
 
 export const ROW_HEIGHT = 22
 /** Rows above and below what is seen, so that fast scrolling does not show gaps. */
