@@ -20,6 +20,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     { registerModelViewers },
     { registerRuns },
     { registerTryIt },
+    { registerExport },
     { registerDiagnostics },
   ] = await Promise.all([
     import('./host/engine/register.ts'),
@@ -27,6 +28,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     import('./host/viewer/register.ts'),
     import('./host/runs/register.ts'),
     import('./host/try/register.ts'),
+    import('./host/export/register.ts'),
     import('./host/copy-diagnostics.ts'),
   ])
   const engine = registerEngine(context)
@@ -37,6 +39,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     registerRecipes(engine.recipes),
     runs,
     registerTryIt(context, engine.client, runs.runs),
+    registerExport(engine.client, runs.runs),
     registerDiagnostics(context),
   )
   const { user, system } = process.cpuUsage(cpuBegan)

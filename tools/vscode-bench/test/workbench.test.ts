@@ -1,10 +1,12 @@
 // One file, so that one workbench runs at a time: two would share two cores, and each would pack the extension under the other.
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { askLlamaCpp, canRunLlamaCpp } from '@sinter/model/testing'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
+import { exportRun, keepExport } from '../src/journeys/export-run.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { tryPrompt } from '../src/journeys/try-prompt.ts'
@@ -96,17 +98,34 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
   })
 })
 
-workbench('of a run: a prompt is continued by both models', { timeout: 5 * MINUTES }, async () => {
-  const recipe = { version: 1, model: 'demo-model', steps: [{ method: 'rtn', bits: 2, groupSize: 64 }] }
-  const opened = await open({}, { 'tiny.sinter.jsonc': JSON.stringify(recipe) })
-  await journey('results', opened, async () => {
-    await runRecipe(opened, 'tiny.sinter.jsonc')
-    const { original, compressed, verdict } = await tryPrompt(opened, 'tiny', 'The cat sat on the mat. ')
-    expect(original).toMatch(/\S/)
-    expect(compressed).toMatch(/\S/)
-    expect(verdict).toContain(original === compressed ? 'are equal.' : 'they are marked')
-  })
-})
+workbench(
+  'of a run: a prompt is continued by both models, a GGUF is exported and opened in llama.cpp',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const recipe = { version: 1, model: 'demo-model', steps: [{ method: 'rtn', bits: 2, groupSize: 64 }] }
+    const opened = await open({}, { 'tiny.sinter.jsonc': JSON.stringify(recipe) })
+    await journey('results', opened, async () => {
+      await runRecipe(opened, 'tiny.sinter.jsonc')
+      const { original, compressed, verdict } = await tryPrompt(opened, 'tiny', 'The cat sat on the mat. ')
+      expect(original).toMatch(/\S/)
+      expect(compressed).toMatch(/\S/)
+      expect(verdict).toContain(original === compressed ? 'are equal.' : 'they are marked')
+
+      const { told, path } = await exportRun(opened, 'tiny', 'gguf:Q8_0', 'tiny-Q8_0.gguf')
+      expect(told).toMatch(/rounded (a second time, )?to Q8_0/)
+      const exported = readFileSync(path)
+      const other = join(opened.workspace, 'by-command-line.gguf')
+      commandLine(['convert', join(opened.workspace, 'tiny'), '--to', 'gguf:Q8_0', '--out', other, '--quiet'])
+      expect(exported.equals(readFileSync(other))).toBe(true)
+      await keepExport(opened, 'tiny', 'gguf:Q8_0', 'tiny-Q8_0.gguf')
+      expect(readFileSync(path).equals(exported)).toBe(true)
+      if (!canRunLlamaCpp) return
+      const [answer] = await askLlamaCpp([{ path, ids: [[1, 2, 3]], greedy: 4 }])
+      expect(answer!.logits.every(Number.isFinite)).toBe(true)
+      expect(answer!.greedy.length).toBe(4)
+    })
+  },
+)
 
 const wrong = {
   'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n',
@@ -126,7 +145,7 @@ workbench(
       expect(await page.locator('.codelens-decoration a').allTextContents()).toEqual(['Plan', 'Estimate'])
       const rows = await paletteRows(page, 'Sinter: ')
       expect(rows).toContain('Sinter: Show Plan')
-      for (const name of ['Run Recipe', 'Try It', 'Export GGUF']) expect(rows).not.toContain(`Sinter: ${name}`)
+      for (const name of ['Run Recipe', 'Try It', 'Export…']) expect(rows).not.toContain(`Sinter: ${name}`)
       await screenshot(page, 'restricted')
       expect(existsSync(join(workspace, '.sinter'))).toBe(false)
     })

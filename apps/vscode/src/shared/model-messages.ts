@@ -182,13 +182,19 @@ export interface MethodsResult {
     readonly paper: string
   }[]
   readonly presets: readonly { readonly name: string; readonly title: string }[]
-  readonly formats: readonly { readonly name: string; readonly title: string; readonly types: readonly string[] }[]
+  readonly formats: readonly {
+    readonly name: string
+    readonly title: string
+    readonly types: readonly string[]
+    /** The usual name of the file, where the result is one; a folder when absent. */
+    readonly file?: string | undefined
+  }[]
 }
 
 export const methodsResult: Guard<MethodsResult> = object({
   methods: array(object({ name, kind: name, title: name, paper: name }), 4096),
   presets: array(object({ name, title: name }), 4096),
-  formats: array(object({ name, title: name, types: array(name, 4096) }), 4096),
+  formats: array(object({ name, title: name, types: array(name, 4096), file: optional(name) }), 4096),
 })
 
 export interface SchemaParams {

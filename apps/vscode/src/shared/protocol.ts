@@ -1,3 +1,4 @@
+import * as conversion from './conversion-messages.ts'
 import { type Guard, GuardError, number, object, oneOf, text, whole } from './guard.ts'
 import * as model from './model-messages.ts'
 import type * as values from './model-reader.ts'
@@ -6,6 +7,7 @@ import type { PlanFacts } from './recipe-checker.ts'
 import * as recipe from './recipe-messages.ts'
 import * as run from './run-messages.ts'
 
+export type * from './conversion-messages.ts'
 export { type Guard, GuardError } from './guard.ts'
 export type * from './model-messages.ts'
 export type * from './reader-messages.ts'
@@ -48,6 +50,8 @@ export interface Requests {
   tensorDifference: [reader.DifferenceParams, values.TensorDifference]
   compare: [model.CompareParams, model.CompareResult]
   generate: [model.GenerateParams, model.GenerateResult]
+  conversionPlan: [conversion.ConversionParams, conversion.ConversionPlan]
+  convert: [conversion.ConvertParams, conversion.Converted]
   methods: [NoParams, model.MethodsResult]
   schema: [model.SchemaParams, model.SchemaResult]
   recipeCheck: [recipe.RecipeText, recipe.CheckResult]
@@ -87,6 +91,8 @@ export const requests: {
   tensorDifference: { params: reader.differenceParams, result: reader.tensorDifference },
   compare: { params: model.compareParams, result: model.compareResult },
   generate: { params: model.generateParams, result: model.generateResult },
+  conversionPlan: { params: conversion.conversionParams, result: conversion.conversionPlan },
+  convert: { params: conversion.convertParams, result: conversion.converted },
   methods: { params: object<NoParams>({}), result: model.methodsResult },
   schema: { params: model.schemaParams, result: model.schemaResult },
   recipeCheck: { params: recipe.recipeParams, result: recipe.checkResult },

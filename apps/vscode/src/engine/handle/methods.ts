@@ -5,6 +5,6 @@ export async function listMethods(): Promise<MethodsResult> {
   return {
     methods: [...methods, ...trainMethods].map(({ name, kind, title, paper }) => ({ name, kind, title, paper })),
     presets: presets.map(({ name, title }) => ({ name, title })),
-    formats: formats.map(({ name, title, types }) => ({ name, title, types })),
+    formats: formats.map(({ name, title, types, file }) => ({ name, title, types, file })),
   }
 }
