@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import { clientOf, engineModelReader, engineRecipeService } from './engine-client/index.ts'
 import { registerRecipes } from './host/recipes/register.ts'
+import { registerReport } from './host/report/register.ts'
 import { registerRuns } from './host/runs/register.ts'
 import { registerModelViewers } from './host/viewer/register.ts'
 import { startEngineWorker } from './host/web/engine-worker.ts'
@@ -14,10 +15,12 @@ export function activate(context: vscode.ExtensionContext): void {
   })
   const reader = engineModelReader(client)
   registerModelViewers(context, async () => reader)
+  const runs = registerRuns(client, watchEngineRuns(client))
   context.subscriptions.push(
     log,
     registerRecipes(engineRecipeService(client)),
-    registerRuns(client, watchEngineRuns(client)),
+    runs,
+    registerReport(context, client, runs.runs),
     { dispose: () => void client.dispose() },
   )
   refuseTheRest(context)

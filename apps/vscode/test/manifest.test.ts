@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { presets } from '@sinter/engine'
 import { expect, test } from 'vitest'
 import { app } from '../build/entries.ts'
+import { reportStrings } from '../src/shared/report-strings.ts'
 import { tryStrings } from '../src/shared/try-strings.ts'
 import { viewerStrings } from '../src/shared/viewer-strings.ts'
 
@@ -49,7 +50,10 @@ test('every text of the program is in the bundle for translators, and none there
     [...text.matchAll(/l10n\.t\(\s*'((?:[^'\\]|\\.)*)'/g)].map(([, key]) => key!),
   )
   // Those of the pages are handed over one by one.
-  const all = new Set([...used, ...[viewerStrings, tryStrings].flatMap(texts => Object.values<string>(texts))])
+  const all = new Set([
+    ...used,
+    ...[viewerStrings, tryStrings, reportStrings].flatMap(texts => Object.values<string>(texts)),
+  ])
   expect(Object.keys(bundle).sort()).toEqual([...all].sort())
 })
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { registerReport } from '../src/host/report/register.ts'
 import { registerRuns } from '../src/host/runs/register.ts'
 import type { ShownRun } from '../src/host/runs/run-list.ts'
 import { engineClient, node, recipeText, weights, workplace } from './engine-setup.ts'
@@ -13,7 +14,9 @@ vi.mock('vscode', async () => (await import('./helpers/fake-runs-workbench.ts'))
 const { folder, path, calibration } = workplace()
 workbench.folder = folder
 const held = heldRuns(path('held'))
-const registered = registerRuns(engineClient({ findNode: async () => ({ ...(await node()), env: held.env }) }))
+const client = engineClient({ findNode: async () => ({ ...(await node()), env: held.env }) })
+const registered = registerRuns(client)
+registerReport({ extensionUri: { path: '/extension' } as never }, client, registered.runs)
 afterAll(() => registered.dispose())
 
 const recipe = (name: string, text = recipeText(calibration)) => {
@@ -47,8 +50,11 @@ test('a recipe is run, stopped in its notification, resumed from its row, and sh
 
   await call('sinter.openReport', done.run)
   const [panel] = workbench.panels
-  expect(panel?.options).toMatchObject({ enableScripts: false })
-  expect(panel?.html).toMatch(/<head><meta http-equiv="Content-Security-Policy" content="default-src 'none'/)
+  panel!.receive({ type: 'ready', protocol: 1 })
+  await until(() => panel!.posted[0])
+  expect(panel!.posted).toMatchObject([
+    { type: 'report', report: { title: 'demo-model' }, points: [{ name: 'small', here: true, kl: null }] },
+  ])
 })
 
 test('a wrong recipe starts nothing, and says the line', async () => {

@@ -6,8 +6,10 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
+import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
+import { readReport } from '../src/journeys/read-report.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { tryPrompt } from '../src/journeys/try-prompt.ts'
 import { writeRecipe } from '../src/journeys/write-recipe.ts'
@@ -99,13 +101,27 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
 })
 
 workbench(
-  'of a run: a prompt is continued by both models, a GGUF is exported and opened in llama.cpp',
-  { timeout: 5 * MINUTES },
+  'of a run: prompts tried on both models, an export that llama.cpp opens, the report, the comparison',
+  { timeout: 6 * MINUTES },
   async () => {
-    const recipe = { version: 1, model: 'demo-model', steps: [{ method: 'rtn', bits: 2, groupSize: 64 }] }
-    const opened = await open({}, { 'tiny.sinter.jsonc': JSON.stringify(recipe) })
+    const recipe = (bits: number) =>
+      JSON.stringify({
+        version: 1,
+        model: 'demo-model',
+        steps: [{ method: 'rtn', bits, groupSize: 64 }],
+        evaluate: { text: 'text.txt', windows: 2, length: 64 },
+      })
+    const opened = await open(
+      {},
+      {
+        'tiny.sinter.jsonc': recipe(2),
+        'wide.sinter.jsonc': recipe(8),
+        'text.txt': 'The cat sat on the mat and looked at the moon. '.repeat(100),
+      },
+    )
+    const { workspace } = opened
     await journey('results', opened, async () => {
-      await runRecipe(opened, 'tiny.sinter.jsonc')
+      for (const name of ['tiny', 'wide']) await runRecipe(opened, `${name}.sinter.jsonc`)
       const { original, compressed, verdict } = await tryPrompt(opened, 'tiny', 'The cat sat on the mat. ')
       expect(original).toMatch(/\S/)
       expect(compressed).toMatch(/\S/)
@@ -114,15 +130,27 @@ workbench(
       const { told, path } = await exportRun(opened, 'tiny', 'gguf:Q8_0', 'tiny-Q8_0.gguf')
       expect(told).toMatch(/rounded (a second time, )?to Q8_0/)
       const exported = readFileSync(path)
-      const other = join(opened.workspace, 'by-command-line.gguf')
-      commandLine(['convert', join(opened.workspace, 'tiny'), '--to', 'gguf:Q8_0', '--out', other, '--quiet'])
+      const other = join(workspace, 'by-command-line.gguf')
+      commandLine(['convert', join(workspace, 'tiny'), '--to', 'gguf:Q8_0', '--out', other, '--quiet'])
       expect(exported.equals(readFileSync(other))).toBe(true)
       await keepExport(opened, 'tiny', 'gguf:Q8_0', 'tiny-Q8_0.gguf')
       expect(readFileSync(path).equals(exported)).toBe(true)
-      if (!canRunLlamaCpp) return
-      const [answer] = await askLlamaCpp([{ path, ids: [[1, 2, 3]], greedy: 4 }])
-      expect(answer!.logits.every(Number.isFinite)).toBe(true)
-      expect(answer!.greedy.length).toBe(4)
+      if (canRunLlamaCpp) {
+        const [answer] = await askLlamaCpp([{ path, ids: [[1, 2, 3]], greedy: 4 }])
+        expect(answer!.logits.every(Number.isFinite)).toBe(true)
+        expect(answer!.greedy.length).toBe(4)
+      }
+
+      const report = JSON.parse(readFileSync(join(workspace, 'tiny.report.json'), 'utf8'))
+      const { summary, smallest, largest, rows } = await readReport(opened, 'tiny')
+      expect(summary).toContain(String(Number(report.quality.kl.mean.toPrecision(4))))
+      expect(smallest).toMatch(/^tiny: .* 2\.\d+ bits a weight, rtn$/)
+      expect(largest).toMatch(/^wide: .* 8\.\d+ bits a weight, rtn$/)
+      expect(rows.length).toBe(report.layers.length)
+
+      const compared = await compareRun(opened, 'tiny')
+      expect(compared[0]).toMatch(/^model\.layers\.\d\..*_proj\.weight/)
+      expect(compared.length).toBeGreaterThan(10)
     })
   },
 )

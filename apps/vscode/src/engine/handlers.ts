@@ -17,6 +17,7 @@ export const handlers: { readonly [M in Method]: Handler<M> } = {
   generate: async (...args) => (await import('./handle/generate.ts')).generateText(...args),
   conversionPlan: async (...args) => (await import('./handle/convert.ts')).planConversion(...args),
   convert: async (...args) => (await import('./handle/convert.ts')).convert(...args),
+  report: async (...args) => (await import('./handle/report.ts')).readReport(...args),
   methods: async () => (await import('./handle/methods.ts')).listMethods(),
   schema: async (...args) => (await import('./handle/schema.ts')).schema(...args),
   recipeCheck: async (...args) => (await import('./handle/recipes.ts')).check(...args),

@@ -5,6 +5,7 @@ import type * as values from './model-reader.ts'
 import * as reader from './reader-messages.ts'
 import type { PlanFacts } from './recipe-checker.ts'
 import * as recipe from './recipe-messages.ts'
+import * as report from './report-messages.ts'
 import * as run from './run-messages.ts'
 
 export type * from './conversion-messages.ts'
@@ -12,6 +13,7 @@ export { type Guard, GuardError } from './guard.ts'
 export type * from './model-messages.ts'
 export type * from './reader-messages.ts'
 export type * from './recipe-messages.ts'
+export type * from './report-messages.ts'
 export type * from './run-messages.ts'
 export type * from './run-status.ts'
 
@@ -52,6 +54,7 @@ export interface Requests {
   generate: [model.GenerateParams, model.GenerateResult]
   conversionPlan: [conversion.ConversionParams, conversion.ConversionPlan]
   convert: [conversion.ConvertParams, conversion.Converted]
+  report: [report.ReportParams, report.ReportFacts]
   methods: [NoParams, model.MethodsResult]
   schema: [model.SchemaParams, model.SchemaResult]
   recipeCheck: [recipe.RecipeText, recipe.CheckResult]
@@ -93,6 +96,7 @@ export const requests: {
   generate: { params: model.generateParams, result: model.generateResult },
   conversionPlan: { params: conversion.conversionParams, result: conversion.conversionPlan },
   convert: { params: conversion.convertParams, result: conversion.converted },
+  report: { params: report.reportParams, result: report.reportFacts },
   methods: { params: object<NoParams>({}), result: model.methodsResult },
   schema: { params: model.schemaParams, result: model.schemaResult },
   recipeCheck: { params: recipe.recipeParams, result: recipe.checkResult },

@@ -12,7 +12,7 @@ export interface RunsWorkbench {
   readonly messages: string[]
   /** What progress notifications said. */
   readonly progress: string[]
-  readonly panels: { html: string; options: unknown }[]
+  readonly panels: { receive(message: unknown): void; readonly posted: unknown[] }[]
   folder: string
   trusted: boolean
   document: { uri: { scheme: string; path: string; fsPath: string }; languageId: string; getText(): string } | undefined
@@ -80,10 +80,18 @@ const window = {
     }
     return work({ report }, { onCancellationRequested })
   },
-  createWebviewPanel: (_type: string, _title: string, _column: number, options: unknown) => {
-    const webview = { html: '', options }
-    runsWorkbench.panels.push(webview)
-    return { webview }
+  createWebviewPanel: () => {
+    const messages = new EventEmitter<unknown>()
+    const posted: unknown[] = []
+    runsWorkbench.panels.push({ receive: message => messages.fire(message), posted })
+    const webview = {
+      html: '',
+      options: {},
+      onDidReceiveMessage: messages.event,
+      postMessage: async (message: unknown) => posted.push(message),
+      asWebviewUri: (uri: unknown) => uri,
+    }
+    return { webview, onDidDispose: () => ({ dispose() {} }) }
   },
   get activeTextEditor() {
     return runsWorkbench.document && { document: runsWorkbench.document }
@@ -107,7 +115,11 @@ export const fakeRunsVscode: object = {
     }),
   },
   l10n: { t: (text: string, parts: Parts = {}) => text.replace(/\{(\w+)\}/g, (_, at: string) => String(parts[at])) },
-  Uri: { file: (fsPath: string) => ({ scheme: 'file', fsPath }) },
+  Uri: {
+    file: (fsPath: string) => ({ scheme: 'file', fsPath }),
+    joinPath: ({ path }: { readonly path: string }, ...parts: string[]) => ({ path: [path, ...parts].join('/') }),
+  },
+  env: { language: 'en' },
   workspace: {
     fs: { readFile: ({ fsPath }: { readonly fsPath: string }) => readFile(fsPath) },
     get isTrusted() {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from '../session.ts'
 import { openFile, PATIENCE_MS, runCommand } from '../workbench.ts'
@@ -7,19 +7,17 @@ const RUN_MS = 120_000
 
 /** *Run* above a recipe, watched in the Runs view until it has ended. @returns the result's weights, a path */
 export async function runRecipe({ page, workspace, inThemes }: Session, recipe: string): Promise<string> {
+  const name = recipe.replace('.sinter.jsonc', '')
   await openFile(page, recipe)
   await page.locator('.codelens-decoration a', { hasText: 'Run' }).click({ timeout: PATIENCE_MS })
   await runCommand(page, 'Sinter: Show Runs')
-  const row = page.locator('.pane-body .monaco-list-row', { hasText: recipe.replace('.sinter.jsonc', '') }).first()
+  const row = page.locator('.pane-body .monaco-list-row', { hasText: name }).first()
   await row.waitFor({ timeout: PATIENCE_MS })
   await row.filter({ hasText: /bits a weight|failed/ }).waitFor({ timeout: RUN_MS })
   if (/failed/.test((await row.textContent()) ?? ''))
     throw new Error(`the run failed: ${(await page.locator('.notification-toast').allTextContents()).join('; ')}`)
   await inThemes('runs')
-  const weights = readdirSync(workspace, { recursive: true, encoding: 'utf8' }).filter(
-    name => name.endsWith('model.safetensors') && !name.startsWith('demo-model') && !name.startsWith('.sinter'),
-  )
-  if (weights.length !== 1)
-    throw new Error(`expected one result in ${workspace}, found ${weights.join(', ') || 'none'}`)
-  return join(workspace, weights[0]!)
+  const weights = join(workspace, name, 'model.safetensors')
+  if (!existsSync(weights)) throw new Error(`the run is done, and there is no ${weights}`)
+  return weights
 }

@@ -2,8 +2,10 @@ import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import { pathOf, uriOf } from '../paths.ts'
 import { isRecipe } from '../recipes/selector.ts'
+import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
-import { openReport } from './open-report.ts'
+import { modelFile } from './model-file.ts'
+import { resultPath } from './result-path.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 
 /** Commands of recipes and of the rows of the view. */
@@ -22,7 +24,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
     registerCommand('sinter.revealOutput', ({ run }: ShownRun) =>
       vscode.commands.executeCommand('revealInExplorer', uriOf(run.out)),
     ),
-    registerCommand('sinter.openReport', (shown?: ShownRun) => told(openReport(runs, shown))),
+    registerCommand('sinter.compareRun', (shown?: ShownRun) => told(compareRun(runs, shown))),
     registerCommand('sinter.showRuns', () => vscode.commands.executeCommand('sinter.runs.focus')),
   )
 }
@@ -41,6 +43,17 @@ async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | u
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
   await followRun(client, runs, { workspace, run }, since)
+}
+
+/** The original against what the run made of it. */
+async function compareRun(runs: RunList, clicked: ShownRun | undefined): Promise<void> {
+  const shown = await chooseRun(runs, clicked, isDone, {
+    placeHolder: vscode.l10n.t('The run whose result to compare'),
+    missing: vscode.l10n.t('No run of this folder has a result yet.'),
+  })
+  if (!shown) return
+  const both = await Promise.all([modelFile(shown.run.model), modelFile(await resultPath(shown))])
+  await vscode.commands.executeCommand('sinter.compare', both[0], both)
 }
 
 async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {

@@ -7,8 +7,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   ...children: readonly (Node | string)[]
 ): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag)
-  for (const [name, value] of Object.entries(attributes))
-    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : String(value))
+  setAll(made, attributes)
   made.append(...children)
   return made
 }
@@ -21,7 +20,11 @@ export function facts(pairs: readonly (readonly [string, string])[]): HTMLElemen
 }
 
 /** A table with a caption that only screen readers need. */
-export function table(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): HTMLElement {
+export function table(
+  caption: string,
+  head: readonly string[],
+  rows: readonly (readonly (string | Node)[])[],
+): HTMLElement {
   const body = element('tbody')
   for (const row of rows)
     body.append(
@@ -48,4 +51,21 @@ export function labelled(text: string, control: HTMLElement): HTMLElement {
 
 export function choice(options: readonly (readonly [value: string, text: string])[]): HTMLSelectElement {
   return element('select', {}, ...options.map(([value, text]) => element('option', { value }, text)))
+}
+
+/** An element of a drawing, likewise. */
+export function drawn<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: readonly (Node | string)[]
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', tag)
+  setAll(made, attributes)
+  made.append(...children)
+  return made
+}
+
+function setAll(made: Element, attributes: Attributes): void {
+  for (const [name, value] of Object.entries(attributes))
+    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : String(value))
 }
