@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import type { ExtensionContext } from 'vscode'
+import { registerExport } from '../src/host/export/register.ts'
 import { registerReport } from '../src/host/report/register.ts'
 import { registerRuns } from '../src/host/runs/register.ts'
 import type { ShownRun } from '../src/host/runs/run-list.ts'
+import { registerTryIt } from '../src/host/try/register.ts'
 import { engineClient, node, recipeText, weights, workplace } from './engine-setup.ts'
 import { runsWorkbench as workbench } from './helpers/fake-runs-workbench.ts'
 import { hasHeard, heldRuns } from './helpers/hold-runs.ts'
@@ -16,7 +19,10 @@ workbench.folder = folder
 const held = heldRuns(path('held'))
 const client = engineClient({ findNode: async () => ({ ...(await node()), env: held.env }) })
 const registered = registerRuns(client)
-registerReport({ extensionUri: { path: '/extension' } as never }, client, registered.runs)
+const context = { extensionUri: { path: '/extension' } } as ExtensionContext
+registerReport(context, client, registered.runs)
+registerTryIt(context, client, registered.runs)
+registerExport(client, registered.runs)
 afterAll(() => registered.dispose())
 
 const recipe = (name: string, text = recipeText(calibration)) => {
@@ -70,9 +76,9 @@ test('nothing runs in a folder that is not trusted, whoever calls the command', 
   workbench.trusted = false
   recipe('untrusted')
   await call('sinter.run')
-  await call('sinter.resumeRun', row('small')!.run)
+  for (const command of ['resumeRun', 'tryIt', 'export']) await call(`sinter.${command}`, row('small')!.run)
   workbench.trusted = true
-  expect(workbench.messages.length).toBe(2)
+  expect(workbench.messages).toEqual(Array(4).fill('Nothing runs in Restricted Mode: trust this folder first.'))
   expect(existsSync(join(folder, 'untrusted.sinter-run'))).toBe(false)
   expect(row('untrusted')).toBeUndefined()
 })

@@ -22,6 +22,7 @@ export async function readReport(
   await names.first().waitFor({ timeout: PATIENCE_MS })
   const rows = await names.allTextContents()
   await layers.click()
+  await view.locator('h1').scrollIntoViewIfNeeded()
   await inThemes('report')
   return { summary, smallest, largest, rows }
 }

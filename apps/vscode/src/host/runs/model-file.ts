@@ -10,8 +10,16 @@ const endings = ['.safetensors', '.gguf', '.onnx']
 export async function modelFile(path: string): Promise<vscode.Uri> {
   const { type } = await vscode.workspace.fs.stat(uriOf(path))
   if (type !== vscode.FileType.Directory) return uriOf(path)
-  const found = (await vscode.workspace.fs.readDirectory(uriOf(path))).map(([name]) => name).sort()
-  const file = names.find(name => found.includes(name)) ?? found.find(name => endings.some(end => name.endsWith(end)))
-  if (file === undefined) throw new Error(vscode.l10n.t('{path} has no weights that can be shown.', { path }))
-  return uriOf(join(path, file))
+  for (const folder of [path, join(path, 'onnx')]) {
+    const found = await filesIn(folder)
+    const file = names.find(name => found.includes(name)) ?? found.find(name => endings.some(end => name.endsWith(end)))
+    if (file !== undefined) return uriOf(join(folder, file))
+  }
+  throw new Error(vscode.l10n.t('{path} has no weights that can be shown.', { path }))
 }
+
+const filesIn = async (folder: string): Promise<string[]> =>
+  vscode.workspace.fs.readDirectory(uriOf(folder)).then(
+    found => found.map(([name]) => name).sort(),
+    () => [],
+  )

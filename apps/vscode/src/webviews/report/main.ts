@@ -1,6 +1,7 @@
 import { translatorOf } from '../../shared/page-strings.ts'
 import { type FromReport, REPORT_PROTOCOL, type ToReport } from '../../shared/report-messages.ts'
 import { reportStrings } from '../../shared/report-strings.ts'
+import { countText } from '../../shared/units.ts'
 import { visibleText } from '../../shared/visible-text.ts'
 import { adoptStyles } from '../shared/adopt-styles.ts'
 import { element, facts } from '../shared/dom.ts'
@@ -26,7 +27,7 @@ function show({ report, points, strings }: Extract<ToReport, { type: 'report' }>
   const t = translatorOf(reportStrings, strings)
   const known = report.facts.map(({ name, value }): [string, string] => [
     Object.hasOwn(reportStrings, name) ? t(name as keyof typeof reportStrings) : visibleText(name),
-    visibleText(value),
+    name === 'parameters' ? countText(Number(value)) : visibleText(value),
   ])
   const title = element('h1', { tabindex: -1 }, visibleText(report.title))
   runs = tradeOff(t, run => api.postMessage({ type: 'open', run }))

@@ -96,7 +96,7 @@ interface Scale {
 /** From nothing to the largest, so that distances are differences of size. */
 function linear(values: readonly number[], from: number, to: number): Scale {
   const most = Math.max(1, ...values) * 1.05
-  const step = niceStep(most / 4)
+  const step = niceStep(most / 6)
   const ticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step)
   return { at: value => from + ((to - from) * value) / most, ticks }
 }
