@@ -35,7 +35,7 @@ describe('a teacher that is asked beforehand', () => {
     const beside = await losses({ teacher: one, loss: { alpha: 1 } })
     const cache = at('cache')
     const asked = await losses({ teacher: { model: one, cache }, loss: { alpha: 1, k: 1024 } })
-    for (const [i, loss] of beside.entries()) expect(Math.abs(asked[i]! / loss - 1)).toBeLessThan(5e-3)
+    for (const [i, loss] of beside.entries()) expect(Math.abs(asked[i]! / loss - 1)).toBeLessThan(1e-2)
     // What is in the cache needs nobody to ask.
     expect(await losses({ teacher: { cache }, loss: { alpha: 1, k: 1024 } })).toEqual(asked)
   })
@@ -103,7 +103,7 @@ describe('what is inside', () => {
   test('hidden states and relations are terms of the loss, and fall', async () => {
     const features = { hidden: { loss: 'mse' }, relations: {} } as const
     const { result } = await runTraining(
-      { ...full, steps: 12, teacher: one, features, loss: { alpha: 1 } },
+      { ...full, steps: 40, teacher: one, features, loss: { alpha: 1 } },
       { out: at('taught-inside') },
     )
     const { before, after } = result
