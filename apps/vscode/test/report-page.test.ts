@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium)('a report in Chromium', () => {
     await page.keyboard.press('Home')
     expect(await said.textContent()).toMatch(/^two-bits/)
     await page.keyboard.press('Enter')
-    await expect.poll(() => opened).toEqual(['two-bits'])
+    await expect.poll(() => opened, { timeout: 30_000 }).toEqual(['two-bits'])
     expect(problems).toEqual([])
     await page.close()
   })
@@ -159,7 +159,7 @@ describe.skipIf(!hasChromium)('a report in Chromium', () => {
     const rows = await table.getByRole('row').allTextContents()
     expect(rows.find(row => row.startsWith('unmeasured'))).toContain('–')
     await table.getByRole('button', { name: 'Open the report of eight-bits' }).click()
-    await expect.poll(() => opened).toEqual(['eight-bits'])
+    await expect.poll(() => opened, { timeout: 30_000 }).toEqual(['eight-bits'])
     current.points = [...points, point('<b>new</b>', 2_000_000, 0.01)]
     update()
     await table.getByRole('rowheader', { name: '<b>new</b>' }).waitFor()

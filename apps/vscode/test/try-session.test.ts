@@ -3,9 +3,11 @@ import { trySession } from '../src/host/try/try-session.ts'
 import { firstDifference } from '../src/shared/first-difference.ts'
 import type { ToTry } from '../src/shared/try-messages.ts'
 import { visibleLines } from '../src/shared/visible-text.ts'
-import { demoModel, engineClient } from './engine-setup.ts'
+import { demoModel, engineClient, workplace } from './engine-setup.ts'
+import { makeEndless } from './helpers/endless-model.ts'
 import { until } from './helpers/until.ts'
 
+const { path } = workplace()
 const models = { original: { path: demoModel, name: 'a' }, compressed: { path: demoModel, name: 'b' } }
 
 test('what is no message of the page reaches no model', async () => {
@@ -30,7 +32,8 @@ test('what is no message of the page reaches no model', async () => {
 
 test('a second continuation waits for nobody: while one is made it is passed over; closing ends it', async () => {
   const posted: ToTry[] = []
-  const session = trySession(engineClient(), models, message => posted.push(message), { threads: 1 })
+  const endless = { ...models, original: { path: makeEndless(demoModel, path('endless')), name: 'a' } }
+  const session = trySession(engineClient(), endless, message => posted.push(message), { threads: 1 })
   session.receive({ type: 'continue', prompt: 'The', tokens: 4096, temperature: 0 })
   await until(() => posted.some(({ type }) => type === 'piece'))
   session.receive({ type: 'continue', prompt: 'Other', tokens: 1, temperature: 0 })
