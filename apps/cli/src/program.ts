@@ -11,6 +11,7 @@ import { generateCommand } from './commands/generate.ts'
 import { imatrixCommand } from './commands/imatrix.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { logitsCommand } from './commands/logits.ts'
+import { mcpCommand } from './commands/mcp.ts'
 import { mergeCommand } from './commands/merge.ts'
 import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
@@ -38,6 +39,7 @@ const commands = [
   verifyCommand,
   methodsCommand,
   schemaCommand,
+  mcpCommand,
   demoCommand,
 ]
 

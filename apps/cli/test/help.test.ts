@@ -11,6 +11,7 @@ const names = [
   'finetune',
   'distill',
   'train',
+  'mcp',
   'merge',
   'eval',
   'compare',
@@ -35,7 +36,8 @@ test.each(names)('sinter %s --help shows an example that begins with sinter, and
   const { code, stdout } = await sinter(name, '--help')
   expect(code).toBe(0)
   expect(stdout).toMatch(new RegExp(`Examples?:\n {2}sinter ${name}`))
-  expect(stdout).toContain('--json')
+  // What mcp speaks is JSON anyway.
+  if (name !== 'mcp') expect(stdout).toContain('--json')
 })
 
 test('a command inside a command explains itself the same way', async () => {

@@ -8,7 +8,6 @@ import { print, printJson } from '../print.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { type Column, table } from '../terminal/table.ts'
 import { bytes, percent, short } from '../terminal/units.ts'
-import { weigh } from '../weigh.ts'
 
 interface CompareFlags extends OutputFlags, ComputeFlags {
   readonly text?: string
@@ -62,7 +61,7 @@ async function compareAll(
   flags: CompareFlags,
   signal: AbortSignal,
 ): Promise<CompareRow[]> {
-  const { openModel } = await import('@sinter/model')
+  const { openModel, weigh } = await import('@sinter/model')
   const { readText } = await import('../read-text.ts')
   const text = flags.text === undefined ? undefined : await readText(flags.text, '--text')
   const base = await openModel(original)

@@ -1,11 +1,10 @@
-import type { Model, Opened, TensorSource } from '@sinter/model'
+import type { Model, ModelSummary, Opened, TensorSource, Weigh } from '@sinter/model'
 import { Command } from 'commander'
 import { jsonFlag } from '../flags.ts'
 import { print, printJson } from '../print.ts'
 import { type Counted, collapse, counted } from '../terminal/collapse.ts'
 import { facts, table } from '../terminal/table.ts'
 import { amount, bytes, short } from '../terminal/units.ts'
-import { weigh } from '../weigh.ts'
 
 interface InspectFlags {
   readonly json?: boolean
@@ -31,18 +30,15 @@ Examples:
 }
 
 async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
-  const { openToLook } = await import('@sinter/model')
+  const { openToLook, summarize, weigh } = await import('@sinter/model')
   const opened = await openToLook(path)
   const { model, source, problem } = opened
   try {
     const tensors = tensorRows(source)
+    const summary = model && summarize(model)
     if (flags.json)
-      return printJson({
-        path,
-        ...(model ? summary(model) : { container: source.kind, problem, ...weigh(opened) }),
-        tensors,
-      })
-    print(model ? describe(model) : describeTensors(opened))
+      return printJson({ path, ...(summary ?? { container: source.kind, problem, ...weigh(opened) }), tensors })
+    print(model ? describe(model, summary!) : describeTensors(opened, weigh(opened)))
     print('')
     print(
       tensorTable(
@@ -51,26 +47,6 @@ async function inspectAction(path: string, flags: InspectFlags): Promise<void> {
     )
   } finally {
     await source.close()
-  }
-}
-
-function summary(model: Model) {
-  const { config, source, tokenizer } = model
-  const { modelType, blocks, hiddenSize, intermediateSize, heads, kvHeads, headDim, vocabSize, maxPositions } = config
-  return {
-    container: source.kind,
-    family: modelType,
-    blocks,
-    hiddenSize,
-    intermediateSize,
-    heads,
-    kvHeads,
-    headDim,
-    vocabSize,
-    maxPositions,
-    tied: config.tied,
-    tokenizer: tokenizer ? { tokens: tokenizer.vocabSize, chatTemplate: tokenizer.chatTemplate !== undefined } : null,
-    ...weigh(model),
   }
 }
 
@@ -88,8 +64,8 @@ function tensorRows(source: TensorSource): TensorRow[] {
   })
 }
 
-function describe(model: Model): string {
-  const { container, family, tokenizer, parameters, tensorBytes, bitsPerWeight, ...config } = summary(model)
+function describe(model: Model, summary: ModelSummary): string {
+  const { container, family, tokenizer, parameters, tensorBytes, bitsPerWeight, ...config } = summary
   const uneven = model.config.layers.some(({ shape }) => shape) ? '; some blocks are smaller' : ''
   const lacking = /^https?:/i.test(model.path) ? 'not fetched' : 'none'
   const grouped = config.kvHeads === config.heads ? '' : `, ${config.kvHeads} for keys and values`
@@ -105,8 +81,7 @@ function describe(model: Model): string {
   ])
 }
 
-function describeTensors({ source, problem = '' }: Opened): string {
-  const { parameters, tensorBytes, bitsPerWeight } = weigh({ source })
+function describeTensors({ source, problem = '' }: Opened, { parameters, tensorBytes, bitsPerWeight }: Weigh): string {
   return facts([
     ['container', source.kind],
     ['parameters', amount(parameters)],

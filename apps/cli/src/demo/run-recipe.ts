@@ -1,7 +1,6 @@
 import { finishRun } from '../finish-run.ts'
 import { runPlan } from '../run-plan.ts'
 import type { Progress } from '../terminal/progress.ts'
-import { weigh } from '../weigh.ts'
 import type { DemoRecipe } from './demo-recipes.ts'
 
 export interface DemoTexts {
@@ -46,7 +45,7 @@ export interface DemoResult {
 
 export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoResult> {
   const { checkRecipe, resolvePlan } = await import('@sinter/engine')
-  const { openModel } = await import('@sinter/model')
+  const { openModel, weigh } = await import('@sinter/model')
   const { texts, path, threads, progress, signal } = job
   const checked = checkRecipe({
     version: 1,
