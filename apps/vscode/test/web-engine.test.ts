@@ -6,7 +6,7 @@ import { checkRecipe, compress, type RecipeInput, resolvePlan } from '@sinter/en
 import { openModel } from '@sinter/model'
 import { ortWebBackend } from '@sinter/tensor-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { PlanResult, RunResult, RunStartResult } from '../src/shared/protocol.ts'
+import type { PlanResult, RunResult, RunStartResult, RunStatus } from '../src/shared/protocol.ts'
 import { openWebEngine, type WebEnginePage } from './helpers/web-engine-page.ts'
 
 const chromium = [process.env.CHROMIUM ?? '', '/usr/bin/chromium'].find(path => path && existsSync(path))
@@ -14,14 +14,14 @@ if (!chromium) console.warn('\n*** NOT TESTED: the engine in a browser: no Chrom
 const web = test.skipIf(!chromium)
 
 const demo = fileURLToPath(new URL('../../cli/assets/demo-model', import.meta.url))
-const text = 'The cat sat on the mat and looked at the moon. '.repeat(100)
+const text = 'The cat sat on the mat and looked at the moon. '.repeat(200)
 const folder = mkdtempSync(join(tmpdir(), 'sinter-web-test-'))
 let engine: WebEnginePage
 
 beforeAll(async () => {
   if (!chromium) return
   engine = await openWebEngine(chromium)
-  for (const name of readdirSync(demo)) await engine.put(`/work/demo/${name}`, readFileSync(join(demo, name)))
+  for (const name of readdirSync(demo)) await engine.put(`/work/demo-model/${name}`, readFileSync(join(demo, name)))
   await engine.put('/work/text.txt', Buffer.from(text))
   writeFileSync(join(folder, 'text.txt'), text)
 })
@@ -31,55 +31,84 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const recipeOf = (step: object): RecipeInput =>
-  ({ version: 1, steps: [step], calibration: { text: 'text.txt', samples: 4, length: 64 } }) as RecipeInput
+interface Case {
+  readonly name: string
+  readonly step: object
+  readonly format?: string
+  /** What is compared, below the output's name. */
+  readonly weights: string
+  readonly samples?: number
+}
 
-async function inBrowser(name: string, recipe: RecipeInput): Promise<Buffer> {
-  const path = `/work/${name}.sinter.jsonc`
-  const source = JSON.stringify({ ...recipe, model: 'demo' })
-  const started = { workspace: '/work', text: source, path }
-  const { run, diagnostics } = (await engine.request('runStart', started)) as RunStartResult
+const cases: readonly Case[] = [
+  { name: 'rtn', step: { method: 'rtn', bits: 4, groupSize: 64 }, weights: 'model.safetensors' },
+  { name: 'gptq', step: { method: 'gptq', bits: 4, groupSize: 64 }, weights: 'model.safetensors' },
+  { name: 'gguf', step: { method: 'gptq' }, format: 'gguf:Q4_0', weights: 'model.gguf' },
+]
+
+const recipeOf = ({ step, format = 'hf', samples = 4 }: Case, text: string): RecipeInput =>
+  ({ version: 1, steps: [step], calibration: { text, samples, length: 64 }, output: { format } }) as RecipeInput
+
+async function start(given: Case): Promise<string> {
+  const source = JSON.stringify({ ...recipeOf(given, 'text.txt'), model: 'demo-model' })
+  const asked = { workspace: '/work', text: source, path: `/work/${given.name}.sinter.jsonc` }
+  const { run, diagnostics } = (await engine.request('runStart', asked)) as RunStartResult
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
+  return run!.id
+}
+
+const runOf = async (method: string, id: string) =>
+  ((await engine.request(method, { workspace: '/work', id })) as RunResult).run
+
+async function ended(id: string): Promise<RunStatus> {
   while (true) {
-    const { run: now } = (await engine.request('runStatus', { workspace: '/work', id: run!.id })) as RunResult
-    if (now.state === 'done') return engine.get(`/work/${name}/model.safetensors`)
-    if (now.state !== 'running' && now.state !== 'starting') throw new Error(now.error?.message)
+    const run = await runOf('runStatus', id)
+    if (run.state !== 'running' && run.state !== 'starting') return run
   }
 }
 
+const written = ({ name, weights }: Case): Promise<Buffer> => engine.get(`/work/${name}/${weights}`)
+
 /** The sources in Node, on ONNX Runtime's WebAssembly as in the browser. */
-async function inNode(name: string, recipe: RecipeInput): Promise<Buffer> {
+async function inNode(given: Case): Promise<Buffer> {
   const backend = await ortWebBackend()
   const model = await openModel(demo)
-  const out = join(folder, name)
-  const calibrationText = join(folder, 'text.txt')
-  const plan = await resolvePlan(model, checkRecipe(recipe), { out, threads: 1, calibrationText })
+  const out = join(folder, given.name, ...(given.format ? [given.weights] : []))
+  const plan = await resolvePlan(model, checkRecipe(recipeOf(given, join(folder, 'text.txt'))), { out, threads: 1 })
   for await (const _ of compress(plan, { out, backend }));
   await model.close()
   await backend.close()
-  return readFileSync(join(out, 'model.safetensors'))
+  return readFileSync(join(folder, given.name, given.weights))
 }
 
-const steps = [
-  ['rtn', { method: 'rtn', bits: 4, groupSize: 64 }],
-  ['gptq', { method: 'gptq', bits: 4, groupSize: 64 }],
-] as const
-
-web.for(steps)('%s in a browser writes the bytes that Node writes on the same backend', async ([name, step]) => {
-  const recipe = recipeOf(step)
-  const [there, here] = [await inBrowser(name, recipe), await inNode(name, recipe)]
-  expect(there.equals(here)).toBe(true)
+web.for(cases)('$name in a browser writes the bytes that Node writes on the same backend', async given => {
+  expect(await ended(await start(given))).toMatchObject({ state: 'done', error: null })
+  const there = await written(given)
+  expect(there.equals(await inNode(given))).toBe(true)
   expect(there.equals(readFileSync(join(demo, 'model.safetensors')))).toBe(false)
 })
 
+web('a run stops when it is asked to, and goes on to the same bytes', async () => {
+  const given: Case = { ...cases[1]!, name: 'stopped', samples: 40 }
+  const id = await start(given)
+  while (!(await runOf('runStatus', id)).progress);
+  expect(await runOf('runCancel', id)).toMatchObject({ state: 'cancelled', resumable: true })
+  await runOf('runResume', id)
+  expect(await ended(id)).toMatchObject({ state: 'done', attempts: 2 })
+  expect((await written(given)).equals(await inNode(given))).toBe(true)
+})
+
 web('a model is looked at and a recipe planned; nobody else is asked for anything', async () => {
-  const header = (await engine.request('modelOpen', { path: '/work/demo/model.safetensors' })) as { kind: string }
+  const header = (await engine.request('modelOpen', { path: '/work/demo-model/model.safetensors' })) as { kind: string }
   expect(header).toMatchObject({ kind: 'safetensors', bytes: expect.any(Number) })
-  const asked = { path: '/work/demo/model.safetensors', tensor: 'model.embed_tokens.weight' }
+  const asked = { path: '/work/demo-model/model.safetensors', tensor: 'model.embed_tokens.weight' }
   expect(await engine.request('tensorStats', asked)).toMatchObject({ total: { count: 1024 * 256 } })
-  const planned = { text: JSON.stringify({ ...recipeOf(steps[1][1]), model: 'demo' }), path: '/work/p.sinter.jsonc' }
+  const planned = {
+    text: JSON.stringify({ ...recipeOf(cases[1]!, 'text.txt'), model: 'demo-model' }),
+    path: '/work/p.sinter.jsonc',
+  }
   const { plan } = (await engine.request('plan', planned)) as PlanResult
-  expect(plan).toMatchObject({ model: '/work/demo', family: 'llama', blocks: 4, threads: 1 })
+  expect(plan).toMatchObject({ model: '/work/demo-model', family: 'llama', blocks: 4, threads: 1 })
   expect([...engine.strangers]).toEqual([])
 })
 

@@ -156,14 +156,16 @@ function createSlot(pool: Pool): Slot {
       const importance = importanceOf(tensor, start)
       checkEncodable(encoding, width, importance)
       const out = target(count * encodedBytes(encoding, width))
-      const shared = bytes.buffer instanceof SharedArrayBuffer
       const args = { from: from.name, to: encoding.name, width, out, importance }
       if (count * width < SMALL || pool.threads === 1) await encodeRows({ ...args, source: bytes }, 0, count)
-      else await pool.rows(encodeKernel, count, { ...args, source: shared ? bytes : copy(bytes, source) })
+      else await pool.rows(encodeKernel, count, { ...args, source: shared(bytes) ? bytes : copy(bytes, source) })
       return out
     },
   }
 }
+
+/** A page that is not isolated has not even the name; there one thread does everything. */
+const shared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer
 
 function copy(bytes: Uint8Array, memory: (bytes: number) => Uint8Array): Uint8Array {
   const into = memory(bytes.length)
