@@ -48,6 +48,7 @@ test('a recipe is run, stopped in its notification, resumed from its row, and sh
   expect(workbench.progress).toContain('stopping')
 
   await call('sinter.resumeRun', row('small')!.run)
+  console.log('MSG', workbench.messages)
   const done = row('small')!
   expect(done).toMatchObject({ contextValue: 'run.done.report', description: 'gptq  4.5 bits a weight' })
   expect(workbench.messages).toEqual(['small is complete.'])
@@ -81,4 +82,14 @@ test('nothing runs in a folder that is not trusted, whoever calls the command', 
   expect(workbench.messages).toEqual(Array(4).fill('Nothing runs in Restricted Mode: trust this folder first.'))
   expect(existsSync(join(folder, 'untrusted.sinter-run'))).toBe(false)
   expect(row('untrusted')).toBeUndefined()
+})
+
+test('nothing runs in a workspace without a disk', async () => {
+  workbench.messages.length = 0
+  workbench.scheme = 'vscode-vfs'
+  recipe('virtual')
+  await call('sinter.run')
+  workbench.scheme = 'file'
+  expect(workbench.messages).toEqual(['Compressing needs files on a disk, and this workspace has none.'])
+  expect(existsSync(join(folder, 'virtual.sinter-run'))).toBe(false)
 })

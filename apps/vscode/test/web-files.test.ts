@@ -1,4 +1,5 @@
 import { beforeEach, expect, test, vi } from 'vitest'
+import type { Uri } from 'vscode'
 import { showFile } from '../src/host/web/shown-files.ts'
 import { answerFile } from '../src/host/web/workspace-files.ts'
 import { MAX_FETCHED_BYTES, setElsewhere } from '../src/web/files/elsewhere.ts'
@@ -76,7 +77,7 @@ test('in a workspace that is not trusted nothing is written', async () => {
 })
 
 test('a file that is shown is read as long as it is, wherever it lies, and never written', async () => {
-  const hide = showFile(uri('memfs', '', '/far/x.gguf') as never)
+  const hide = showFile(uri('memfs', '', '/far/x.gguf') as unknown as Uri)
   await answerFile({ kind: 'read', path: '/far/x.gguf' })
   await expect(answerFile({ kind: 'write', path: '/far/x.gguf', bytes: new Uint8Array(1) })).rejects.toThrow('EACCES')
   hide()

@@ -159,11 +159,14 @@ const wrong = {
   'a.sinter.jsonc': '{ "version": 1, "model": "demo-model", "steps": [{ "method": "rtn", "bist": 4 }] }\n',
 }
 
-workbench(
-  'in a folder that is not trusted recipes are checked, and nothing runs',
+workbench.for([
+  ['process', () => vsix],
+  ['worker of the browser', () => webVsix],
+] as const)(
+  'in a folder that is not trusted recipes are checked, and nothing runs: the host is a %s',
   { timeout: 3 * MINUTES },
-  async () => {
-    const opened = await open({ askTrust: true }, wrong)
+  async ([, packed]) => {
+    const opened = await open({ askTrust: true, vsix: [packed()] }, wrong)
     const { page, workspace } = opened
     await journey('restricted', opened, async () => {
       await page.locator('.part.banner', { hasText: 'Restricted Mode' }).waitFor({ timeout: PATIENCE_MS })

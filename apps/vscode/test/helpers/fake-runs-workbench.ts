@@ -15,6 +15,8 @@ export interface RunsWorkbench {
   readonly panels: { receive(message: unknown): void; readonly posted: unknown[] }[]
   folder: string
   trusted: boolean
+  /** Of its folder's address. */
+  scheme: string
   document: { uri: { scheme: string; path: string; fsPath: string }; languageId: string; getText(): string } | undefined
   tree: Tree | undefined
   /** *Cancel* in the notification. */
@@ -28,6 +30,7 @@ export const runsWorkbench: RunsWorkbench = {
   panels: [],
   folder: '',
   trusted: true,
+  scheme: 'file',
   document: undefined,
   tree: undefined,
   cancel: () => {},
@@ -126,7 +129,7 @@ export const fakeRunsVscode: object = {
       return runsWorkbench.trusted
     },
     get workspaceFolders() {
-      return [{ uri: { scheme: 'file', fsPath: runsWorkbench.folder } }]
+      return [{ uri: { scheme: runsWorkbench.scheme, fsPath: runsWorkbench.folder } }]
     },
     getWorkspaceFolder: () => undefined,
     getConfiguration: () => ({ get: (name: string, usual: unknown) => (name === 'threads' ? 1 : usual) }),

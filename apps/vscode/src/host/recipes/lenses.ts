@@ -1,7 +1,8 @@
 import * as vscode from 'vscode'
+import { isVirtual } from '../virtual.ts'
 import { recipeSelector } from './selector.ts'
 
-/** *Plan · Run · Estimate* above a recipe; in Restricted Mode nothing runs, so *Run* is not offered. */
+/** *Plan · Run · Estimate* above a recipe; in Restricted Mode and without a disk nothing runs, so *Run* is not offered. */
 export function offerLenses(): vscode.Disposable {
   const provider: vscode.CodeLensProvider = {
     onDidChangeCodeLenses: vscode.workspace.onDidGrantWorkspaceTrust,
@@ -10,7 +11,7 @@ export function offerLenses(): vscode.Disposable {
         new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, arguments: [uri] })
       return [
         lens(vscode.l10n.t('Plan'), 'sinter.plan'),
-        ...(vscode.workspace.isTrusted ? [lens(vscode.l10n.t('Run'), 'sinter.run')] : []),
+        ...(vscode.workspace.isTrusted && !isVirtual() ? [lens(vscode.l10n.t('Run'), 'sinter.run')] : []),
         lens(vscode.l10n.t('Estimate'), 'sinter.estimate'),
       ]
     },

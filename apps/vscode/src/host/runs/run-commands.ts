@@ -2,6 +2,7 @@ import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import { pathOf, uriOf } from '../paths.ts'
 import { isRecipe } from '../recipes/selector.ts'
+import { isVirtual } from '../virtual.ts'
 import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
 import { modelFile } from './model-file.ts'
@@ -30,8 +31,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
 }
 
 async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
-  if (!vscode.workspace.isTrusted)
-    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  requirePlace()
   const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
   if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
   const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
@@ -57,11 +57,17 @@ async function compareRun(runs: RunList, clicked: ShownRun | undefined): Promise
 }
 
 async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {
-  if (!vscode.workspace.isTrusted)
-    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  requirePlace()
   const since = Date.now()
   const { run } = await client.request('runResume', { workspace, id })
   await followRun(client, runs, { workspace, run }, since)
+}
+
+/** Also a hidden command can be called. */
+function requirePlace(): void {
+  if (!vscode.workspace.isTrusted)
+    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  if (isVirtual()) throw new Error(vscode.l10n.t('Compressing needs files on a disk, and this workspace has none.'))
 }
 
 /** 0 in the settings leaves it to the engine. */
