@@ -16,10 +16,16 @@ interface DemoResult {
   readonly compressed: { readonly perplexity: number; readonly kl: number; readonly continuation: string }
 }
 
-test('the demo: two recipes that keep the model, one that does not, a GGUF and reports', {
+type DemoStudent = Pick<DemoResult, 'bytes' | 'compressed'>
+
+test('the demo: two recipes that keep the model, one that does not, a student, a GGUF and reports', {
   timeout: 300_000,
 }, async () => {
-  const { recipes } = await sinterJson<{ recipes: DemoResult[] }>('demo', '--out', path('demo'))
+  const { recipes, student } = await sinterJson<{ recipes: DemoResult[]; student: DemoStudent }>(
+    'demo',
+    '--out',
+    path('demo'),
+  )
   const [gptq, sparse, rounded] = recipes as [DemoResult, DemoResult, DemoResult]
   expect(recipes.map(({ bitsPerWeight }) => bitsPerWeight)).toEqual([
     4.5,
@@ -36,6 +42,11 @@ test('the demo: two recipes that keep the model, one that does not, a GGUF and r
   expect(gptq.original.continuation).toContain('15 + 4 = 19')
   expect(gptq.compressed.continuation).toBe(gptq.original.continuation)
   expect(rounded.compressed.continuation).not.toBe(gptq.original.continuation)
+
+  // A quarter of the size, and much nearer than what was rounded to an eighth of it.
+  expect(student.bytes).toBeLessThan(gptq.originalBytes / 3.9)
+  expect(student.compressed.kl).toBeLessThan(rounded.compressed.kl / 4)
+  expect(student.compressed.continuation).not.toBe('')
 
   const model = await openModel(gptq.path)
   expect(model.source.kind).toBe('gguf')

@@ -9,39 +9,48 @@ import { print, printJson } from '../print.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
 import { demoRecipes } from './demo-recipes.ts'
 import { type DemoResult, type DemoTexts, runRecipe } from './run-recipe.ts'
+import { type StudentResult, scoreStudent } from './score-student.ts'
 import { showContinuations, showTable } from './show-demo.ts'
 
 /** Above both src and dist. */
-const modelFolder = fileURLToPath(new URL('../../assets/demo-model', import.meta.url))
+const asset = (name: string): string => fileURLToPath(new URL(`../../assets/${name}`, import.meta.url))
+const modelFolder = asset('demo-model')
 
-/** Compresses the embedded model by three recipes, compares them, and leaves a report and a GGUF file. */
+/** Compresses the embedded model by three recipes, compares them and its student, and leaves reports and a GGUF file. */
 export async function runDemo(flags: DemoFlags): Promise<void> {
   const silent = flags.json || flags.quiet
   if (!silent) print(introduction)
   const progress = createProgress({ mode: progressMode(flags) })
-  const results = await interruptible(
+  const { recipes, student } = await interruptible(
     signal => runAll(flags, progress, signal),
     () => `the demo was not finished; what it made so far is in ${flags.out}`,
   )
-  if (flags.json) printJson({ model: modelFolder, out: flags.out, recipes: results })
-  else if (!flags.quiet) print([showTable(results), showContinuations(results), epilogue(results)].join('\n\n'))
+  if (flags.json) printJson({ model: modelFolder, out: flags.out, recipes, student })
+  else if (!flags.quiet)
+    print([showTable(recipes, student), showContinuations(recipes, student), epilogue(recipes)].join('\n\n'))
 }
 
 const introduction = `A small LLaMA (3.4 M parameters) that was trained on stories, questions and sums of a made-up world
-is compressed in three ways. Calibration and measurement use texts that have nothing in common.
+is compressed in three ways, and stands beside a model of a quarter of its size that learned from it. Calibration and
+measurement use texts that have nothing in common.
 `
 
-async function runAll({ out, threads }: DemoFlags, progress: Progress, signal: AbortSignal): Promise<DemoResult[]> {
+interface DemoResults {
+  readonly recipes: readonly DemoResult[]
+  readonly student: StudentResult
+}
+
+async function runAll({ out, threads }: DemoFlags, progress: Progress, signal: AbortSignal): Promise<DemoResults> {
   await mkdir(out, { recursive: true })
-  const texts = await writeTexts(out)
-  const results: DemoResult[] = []
+  const job = { model: modelFolder, texts: await writeTexts(out), threads, progress, signal }
+  const recipes: DemoResult[] = []
   for (const recipe of demoRecipes) {
     const path = join(out, recipe.file)
     // The demo may be run again: what it left behind is its own.
     for (const old of [path, `${path}.sinter-run`]) await rm(old, { recursive: true, force: true })
-    results.push(await runRecipe(recipe, { model: modelFolder, path, texts, threads, progress, signal }))
+    recipes.push(await runRecipe(recipe, { ...job, path }))
   }
-  return results
+  return { recipes, student: await scoreStudent(asset('demo-student'), job) }
 }
 
 /** Texts of both halves of the world, and a prompt from the half that nothing was calibrated on. */

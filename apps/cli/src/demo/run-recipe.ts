@@ -1,3 +1,4 @@
+import type { RunEvaluation } from '@sinter/engine'
 import { finishRun } from '../finish-run.ts'
 import { runPlan } from '../run-plan.ts'
 import type { Progress } from '../terminal/progress.ts'
@@ -80,9 +81,7 @@ export async function runRecipe(recipe: DemoRecipe, job: DemoJob): Promise<DemoR
   }
 }
 
-type Evaluated = NonNullable<Awaited<ReturnType<typeof finishRun>>['evaluation']>
-
-function qualities({ evaluation, generations }: Evaluated): Pick<DemoResult, 'original' | 'compressed'> {
+export function qualities({ evaluation, generations }: RunEvaluation): Pick<DemoResult, 'original' | 'compressed'> {
   const { perplexity, basePerplexity, divergence } = evaluation
   const [sample] = generations
   return {

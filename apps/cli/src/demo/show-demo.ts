@@ -1,6 +1,7 @@
 import { type Column, table } from '../terminal/table.ts'
 import { bytes, percent } from '../terminal/units.ts'
 import type { DemoResult, Quality } from './run-recipe.ts'
+import type { StudentResult } from './score-student.ts'
 
 interface Row {
   readonly name: string
@@ -23,8 +24,8 @@ const columns: readonly Column<Row>[] = [
 const maybe = (value: number | undefined, show: (value: number) => string): string =>
   value === undefined ? '' : show(value)
 
-export function showTable(results: readonly DemoResult[]): string {
-  return table([...originalRow(results), ...results.map(recipeRow)], columns)
+export function showTable(results: readonly DemoResult[], student: StudentResult): string {
+  return table([...originalRow(results), ...[...results, student].map(recipeRow)], columns)
 }
 
 function originalRow([first]: readonly DemoResult[]): Row[] {
@@ -32,21 +33,21 @@ function originalRow([first]: readonly DemoResult[]): Row[] {
   return [{ name: 'original', bytes: first.originalBytes, bits: first.originalBits, quality: first.original }]
 }
 
-const recipeRow = ({ name, bytes, bitsPerWeight, compressed, seconds }: DemoResult): Row => ({
-  name,
-  bytes,
-  bits: bitsPerWeight,
-  quality: compressed,
-  seconds,
+const recipeRow = (result: DemoResult | StudentResult): Row => ({
+  name: result.name,
+  bytes: result.bytes,
+  bits: result.bitsPerWeight,
+  quality: result.compressed,
+  ...('seconds' in result && { seconds: result.seconds }),
 })
 
 /** The same prompt, continued by the original and by each result. */
-export function showContinuations(results: readonly DemoResult[]): string {
+export function showContinuations(results: readonly DemoResult[], student: StudentResult): string {
   const [first] = results
   if (!first) return ''
   const said = [
     ['original', first.original.continuation] as const,
-    ...results.map(({ name, compressed }) => [name, compressed.continuation] as const),
+    ...[...results, student].map(({ name, compressed }) => [name, compressed.continuation] as const),
   ]
   return [
     'All continue the same prompt:',
