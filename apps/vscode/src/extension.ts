@@ -22,6 +22,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     { registerReport },
     { registerTryIt },
     { registerExport },
+    { registerAssistants },
     { registerDiagnostics },
   ] = await Promise.all([
     import('./host/engine/register.ts'),
@@ -31,6 +32,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     import('./host/report/register.ts'),
     import('./host/try/register.ts'),
     import('./host/export/register.ts'),
+    import('./host/assistants/register.ts'),
     import('./host/copy-diagnostics.ts'),
   ])
   const engine = registerEngine(context)
@@ -43,6 +45,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     registerReport(context, engine.client, runs.runs),
     registerTryIt(context, engine.client, runs.runs),
     registerExport(engine.client, runs.runs),
+    registerAssistants(engine.client, runs.runs),
     registerDiagnostics(context),
   )
   const { user, system } = process.cpuUsage(cpuBegan)

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { summarizeGroups, tensorValues } from '@sinter/eval'
-import { decodeSafetensors, encodeSafetensors } from '@sinter/model'
+import { decodeSafetensors, encodeSafetensors, openModel } from '@sinter/model'
 import { tensor, toF32 } from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
 import { engineModelReader, engineRecipeService } from '../src/engine-client/index.ts'
@@ -204,6 +204,39 @@ describe('generate', () => {
     const cancelled = engine.request('generate', { ...params, tokens: 20_000 }, { signal: controller.signal, onEvent })
     await expect(cancelled).rejects.toMatchObject({ kind: 'cancelled' })
     expect(pieces).toBeGreaterThan(0)
+  })
+})
+
+describe('chat', () => {
+  const asked = { path: demoModel, tokens: 8, threads: 1 }
+
+  test('a model without a template of its own continues what was said', async () => {
+    const messages = [
+      { role: 'user' as const, content: 'The cat sat' },
+      { role: 'assistant' as const, content: 'on the mat.' },
+    ]
+    const { text } = await engine.request('generate', { ...asked, prompt: 'The cat sat\non the mat.' })
+    expect(await engine.request('chat', { ...asked, messages })).toMatchObject({ text })
+  })
+
+  test('a model with one is asked in its form', async () => {
+    const folder = path('chat-model')
+    cpSync(demoModel, folder, { recursive: true })
+    const config = join(folder, 'tokenizer_config.json')
+    const chat_template =
+      '{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}{% if add_generation_prompt %}Zoe{% endif %}'
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(readFileSync(config, 'utf8')), chat_template }))
+    const messages = [{ role: 'user' as const, content: 'Who was there?' }]
+    const { text } = await engine.request('generate', { ...asked, prompt: 'user: Who was there? Zoe' })
+    expect(await engine.request('chat', { ...asked, path: folder, messages })).toMatchObject({ text })
+  })
+
+  test('tokens of a text are counted as the model has them', async () => {
+    const model = await openModel(demoModel)
+    const text = 'The cat sat on the mat.'
+    const { length } = model.tokenizer!.encode(text, { addSpecialTokens: false })
+    await model.close()
+    expect(await engine.request('countTokens', { path: demoModel, text })).toEqual({ tokens: length })
   })
 })
 

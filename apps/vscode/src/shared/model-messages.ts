@@ -134,9 +134,9 @@ export const compareResult: Guard<CompareResult> = object({
   ),
 })
 
-export interface GenerateParams {
+/** Which model writes, and how its tokens are drawn. */
+export interface SamplingParams {
   readonly path: string
-  readonly prompt: string
   /** At most this many new tokens. */
   readonly tokens: number
   /** 0, the default: always the likeliest token. */
@@ -147,16 +147,48 @@ export interface GenerateParams {
   readonly threads?: number | undefined
 }
 
-export const generateParams: Guard<GenerateParams> = object({
+export interface GenerateParams extends SamplingParams {
+  readonly prompt: string
+}
+
+export interface ChatTurn {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+/** Answers the last message, in the model's own form of a conversation. */
+export interface ChatParams extends SamplingParams {
+  readonly messages: readonly ChatTurn[]
+}
+
+const sampling = {
   path,
-  prompt: text(2 ** 20),
   tokens: whole(1, 2 ** 20),
   temperature: optional(number),
   topK: optional(whole(0, 2 ** 31)),
   topP: optional(number),
   seed: optional(whole(0, Number.MAX_SAFE_INTEGER)),
   threads: optional(whole(1, 1024)),
-})
+}
+
+export const generateParams: Guard<GenerateParams> = object({ ...sampling, prompt: text(2 ** 20) })
+
+const turn = object<ChatTurn>({ role: oneOf('system', 'user', 'assistant'), content: text(2 ** 20) })
+
+export const chatParams: Guard<ChatParams> = object({ ...sampling, messages: array(turn, 4096) })
+
+export interface CountParams {
+  readonly path: string
+  readonly text: string
+}
+
+export const countParams: Guard<CountParams> = object({ path, text: text(2 ** 22) })
+
+export interface CountResult {
+  readonly tokens: number
+}
+
+export const countResult: Guard<CountResult> = object({ tokens: number })
 
 /** The text itself comes in `$/text` events too. */
 export interface GenerateResult {

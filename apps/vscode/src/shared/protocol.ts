@@ -52,6 +52,8 @@ export interface Requests {
   tensorDifference: [reader.DifferenceParams, values.TensorDifference]
   compare: [model.CompareParams, model.CompareResult]
   generate: [model.GenerateParams, model.GenerateResult]
+  chat: [model.ChatParams, model.GenerateResult]
+  countTokens: [model.CountParams, model.CountResult]
   conversionPlan: [conversion.ConversionParams, conversion.ConversionPlan]
   convert: [conversion.ConvertParams, conversion.Converted]
   report: [report.ReportParams, report.ReportFacts]
@@ -94,6 +96,8 @@ export const requests: {
   tensorDifference: { params: reader.differenceParams, result: reader.tensorDifference },
   compare: { params: model.compareParams, result: model.compareResult },
   generate: { params: model.generateParams, result: model.generateResult },
+  chat: { params: model.chatParams, result: model.generateResult },
+  countTokens: { params: model.countParams, result: model.countResult },
   conversionPlan: { params: conversion.conversionParams, result: conversion.conversionPlan },
   convert: { params: conversion.convertParams, result: conversion.converted },
   report: { params: report.reportParams, result: report.reportFacts },

@@ -25,12 +25,20 @@ async function marks({ uri }: vscode.TextDocument, count: number): Promise<vscod
 
 /** Applies the preferred quick fix of a mark. */
 async function repair(document: vscode.TextDocument, mark: vscode.Diagnostic): Promise<string> {
-  const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
-    'vscode.executeCodeActionProvider',
-    document.uri,
-    mark.range,
-  )
-  const action = actions.find(({ isPreferred, edit }) => isPreferred && edit)
+  const preferred = async (): Promise<vscode.CodeAction | undefined> => {
+    const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+      'vscode.executeCodeActionProvider',
+      document.uri,
+      mark.range,
+    )
+    return actions.find(({ isPreferred, edit }) => isPreferred && edit)
+  }
+  let action = await preferred()
+  // The window gets marks a moment after the host has made them, and it is asked about what it has.
+  for (let tries = 0; tries < 50 && !action; tries++) {
+    await wait(100)
+    action = await preferred()
+  }
   assert.ok(action?.edit, `no quick fix for ${mark.message}`)
   assert.ok(await vscode.workspace.applyEdit(action.edit))
   return action.title

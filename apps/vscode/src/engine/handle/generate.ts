@@ -1,17 +1,53 @@
 import { availableParallelism } from 'node:os'
-import { type GenerateOptions, generate, openModel, SinterError, textStream } from '@sinter/model'
+import {
+  type GenerateOptions,
+  generate,
+  openModel,
+  renderChat,
+  SinterError,
+  type Tokenizer,
+  textStream,
+} from '@sinter/model'
 import { ortNodeBackend } from '@sinter/tensor-core'
-import type { GenerateParams } from '../../shared/protocol.ts'
-import type { Handler } from '../handler.ts'
+import type { ChatParams, GenerateResult, SamplingParams } from '../../shared/protocol.ts'
+import type { Handler, RequestContext } from '../handler.ts'
 
-export const generateText: Handler<'generate'> = async (params, { signal, text }) => {
+export const generateText: Handler<'generate'> = (params, context) =>
+  continued(params, tokenizer => tokenizer.encode(params.prompt), context)
+
+export const chat: Handler<'chat'> = (params, context) =>
+  continued(params, tokenizer => promptOf(tokenizer, params), context)
+
+export const countTokens: Handler<'countTokens'> = async ({ path, text }) => {
+  const model = await openModel(path)
+  try {
+    return { tokens: tokenizerOf(model).encode(text, { addSpecialTokens: false }).length }
+  } finally {
+    await model.close()
+  }
+}
+
+/** As the model's own template writes it; a model without one continues what was said. */
+function promptOf(tokenizer: Tokenizer, { messages }: ChatParams): readonly number[] {
+  if (tokenizer.chatTemplate === undefined) return tokenizer.encode(messages.map(({ content }) => content).join('\n'))
+  return tokenizer.encode(renderChat(tokenizer, messages, { addGenerationPrompt: true }), { addSpecialTokens: false })
+}
+
+function tokenizerOf({ tokenizer, path }: { readonly tokenizer?: Tokenizer | undefined; readonly path: string }) {
+  if (tokenizer) return tokenizer
+  throw new SinterError('tokenizer', `${path} has no tokenizer; put its tokenizer.json into the model's folder`)
+}
+
+async function continued(
+  params: SamplingParams,
+  promptIn: (tokenizer: Tokenizer) => readonly number[],
+  { signal, text }: RequestContext,
+): Promise<GenerateResult> {
   const model = await openModel(params.path)
   const backend = ortNodeBackend({ threads: params.threads ?? availableParallelism() })
   try {
-    const { tokenizer, path } = model
-    if (!tokenizer)
-      throw new SinterError('tokenizer', `${path} has no tokenizer; put its tokenizer.json into the model's folder`)
-    const prompt = tokenizer.encode(params.prompt)
+    const tokenizer = tokenizerOf(model)
+    const prompt = [...promptIn(tokenizer)]
     const stream = textStream(tokenizer, prompt)
     let first: number | undefined
     for await (const id of generate(model, backend, prompt, { ...options(params), signal })) {
@@ -28,7 +64,7 @@ export const generateText: Handler<'generate'> = async (params, { signal, text }
   }
 }
 
-function options({ tokens, temperature = 0, topK, topP, seed = 0 }: GenerateParams): GenerateOptions {
+function options({ tokens, temperature = 0, topK, topP, seed = 0 }: SamplingParams): GenerateOptions {
   return {
     tokens,
     temperature,
