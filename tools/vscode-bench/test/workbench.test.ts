@@ -9,6 +9,7 @@ import type { HostOptions } from '../src/host.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
+import { liveRun } from '../src/journeys/live-run.ts'
 import { readReport } from '../src/journeys/read-report.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { tryPrompt } from '../src/journeys/try-prompt.ts'
@@ -42,12 +43,18 @@ beforeAll(() => {
   vsix = packExtension()
 }, 2 * MINUTES)
 
-// Whatever a journey does, it asks no host but this machine.
+// Whatever a journey does: neither the window nor a process asks a host but this machine, nobody is counted, and axe and the
+// policies of webviews find nothing.
 afterEach(async () => {
-  const strangers = [...(session?.strangers ?? [])]
-  await session?.close()
+  if (!session) return
+  const { strangers, problems, host } = session
+  const { observed } = host
+  const found = { strangers: [...strangers, ...observed.strangers()], telemetry: observed.telemetry(), problems }
+  const seen = observed.hostFacts()?.pid
+  await session.close()
   session = undefined
-  expect(strangers).toEqual([])
+  expect(found).toEqual({ strangers: [], telemetry: [], problems: [] })
+  expect(seen).toBeGreaterThan(0)
 })
 
 workbench('the tests inside the extension host pass, and the window says so', { timeout: 3 * MINUTES }, async () => {
@@ -99,6 +106,28 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
     expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
   })
 })
+
+workbench(
+  'a run is watched, stopped, resumed, outlives its window, is killed and resumed, and gives the same bytes',
+  { timeout: 6 * MINUTES },
+  async () => {
+    const steps = [{ method: 'gptq', bits: 4, groupSize: 64 }]
+    const recipe = { version: 1, model: 'demo-model', steps, calibration: { text: 'text.txt', samples: 4, length: 64 } }
+    const text = 'The cat sat on the mat and looked at the moon. '.repeat(100)
+    const opened = await open({}, { 'live.sinter.jsonc': JSON.stringify(recipe), 'text.txt': text })
+    await journey('live-run', opened, async () => {
+      const { progress, aliveThrough, reason, attempts, weights } = await liveRun(opened, 'live')
+      expect(progress).toMatch(/gptq {2}\w+ \d+ %/)
+      expect(aliveThrough[1]).toBe(aliveThrough[0])
+      expect(reason).toMatch(/process \d+ ended without saying why/)
+      expect(attempts).toBe(3)
+      const other = join(opened.workspace, 'by-command-line')
+      const given = join(opened.workspace, 'live.sinter.jsonc')
+      commandLine(['compress', '--recipe', given, '--out', other, '--no-report'])
+      expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
+    })
+  },
+)
 
 workbench(
   'of a run: prompts tried on both models, an export that llama.cpp opens, the report, the comparison',
