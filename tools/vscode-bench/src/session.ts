@@ -31,6 +31,11 @@ export async function openSession(
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
   const problems: string[] = []
   await tellViolations(browser.context, text => problems.push(text))
+  browser.page.on('dialog', dialog => {
+    // A script of a stranger would say something; the workbench asks only before it is left.
+    if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
+    void dialog.accept()
+  })
   await openWorkbench(browser.page, host.url(workspace))
   return {
     ...browser,

@@ -6,8 +6,10 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
+import { askAssistant } from '../src/journeys/ask-assistant.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
+import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { liveRun } from '../src/journeys/live-run.ts'
 import { readReport } from '../src/journeys/read-report.ts'
@@ -86,10 +88,23 @@ workbench(
 
 workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
   const opened = await open({})
+  commandLine([
+    'convert',
+    join(opened.workspace, 'demo-model'),
+    '--to',
+    'gguf:Q8_0',
+    '--out',
+    join(opened.workspace, 'demo.gguf'),
+  ])
   await journey('inspect', opened, async () => {
     const { names, details } = await inspectModel(opened)
     expect(names.join(' ')).toMatch(/model/)
     expect(details).toContain('llama')
+
+    const converted = await inspectModel(opened, 'demo.gguf')
+    expect(converted.names.join(' ')).toMatch(/blk/)
+    expect(converted.details).toContain('llama')
+    expect(converted.details).toContain('Q8_0')
   })
 })
 
@@ -180,6 +195,38 @@ workbench(
       const compared = await compareRun(opened, 'tiny')
       expect(compared[0]).toMatch(/^model\.layers\.\d\..*_proj\.weight/)
       expect(compared.length).toBeGreaterThan(10)
+    })
+  },
+)
+
+workbench(
+  'an assistant compresses a model when the person agreed, and not before',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('assistant', opened, async () => {
+      const { question, refused } = await askAssistant(opened)
+      expect(question).toMatch(/Compress .*demo-model into .*by-assistant\? About .* of memory, .* of disk/)
+      expect(refused).toContain('was not allowed')
+    })
+  },
+)
+
+workbench(
+  'models that mean harm are text, or refused with a reason, and the host goes on at once',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('hostile', opened, async () => {
+      const { names, refused, many, longestTaskMs } = await hostileModels(opened)
+      expect(names).toContain('<img src=x onerror=alert(1)>')
+      expect(many).toContain('100,000')
+      for (const [name, reason] of Object.entries(refused)) expect(reason).toMatch(new RegExp(`/${name}: .{12,}`))
+      console.log(
+        `the host's longest task: ${longestTaskMs.toFixed(1)} ms of processor; refused: ${JSON.stringify(refused, null, 1)}`,
+      )
+      // Of the thread's own processor time, which others on the machine do not lengthen.
+      expect(longestTaskMs).toBeLessThan(100)
     })
   },
 )
