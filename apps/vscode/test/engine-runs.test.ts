@@ -4,7 +4,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type RunLine, readRun, runFolder, watchEvents, watchRuns } from '../src/engine-client/index.ts'
-import type { RunStatus } from '../src/shared/protocol.ts'
+import { isOver, type RunStatus } from '../src/shared/run-status.ts'
 import { engineClient, flags, node, recipeText, runMain, sinter, weights, workplace } from './engine-setup.ts'
 import { hasHeard, heldRuns, isAlive } from './helpers/hold-runs.ts'
 import { until } from './helpers/until.ts'
@@ -31,7 +31,7 @@ const status = async (id: string): Promise<RunStatus> => (await readRun(workspac
 const ended = (id: string): Promise<RunStatus> =>
   until(async () => {
     const run = await status(id)
-    return run.state !== 'running' && run.state !== 'starting' ? run : undefined
+    return isOver(run) ? run : undefined
   })
 const firstBlock = (name: string): string => `${name}.sinter-run/block-0000.safetensors`
 

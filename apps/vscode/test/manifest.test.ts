@@ -68,7 +68,12 @@ test('the presets of the settings are those of the engine', () => {
 
 test('a setting that names a program or a cost is not taken from an untrusted folder', () => {
   const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces
-  expect(restrictedConfigurations).toEqual(['sinter.nodePath', 'sinter.threads', 'sinter.memory'])
+  expect(restrictedConfigurations).toEqual([
+    'sinter.nodePath',
+    'sinter.threads',
+    'sinter.memory',
+    'sinter.parallelRuns',
+  ])
   expect(contributes.configuration.properties['sinter.nodePath'].scope).toBe('machine')
 })
 

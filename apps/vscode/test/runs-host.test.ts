@@ -48,7 +48,6 @@ test('a recipe is run, stopped in its notification, resumed from its row, and sh
   expect(workbench.progress).toContain('stopping')
 
   await call('sinter.resumeRun', row('small')!.run)
-  console.log('MSG', workbench.messages)
   const done = row('small')!
   expect(done).toMatchObject({ contextValue: 'run.done.report', description: 'gptq  4.5 bits a weight' })
   expect(workbench.messages).toEqual(['small is complete.'])
@@ -62,6 +61,26 @@ test('a recipe is run, stopped in its notification, resumed from its row, and sh
   expect(panel!.posted).toMatchObject([
     { type: 'report', report: { title: 'demo-model' }, points: [{ name: 'small', here: true, kl: null }] },
   ])
+})
+
+test('a run waits for another, says so, and is stopped in its notification', async () => {
+  const block = 'at-work.sinter-run/block-0000.safetensors'
+  held.hold(block)
+  recipe('at-work')
+  const first = call('sinter.run')
+  await until(() => existsSync(path(block)))
+  recipe('in-queue')
+  const second = call('sinter.run')
+  await until(() => row('in-queue')?.description === 'gptq  waiting')
+  expect(row('in-queue')).toMatchObject({ contextValue: 'run.active' })
+  expect(workbench.progress).toContain('waiting')
+  expect(workbench.statusBar).toMatch(/^\$\(sync~spin\) at-work: .*, 1 waiting$/)
+  workbench.cancel()
+  await second
+  expect(row('in-queue')).toMatchObject({ contextValue: 'run.resumable', description: 'gptq  stopped' })
+  held.release(block)
+  await first
+  expect(row('at-work')?.contextValue).toBe('run.done.report')
 })
 
 test('a wrong recipe starts nothing, and says the line', async () => {

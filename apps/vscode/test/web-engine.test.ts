@@ -6,7 +6,8 @@ import { checkRecipe, compress, type RecipeInput, resolvePlan } from '@sinter/en
 import { openModel } from '@sinter/model'
 import { ortWebBackend } from '@sinter/tensor-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { PlanResult, RunResult, RunStartResult, RunStatus } from '../src/shared/protocol.ts'
+import type { PlanResult, RunResult, RunStartResult } from '../src/shared/protocol.ts'
+import { isOver, type RunStatus } from '../src/shared/run-status.ts'
 import { openWebEngine, type WebEnginePage } from './helpers/web-engine-page.ts'
 
 const chromium = [process.env.CHROMIUM ?? '', '/usr/bin/chromium'].find(path => path && existsSync(path))
@@ -63,7 +64,7 @@ const runOf = async (method: string, id: string) =>
 async function ended(id: string): Promise<RunStatus> {
   while (true) {
     const run = await runOf('runStatus', id)
-    if (run.state !== 'running' && run.state !== 'starting') return run
+    if (isOver(run)) return run
   }
 }
 
@@ -96,6 +97,18 @@ web('a run stops when it is asked to, and goes on to the same bytes', async () =
   await runOf('runResume', id)
   expect(await ended(id)).toMatchObject({ state: 'done', attempts: 2 })
   expect((await written(given)).equals(await inNode(given))).toBe(true)
+})
+
+web('a run waits for the one before it, and one that was stopped while it waited lets others go', async () => {
+  const given = { ...cases[1]!, samples: 40 }
+  const first = await start({ ...given, name: 'first' })
+  const second = await start({ ...given, name: 'second' })
+  const last = await start({ ...cases[0]!, name: 'last' })
+  for (const id of [second, last]) while ((await runOf('runStatus', id)).state !== 'queued');
+  expect(await runOf('runCancel', second)).toMatchObject({ state: 'cancelled', attempts: 0 })
+  const [before, after] = [await ended(first), await ended(last)]
+  expect([before, after]).toMatchObject([{ state: 'done' }, { state: 'done' }])
+  expect(after.startedAt).toBeGreaterThanOrEqual(before.endedAt!)
 })
 
 web('a model is looked at and a recipe planned; nobody else is asked for anything', async () => {

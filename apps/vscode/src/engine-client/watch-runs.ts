@@ -1,7 +1,7 @@
 import { type RunLine, readEvents } from '../runs/read-events.ts'
 import { readRun, runIds, statusTime } from '../runs/read-runs.ts'
 import { runFolder } from '../runs/run-folder.ts'
-import type { RunStatus } from '../shared/run-status.ts'
+import { isOver, type RunStatus } from '../shared/run-status.ts'
 
 export interface Watch {
   close(): void
@@ -28,7 +28,7 @@ export function watchRuns(workspace: string, onRun: (run: RunStatus) => void, op
       if (isClosed()) return
       if (!run) continue
       const text = JSON.stringify(run)
-      known.set(id, { time, text, over: run.state !== 'running' && run.state !== 'starting' })
+      known.set(id, { time, text, over: isOver(run) })
       if (before?.text !== text) onRun(run)
     }
   })

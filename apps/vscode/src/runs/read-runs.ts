@@ -1,6 +1,7 @@
-import { open, readdir, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunStatus, runStatus } from '../shared/run-status.ts'
+import { readBounded } from './read-bounded.ts'
 import { isRunId, runFiles, runFolder, runsFolder } from './run-folder.ts'
 import { isAtWork } from './run-process.ts'
 
@@ -45,27 +46,17 @@ export async function statusTime(workspace: string, id: string): Promise<number 
 
 async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
-    return runStatus(JSON.parse(await readBounded(path)), 'status')
+    return runStatus(JSON.parse(await readBounded(path, MAX_STATUS_BYTES)), 'status')
   } catch {
     return undefined
-  }
-}
-
-async function readBounded(path: string): Promise<string> {
-  const file = await open(path, 'r')
-  try {
-    const { size } = await file.stat()
-    if (size > MAX_STATUS_BYTES) throw new RangeError(`${path}: ${size} bytes are no status of a run`)
-    return await file.readFile('utf8')
-  } finally {
-    await file.close()
   }
 }
 
 async function asItIs(status: RunStatus): Promise<RunStatus> {
   if (status.state === 'starting' && Date.now() - (status.heartbeatAt ?? status.createdAt) > START_MS)
     return failed(status, 'not-started', 'the process of the run did not start; process.log in its folder may say why')
-  if (status.state !== 'running' || status.pid === null || (await isAtWork(status.pid, status.id))) return status
+  const hasProcess = status.state === 'running' || status.state === 'queued'
+  if (!hasProcess || status.pid === null || (await isAtWork(status.pid, status.id))) return status
   return failed(
     status,
     PROCESS_GONE,
@@ -77,7 +68,7 @@ async function asItIs(status: RunStatus): Promise<RunStatus> {
 const failed = (status: RunStatus, code: string, message: string): RunStatus => ({
   ...status,
   state: 'failed',
-  endedAt: status.heartbeatAt,
+  endedAt: status.heartbeatAt ?? status.createdAt,
   resumable: true,
   error: { code, message },
 })

@@ -30,6 +30,8 @@ export const runFiles = {
   /** Copies of what lies beside the result. */
   reportJson: 'report.json',
   reportHtml: 'report.html',
+  /** Its place among the runs of the workspace, while it waits or is at work. */
+  turn: 'turn',
   /** Asks the run to stop, wherever it runs. */
   cancel: 'cancel',
   /** What the process wrote to its standard streams. */

@@ -67,7 +67,7 @@ export interface Requests {
   runList: [run.RunListParams, run.RunListResult]
   runStatus: [run.RunParams, run.RunResult]
   runCancel: [run.RunParams, run.RunResult]
-  runResume: [run.RunParams, run.RunResult]
+  runResume: [run.RunResumeParams, run.RunResult]
 }
 
 /** Nothing is asked for. */
@@ -111,7 +111,7 @@ export const requests: {
   runList: { params: run.runListParams, result: run.runListResult },
   runStatus: { params: run.runParams, result: run.runResult },
   runCancel: { params: run.runParams, result: run.runResult },
-  runResume: { params: run.runParams, result: run.runResult },
+  runResume: { params: run.runResumeParams, result: run.runResult },
 }
 
 export const isMethod = (name: unknown): name is Method => typeof name === 'string' && Object.hasOwn(requests, name)

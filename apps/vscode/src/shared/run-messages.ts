@@ -137,12 +137,17 @@ export interface RunStartParams extends RecipeParams {
   readonly workspace: string
   /** Write one beside the result. Default true. */
   readonly report?: boolean | undefined
+  readonly parallel?: number | undefined
 }
+
+/** How many runs of a workspace may be at work at once; those beyond it wait. Default 1. */
+const parallel = optional(whole(1, 64))
 
 export const runStartParams: Guard<RunStartParams> = object({
   ...recipeFields,
   workspace: path,
   report: optional(boolean),
+  parallel,
 })
 
 export interface RunStartResult {
@@ -171,7 +176,15 @@ export interface RunParams {
   readonly id: string
 }
 
-export const runParams: Guard<RunParams> = object({ workspace: path, id: text(200) })
+const runFields = { workspace: path, id: text(200) }
+
+export const runParams: Guard<RunParams> = object(runFields)
+
+export interface RunResumeParams extends RunParams {
+  readonly parallel?: number | undefined
+}
+
+export const runResumeParams: Guard<RunResumeParams> = object({ ...runFields, parallel })
 
 export interface RunResult {
   readonly run: RunStatus

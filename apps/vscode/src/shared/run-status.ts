@@ -3,7 +3,8 @@ import { array, boolean, type Guard, nullable, number, object, oneOf, text } fro
 /** Of the layout of a run's folder. */
 export const RUN_VERSION = 1
 
-export type RunState = 'starting' | 'running' | 'cancelled' | 'failed' | 'done'
+/** `queued`: its process is there and waits for other runs. */
+export type RunState = 'starting' | 'queued' | 'running' | 'cancelled' | 'failed' | 'done'
 
 /** `status.json` of a run's folder: what there is to know of a run at a glance. Times are milliseconds since 1970. */
 export interface RunStatus {
@@ -34,6 +35,9 @@ export interface RunStatus {
   readonly report: { readonly json: string; readonly html: string } | null
 }
 
+/** Whether nothing will happen to it by itself. */
+export const isOver = ({ state }: RunStatus): boolean => state === 'cancelled' || state === 'failed' || state === 'done'
+
 export interface RunProgress {
   readonly stage: string
   readonly done: number
@@ -58,7 +62,7 @@ const path = text(32_768)
 export const runStatus: Guard<RunStatus> = object({
   version: oneOf(RUN_VERSION),
   id: text(200),
-  state: oneOf('starting', 'running', 'cancelled', 'failed', 'done'),
+  state: oneOf('starting', 'queued', 'running', 'cancelled', 'failed', 'done'),
   pid: nullable(number),
   recipe: path,
   methods: array(text(1000), 1000),

@@ -12,6 +12,8 @@ export interface RunsWorkbench {
   readonly messages: string[]
   /** What progress notifications said. */
   readonly progress: string[]
+  /** What stands in the status bar. */
+  statusBar: string
   readonly panels: { receive(message: unknown): void; readonly posted: unknown[] }[]
   folder: string
   trusted: boolean
@@ -27,6 +29,7 @@ export const runsWorkbench: RunsWorkbench = {
   commands: new Map(),
   messages: [],
   progress: [],
+  statusBar: '',
   panels: [],
   folder: '',
   trusted: true,
@@ -73,7 +76,14 @@ const window = {
     runsWorkbench.tree = options.treeDataProvider
     return { dispose() {} }
   },
-  createStatusBarItem: () => ({ show() {}, hide() {}, dispose() {} }),
+  createStatusBarItem: () => ({
+    set text(text: string) {
+      runsWorkbench.statusBar = text
+    },
+    show() {},
+    hide() {},
+    dispose() {},
+  }),
   showErrorMessage: says,
   showInformationMessage: says,
   withProgress: (_: unknown, work: (progress: object, cancel: object) => Promise<unknown>) => {

@@ -13,6 +13,6 @@ export const oneRun: Handler<'runStatus'> = async ({ workspace, id }) => {
 
 export const cancel: Handler<'runCancel'> = async ({ workspace, id }) => ({ run: await cancelRun(workspace, id) })
 
-export const resume: Handler<'runResume'> = async ({ workspace, id }, { runProgram }) => ({
-  run: await resumeRun(workspace, id, runProgram),
+export const resume: Handler<'runResume'> = async ({ workspace, id, parallel }, { runProgram }) => ({
+  run: await resumeRun(workspace, id, runProgram, parallel),
 })

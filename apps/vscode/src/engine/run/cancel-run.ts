@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { readRun } from '../../runs/read-runs.ts'
 import { runFiles, runFolder } from '../../runs/run-folder.ts'
-import type { RunStatus } from '../../shared/run-status.ts'
+import { isOver, type RunStatus } from '../../shared/run-status.ts'
 
 export interface CancelDeadlines {
   /** Until the process gets a SIGTERM, and until a SIGKILL, counted from the request. Milliseconds. */
@@ -12,8 +12,6 @@ export interface CancelDeadlines {
 }
 
 const POLL_MS = 100
-
-const isOver = ({ state }: RunStatus): boolean => state !== 'running' && state !== 'starting'
 
 /**
  * Stops a run: it is asked to, then told to, then ended; whichever it was, it can be resumed. A long product hears nothing for some

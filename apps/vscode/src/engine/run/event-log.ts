@@ -6,6 +6,7 @@ import { runFiles } from '../../runs/run-folder.ts'
 /** What is in the log beside the engine's events. */
 export type LogEvent =
   | Exclude<RunEvent, { type: 'done' }>
+  | { readonly type: 'queued'; readonly ahead: number }
   | { readonly type: 'attempt'; readonly attempt: number; readonly pid: number }
   | { readonly type: 'written'; readonly path: string; readonly outputBytes: number }
   | { readonly type: 'ended'; readonly state: 'done' | 'cancelled' | 'failed'; readonly message?: string }

@@ -16,24 +16,30 @@ import {
 } from '@sinter/engine'
 import { atomicWriteFile, openModel } from '@sinter/model'
 import { runFiles } from '../../runs/run-folder.ts'
-import { type RunNumbers, type RunStatus, runStatus } from '../../shared/run-status.ts'
+import { type RunStatus, runStatus } from '../../shared/run-status.ts'
+import { waitForTurn } from './queue.ts'
 import { openReporter, type Reporter } from './reporter.ts'
+import { runNumbers } from './run-numbers.ts'
 import { type RunRequest, runRequest } from './run-request.ts'
 import { firstStatus } from './status-file.ts'
 
-/** Carries what a run has made to where it belongs, before the run is called done. */
-export type Deliver = (paths: readonly string[]) => Promise<void>
+export interface ExecuteOptions {
+  /** How many runs of the workspace may be at work at once. */
+  readonly parallel: number
+  /** Carries what a run has made to where it belongs, before the run is called done. */
+  readonly deliver?: ((paths: readonly string[]) => Promise<void>) | undefined
+}
 
 /**
  * Runs what the folder of a run asks for, from the start or from where it stopped, and tells there how it goes.
  * @returns what the process should exit with: 0 done, 130 stopped, else as `exitCodeOf`
  */
-export async function executeRun(folder: string, signal: AbortSignal, deliver?: Deliver): Promise<number> {
+export async function executeRun(folder: string, signal: AbortSignal, options: ExecuteOptions): Promise<number> {
   // Two windows may resume at once: the second leaves, and must not touch the status.
   const unlock = await lockRun(folder)
   try {
     const request = runRequest(JSON.parse(await readFile(join(folder, runFiles.request), 'utf8')), 'run')
-    return await reported(folder, request, signal, deliver)
+    return await reported(folder, request, signal, options)
   } finally {
     await unlock()
   }
@@ -43,17 +49,26 @@ async function reported(
   folder: string,
   request: RunRequest,
   outer: AbortSignal,
-  deliver: Deliver | undefined,
+  { parallel, deliver }: ExecuteOptions,
 ): Promise<number> {
   const before = await readBefore(folder, request)
   const asked = new AbortController()
   const signal = AbortSignal.any([outer, asked.signal])
   // A file reaches a process on every system, and one that somebody else started.
   const reporter = openReporter(folder, before, () => existsSync(join(folder, runFiles.cancel)) && asked.abort())
-  const attempt = before.attempts + 1
+  const alive = { pid: process.pid, error: null, endedAt: null, resumable: true } as const
+  let leaveQueue: (() => Promise<void>) | undefined
   try {
-    const started = { state: 'running', pid: process.pid, attempts: attempt, error: null, endedAt: null } as const
-    await reporter.update({ ...started, startedAt: Date.now(), resumable: true })
+    leaveQueue = await waitForTurn(folder, {
+      parallel,
+      signal,
+      async onWait(ahead) {
+        reporter.event({ type: 'queued', ahead })
+        await reporter.update({ ...alive, state: 'queued' })
+      },
+    })
+    const attempt = before.attempts + 1
+    await reporter.update({ ...alive, state: 'running', attempts: attempt, startedAt: Date.now() })
     reporter.event({ type: 'attempt', attempt, pid: process.pid })
     const { result, outcome } = await run(folder, request, signal, reporter)
     const report = outcome.report ? await keepReport(folder, outcome.report) : null
@@ -63,7 +78,7 @@ async function reported(
       state: 'done',
       endedAt: Date.now(),
       resumable: false,
-      result: numbers(result, outcome),
+      result: runNumbers(result, outcome),
       report,
     })
     return 0
@@ -82,6 +97,7 @@ async function reported(
     return stopped ? 130 : exitCodeOf(error)
   } finally {
     await reporter.close()
+    await leaveQueue?.()
     await rm(join(folder, runFiles.cancel), { force: true })
   }
 }
@@ -169,21 +185,6 @@ async function readResult(folder: string): Promise<RunResult | undefined> {
   const result = text === undefined ? undefined : (JSON.parse(text) as RunResult)
   return result && existsSync(result.path) ? result : undefined
 }
-
-function numbers({ bits, weights, outputBytes, timings }: RunResult, { evaluation }: Outcome): RunNumbers {
-  const { perplexity, basePerplexity, divergence } = evaluation?.evaluation ?? {}
-  return {
-    outputBytes,
-    bitsPerWeight: weights > 0 ? (bits.values + bits.scales + bits.zeroPoints + bits.indices) / weights : 0,
-    seconds: Object.values(timings).reduce((sum, seconds) => sum + seconds, 0),
-    perplexity: finite(perplexity?.value),
-    basePerplexity: finite(basePerplexity?.value),
-    kl: finite(divergence?.kl.value),
-  }
-}
-
-const finite = (value: number | undefined): number | null =>
-  value !== undefined && Number.isFinite(value) ? value : null
 
 const codeOf = (error: unknown): string => {
   const { code } = error as { code?: unknown }

@@ -24,12 +24,13 @@ const EARLY_MS = 100
 
 /**
  * Starts the process of a run. It is nobody's child: it goes on when this process, its window or its terminal ends.
+ * @param parallel how many runs may be at work at once: it waits for those beyond
  * @throws Error when it cannot be started
  */
-export async function spawnRun(program: RunProgram, folder: string): Promise<void> {
+export async function spawnRun(program: RunProgram, folder: string, parallel: number): Promise<void> {
   const log = openSync(join(folder, runFiles.log), 'a')
   try {
-    const child = spawn(program.node, [...program.args, folder], {
+    const child = spawn(program.node, [...program.args, folder, String(parallel)], {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...process.env, ...environment },

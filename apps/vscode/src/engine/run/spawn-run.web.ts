@@ -5,8 +5,8 @@ import { executeRun } from './execute-run.ts'
 import type { RunProgram } from './spawn-run.ts'
 
 /** As its namesake, in this worker: the run ends with the window, and what it had not finished is lost. */
-export async function spawnRun(_program: RunProgram, folder: string): Promise<void> {
-  void executeRun(folder, new AbortController().signal, deliver)
+export async function spawnRun(_program: RunProgram, folder: string, parallel: number): Promise<void> {
+  void executeRun(folder, new AbortController().signal, { parallel, deliver })
     // The history is kept where the desktop keeps it.
     .finally(() => carry(storedFiles(folder)))
     .catch(console.error)

@@ -35,7 +35,7 @@ export async function startRun(params: RunStartParams, program: RunProgram): Pro
   await atomicWriteFile(join(folder, runFiles.request), `${JSON.stringify(request, undefined, 2)}\n`)
   const run = firstStatus(id, request)
   await writeStatus(folder, run)
-  await launched(program, folder, run)
+  await launched(program, folder, run, params.parallel)
   return { diagnostics, run: (await readRun(params.workspace, id)) ?? run }
 }
 
@@ -43,7 +43,12 @@ export async function startRun(params: RunStartParams, program: RunProgram): Pro
  * Goes on with a run that stopped. One that is at work or done is left as it is.
  * @throws RangeError when there is no such run
  */
-export async function resumeRun(workspace: string, id: string, program: RunProgram): Promise<RunStatus> {
+export async function resumeRun(
+  workspace: string,
+  id: string,
+  program: RunProgram,
+  parallel?: number,
+): Promise<RunStatus> {
   const run = await readRun(workspace, id)
   if (!run) throw new RangeError(`there is no run ${id} in ${workspace}`)
   if (run.state !== 'failed' && run.state !== 'cancelled') return run
@@ -59,17 +64,22 @@ export async function resumeRun(workspace: string, id: string, program: RunProgr
   // A killed process leaves what it was asked.
   await rm(join(folder, runFiles.cancel), { force: true })
   await writeStatus(folder, waiting)
-  await launched(program, folder, run)
+  await launched(program, folder, run, parallel)
   return (await readRun(workspace, id)) ?? waiting
 }
 
 /** A process that cannot even be started leaves a run that failed, and why. */
-async function launched(program: RunProgram, folder: string, run: RunStatus): Promise<void> {
+async function launched(program: RunProgram, folder: string, run: RunStatus, parallel = 1): Promise<void> {
   try {
-    await spawnRun(program, folder)
+    await spawnRun(program, folder, parallel)
   } catch (error) {
     const { message } = error as Error
-    await writeStatus(folder, { ...run, state: 'failed', error: { code: 'not-started', message } })
+    await writeStatus(folder, {
+      ...run,
+      state: 'failed',
+      endedAt: Date.now(),
+      error: { code: 'not-started', message },
+    })
     throw error
   }
 }

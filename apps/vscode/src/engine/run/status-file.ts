@@ -35,8 +35,11 @@ export function firstStatus(id: string, request: RunRequest): RunStatus {
  * a power cut the journal is what counts.
  */
 export async function writeStatus(folder: string, status: RunStatus): Promise<void> {
-  const path = join(folder, runFiles.status)
+  await replaceFile(join(folder, runFiles.status), `${JSON.stringify(status, undefined, 2)}\n`)
+}
+
+export async function replaceFile(path: string, text: string): Promise<void> {
   const fresh = `${path}.${randomUUID()}`
-  await writeFile(fresh, `${JSON.stringify(status, undefined, 2)}\n`)
+  await writeFile(fresh, text)
   await rename(fresh, path)
 }

@@ -3,6 +3,7 @@ import type { EngineClient, RequestOptions } from '../../engine-client/index.ts'
 import type { PlanResult, RecipeParams } from '../../shared/protocol.ts'
 import { byteText, showDuration } from '../../shared/units.ts'
 import { pathOf } from '../paths.ts'
+import { parallelRuns } from '../runs/start-run.ts'
 import { inWorkspace, workspaceFolder } from './places.ts'
 
 /** What a model gave; nobody has looked at it. */
@@ -81,7 +82,11 @@ export const assistantTools: Readonly<Record<string, AssistantTool>> = {
       if (!vscode.workspace.isTrusted)
         throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
       const workspace = pathOf(workspaceFolder().uri)
-      return client.request('runStart', { ...recipeParams(input), workspace }, options)
+      return client.request(
+        'runStart',
+        { ...recipeParams(input), workspace, parallel: parallelRuns(workspaceFolder().uri) },
+        options,
+      )
     },
   },
   sinter_runs: {

@@ -1,15 +1,9 @@
 import { basename } from 'node:path'
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
-import type { RunStatus } from '../../shared/run-status.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 import { percentOf, stateText } from './run-text.ts'
-
-const isOver = ({ state }: RunStatus): boolean => state !== 'running' && state !== 'starting'
-
-/** Whether the attempt that was asked for at a time is over: what is known may still be of the one before. */
-const hasEnded = (run: RunStatus, since: number): boolean =>
-  isOver(run) && ((run.startedAt ?? 0) >= since || run.error?.code === 'not-started')
+import { untilEnded } from './until-ended.ts'
 
 /**
  * Shows a run that somebody has just asked for until it ends; *Cancel* stops the run itself.
@@ -30,21 +24,11 @@ export async function followRun(
         void vscode.window.showErrorMessage(error.message)
       })
     })
-    return new Promise<RunStatus>(resolve => {
-      let shown = 0
-      const look = ({ run: now }: ShownRun): void => {
-        if (now.id !== run.id) return
-        const percent = percentOf(now.progress) ?? 0
-        progress.report({ message: stateText(now), increment: Math.max(0, percent - shown) })
-        shown = percent
-        if (!hasEnded(now, since)) return
-        listening.dispose()
-        resolve(now)
-      }
-      const listening = runs.onChange(look)
-      // It may have ended before anybody listened.
-      const known = runs.find(run.id)
-      if (known) look(known)
+    let shown = 0
+    return untilEnded(runs, run.id, since, now => {
+      const percent = percentOf(now.progress) ?? 0
+      progress.report({ message: stateText(now), increment: Math.max(0, percent - shown) })
+      shown = percent
     })
   })
   await tellEnd({ workspace, run: ended })

@@ -1,13 +1,12 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
-import { pathOf, uriOf } from '../paths.ts'
-import { isRecipe } from '../recipes/selector.ts'
-import { isVirtual } from '../virtual.ts'
+import { uriOf } from '../paths.ts'
 import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
 import { modelFile } from './model-file.ts'
 import { resultPath } from './result-path.ts'
 import type { RunList, ShownRun } from './run-list.ts'
+import { parallelRuns, requirePlace, startRun } from './start-run.ts'
 
 /** Commands of recipes and of the rows of the view. */
 export function runCommands(client: EngineClient, runs: RunList): vscode.Disposable {
@@ -15,7 +14,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
   const told = (work: Promise<unknown>): Promise<unknown> =>
     work.catch((error: Error) => vscode.window.showErrorMessage(error.message))
   return vscode.Disposable.from(
-    registerCommand('sinter.run', (uri?: vscode.Uri) => told(startRun(client, runs, uri))),
+    registerCommand('sinter.run', (uri?: vscode.Uri) => told(run(client, runs, uri))),
     registerCommand('sinter.stopRun', ({ workspace, run }: ShownRun) =>
       told(client.request('runCancel', { workspace, id: run.id })),
     ),
@@ -30,16 +29,9 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
   )
 }
 
-async function startRun(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
-  requirePlace()
+async function run(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
   const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
-  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
-  const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
-  if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
-  const workspace = pathOf(folder.uri)
-  const given = { workspace, text: document.getText(), path: pathOf(document.uri), ...limits(document.uri) }
-  const since = Date.now()
-  const { run, diagnostics } = await client.request('runStart', given)
+  const { run, diagnostics, workspace, since } = await startRun(client, document)
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
   await followRun(client, runs, { workspace, run }, since)
@@ -59,20 +51,6 @@ async function compareRun(runs: RunList, clicked: ShownRun | undefined): Promise
 async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {
   requirePlace()
   const since = Date.now()
-  const { run } = await client.request('runResume', { workspace, id })
+  const { run } = await client.request('runResume', { workspace, id, parallel: parallelRuns(uriOf(workspace)) })
   await followRun(client, runs, { workspace, run }, since)
-}
-
-/** Also a hidden command can be called. */
-function requirePlace(): void {
-  if (!vscode.workspace.isTrusted)
-    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
-  if (isVirtual()) throw new Error(vscode.l10n.t('Compressing needs files on a disk, and this workspace has none.'))
-}
-
-/** 0 in the settings leaves it to the engine. */
-function limits(scope: vscode.Uri): { threads?: number; memory?: number } {
-  const settings = vscode.workspace.getConfiguration('sinter', scope)
-  const [threads, mebibytes] = [settings.get('threads', 0), settings.get('memory', 0)]
-  return { ...(threads > 0 && { threads }), ...(mebibytes > 0 && { memory: mebibytes * 2 ** 20 }) }
 }

@@ -11,6 +11,8 @@ export function stateText({ state, progress, result }: RunStatus): string {
   switch (state) {
     case 'starting':
       return vscode.l10n.t('starting')
+    case 'queued':
+      return vscode.l10n.t('waiting')
     case 'running':
       return percent === undefined
         ? vscode.l10n.t('running')
@@ -28,6 +30,7 @@ export function stateText({ state, progress, result }: RunStatus): string {
 
 const icons: { readonly [S in RunStatus['state']]: string } = {
   starting: 'loading~spin',
+  queued: 'clock',
   running: 'sync~spin',
   cancelled: 'debug-pause',
   failed: 'error',

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import * as vscode from 'vscode'
+import { isOver, type RunStatus } from '../../shared/run-status.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 import { stateIcon, stateText } from './run-text.ts'
 
@@ -30,8 +31,9 @@ function item({ run }: ShownRun): vscode.TreeItem {
   return shown
 }
 
-function contextOf({ state, resumable, report }: ShownRun['run']): string {
-  if (state === 'running' || state === 'starting') return 'run.active'
+function contextOf(run: RunStatus): string {
+  if (!isOver(run)) return 'run.active'
+  const { state, resumable, report } = run
   if (state === 'done') return report ? 'run.done.report' : 'run.done'
   return resumable ? 'run.resumable' : 'run.ended'
 }

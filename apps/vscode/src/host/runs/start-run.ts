@@ -1,0 +1,50 @@
+import * as vscode from 'vscode'
+import type { EngineClient } from '../../engine-client/index.ts'
+import type { RunStartResult } from '../../shared/protocol.ts'
+import { pathOf } from '../paths.ts'
+import { isRecipe } from '../recipes/selector.ts'
+import { isVirtual } from '../virtual.ts'
+
+export interface Started extends RunStartResult {
+  /** The folder that keeps it. */
+  readonly workspace: string
+  /** When it was asked for, milliseconds since 1970. */
+  readonly since: number
+}
+
+/**
+ * Starts the run of a recipe that is open, saved or not.
+ * @throws Error when that is no recipe, or nothing runs here
+ */
+export async function startRun(client: EngineClient, document: vscode.TextDocument | undefined): Promise<Started> {
+  requirePlace()
+  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
+  if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
+  const workspace = pathOf(folder.uri)
+  const since = Date.now()
+  const given = { workspace, text: document.getText(), path: pathOf(document.uri), ...limits(document.uri) }
+  return { ...(await client.request('runStart', given)), workspace, since }
+}
+
+/** Also a hidden command can be called. @throws Error where nothing runs, and why */
+export function requirePlace(): void {
+  if (!vscode.workspace.isTrusted)
+    throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
+  if (isVirtual()) throw new Error(vscode.l10n.t('Compressing needs files on a disk, and this workspace has none.'))
+}
+
+/** How many runs may be at work at once. */
+export const parallelRuns = (scope: vscode.Uri): number =>
+  vscode.workspace.getConfiguration('sinter', scope).get('parallelRuns', 1)
+
+/** 0 in the settings leaves it to the engine. */
+function limits(scope: vscode.Uri): { threads?: number; memory?: number; parallel: number } {
+  const settings = vscode.workspace.getConfiguration('sinter', scope)
+  const [threads, mebibytes] = [settings.get('threads', 0), settings.get('memory', 0)]
+  return {
+    parallel: parallelRuns(scope),
+    ...(threads > 0 && { threads }),
+    ...(mebibytes > 0 && { memory: mebibytes * 2 ** 20 }),
+  }
+}
