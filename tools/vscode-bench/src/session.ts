@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { BrowserContext, Page } from 'playwright-core'
-import { axeFindings } from '../../../apps/vscode/test/helpers/axe.ts'
+import { axeFindings } from './axe.ts'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
 import { localeCookie } from './pseudo-locale.ts'

@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hostileNames, writeHollow } from '../../../../apps/vscode/test/helpers/model-files.ts'
 import type { Session } from '../session.ts'
 import { happens, openFile, PATIENCE_MS, runCommand, screenshot, webviewWith } from '../workbench.ts'
 
@@ -20,7 +19,7 @@ export interface HostileModels {
 /** A workspace of somebody who means harm: every file of it is opened, and looked at. */
 export async function hostileModels(session: Session): Promise<HostileModels> {
   const { page, host, workspace } = session
-  await writeHostile(workspace)
+  writeHostile(workspace)
   const { observed } = host
   // While a host starts, every extension of it is at work.
   await happens('an idle host', () => (observed.hostFacts()?.longestTaskMs ?? Number.POSITIVE_INFINITY) < 10)
@@ -53,11 +52,34 @@ export async function hostileModels(session: Session): Promise<HostileModels> {
   }
 }
 
-/** A header of safetensors, as long as it says that it is. */
+/** Names that would do harm if they were more than text. */
+const hostileNames = [
+  '<img src=x onerror=alert(1)>.weight',
+  '"><script>alert(1)</script>.weight',
+  'javascript:alert(1).weight',
+  'model.\u202ethgiew.layers.weight',
+  '__proto__.constructor.weight',
+  '../../../etc/passwd',
+  '',
+  `deep${'.a'.repeat(2000)}`,
+  `long.${'x'.repeat(20_000)}`,
+]
+
+/** A header of safetensors, and the length that it is said to have. */
 function safetensors(header: string, length = BigInt(Buffer.byteLength(header))): Buffer {
   const size = Buffer.alloc(8)
   size.writeBigUInt64LE(length)
   return Buffer.concat([size, Buffer.from(header)])
+}
+
+/** A sound file of tensors of two zeros. */
+function zeros(names: readonly string[]): Buffer {
+  const entries = names.map((name, index) => {
+    const data = { dtype: 'F32', shape: [2], data_offsets: [8 * index, 8 * index + 8] }
+    // Text rather than an object, which would take a name like `__proto__` for something else.
+    return `${JSON.stringify(name)}:${JSON.stringify(data)}`
+  })
+  return Buffer.concat([safetensors(`{${entries.join(',')}}`), Buffer.alloc(8 * names.length)])
 }
 
 function gguf(tensors: bigint, keys: bigint): Buffer {
@@ -81,13 +103,10 @@ const broken: Readonly<Record<string, Buffer>> = {
   'noise.onnx': Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 197 + 31) % 251)),
 }
 
-async function writeHostile(workspace: string): Promise<void> {
-  const tensors = (names: readonly string[]) => names.map(name => ({ name, shape: [2] }))
-  await writeHollow(join(workspace, 'names.safetensors'), tensors(hostileNames))
-  await writeHollow(
-    join(workspace, 'many.safetensors'),
-    tensors(Array.from({ length: MANY }, (_, index) => `t.w${index}`)),
-  )
+function writeHostile(workspace: string): void {
+  writeFileSync(join(workspace, 'names.safetensors'), zeros(hostileNames))
+  const many = Array.from({ length: MANY }, (_, index) => `t.w${index}`)
+  writeFileSync(join(workspace, 'many.safetensors'), zeros(many))
   for (const [name, bytes] of Object.entries(broken)) writeFileSync(join(workspace, name), bytes)
   const folder = join(workspace, '<img src=x onerror=alert(1)>')
   mkdirSync(folder)

@@ -1,8 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
-import { readRun } from '../../../../apps/vscode/src/engine-client/index.ts'
-import type { RunStatus } from '../../../../apps/vscode/src/shared/run-status.ts'
 import type { Session } from '../session.ts'
 import { happens, openFile, openWorkbench, PATIENCE_MS, runCommand, screenshot } from '../workbench.ts'
 
@@ -12,13 +10,22 @@ export interface LiveRun {
   /** What the view said while the run was at work. */
   readonly progress: string
   /** The process of the run before its window was loaded again, and after. */
-  readonly aliveThrough: readonly [number | null, number | null]
+  readonly aliveThrough: readonly [number, number]
   /** What the view said of a run whose process was killed. */
   readonly reason: string
   /** How often it was begun or gone on with. */
   readonly attempts: number
   /** Of the result, a path. */
   readonly weights: string
+}
+
+/** As every window reads it. */
+interface Status {
+  readonly state: string
+  readonly pid: number
+  readonly attempts: number
+  readonly out: string
+  readonly heartbeatAt: number
 }
 
 /**
@@ -31,10 +38,9 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   const block = (index: number): string => `${name}.sinter-run/block-000${index}.safetensors`
   const written = (index: number): Promise<void> =>
     happens(`block ${index}`, () => existsSync(join(workspace, block(index))))
-  const status = async (): Promise<RunStatus> => {
-    const [id] = readdirSync(join(workspace, '.sinter/runs'))
-    return (await readRun(workspace, id!))!
-  }
+  const runs = join(workspace, '.sinter/runs')
+  const folder = (): string => join(runs, readdirSync(runs).find(name => /^\d{8}-/.test(name))!)
+  const status = (): Status => JSON.parse(readFileSync(join(folder(), 'status.json'), 'utf8')) as Status
 
   observed.hold(block(0))
   await openFile(page, `${name}.sinter.jsonc`)
@@ -47,11 +53,10 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await session.inThemes('run-at-work')
 
   await act(row, 'Stop Run')
-  const { id } = await status()
-  await happens('a request to stop', () => existsSync(join(workspace, '.sinter/runs', id, 'cancel')))
+  await happens('a request to stop', () => existsSync(join(folder(), 'cancel')))
   const since = Date.now()
   // After a sign of life from then on it has heard it.
-  await happens('a sign of life', async () => ((await status()).heartbeatAt ?? 0) > since)
+  await happens('a sign of life', () => status().heartbeatAt > since)
   observed.hold(block(1))
   await row.filter({ hasText: 'stopped' }).waitFor({ timeout: PATIENCE_MS })
   await screenshot(page, 'run-stopped')
@@ -59,16 +64,16 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await act(row, 'Resume Run')
   await written(1)
   await working.waitFor({ timeout: PATIENCE_MS })
-  const before = (await status()).pid
+  const before = status().pid
   await openWorkbench(page, host.url(workspace))
   const again = await rowOf(page, name)
   await again.filter({ hasText: /\d+ %/ }).waitFor({ timeout: PATIENCE_MS })
   await screenshot(page, 'run-after-reload')
-  const { pid, state } = await status()
+  const { pid, state } = status()
   if (state !== 'running') throw new Error(`the run was ${state} after its window was loaded again`)
 
   for (const engine of observed.processes('engine.mjs')) end(engine)
-  end(pid!)
+  end(pid)
   await again.filter({ hasText: 'failed' }).waitFor({ timeout: PATIENCE_MS })
   const reason = await hoverOf(page, again)
   await screenshot(page, 'run-killed')
@@ -79,13 +84,13 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await page.goto('about:blank')
   end(observed.hostFacts()!.pid)
   observed.hold(undefined)
-  await happens('the end of the run', async () => (await status()).state !== 'running')
+  await happens('the end of the run', () => status().state !== 'running')
 
   await openWorkbench(page, host.url(workspace))
   const last = await rowOf(page, name)
   await last.filter({ hasText: /bits a weight|failed/ }).waitFor({ timeout: RUN_MS })
   await screenshot(page, 'run-without-window')
-  const { attempts, out } = await status()
+  const { attempts, out } = status()
   return { progress, aliveThrough: [before, pid], reason, attempts, weights: join(out, 'model.safetensors') }
 }
 
