@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { install } from './install.ts'
+import { addObserver, type Observed, observedEnv, observedOf } from './observed.ts'
 import { quietSettings } from './settings.ts'
 
 export interface HostOptions {
@@ -28,6 +29,7 @@ export interface Host {
   url(workspace: string, payload?: readonly (readonly [string, string])[]): string
   /** What the server wrote, for the message of a test that failed. */
   log(): string
+  readonly observed: Observed
   stop(): Promise<void>
 }
 
@@ -45,14 +47,14 @@ export async function startHost({
   const { node, entry } = install()
   const folder = mkdtempSync(join(tmpdir(), 'sinter-bench-'))
   const home = join(folder, 'home')
-  for (const part of ['ud/User', 'ext', 'home']) mkdirSync(join(folder, part), { recursive: true })
+  for (const part of ['ud/User', 'ud/Machine', 'ext', 'home']) mkdirSync(join(folder, part), { recursive: true })
   writeFileSync(join(folder, 'config.yaml'), 'auth: none\n')
-  writeFileSync(join(folder, 'ud/User/settings.json'), JSON.stringify({ ...quietSettings, ...settings }, null, 2))
   const own = {
     ...process.env,
     HOME: home,
     XDG_CONFIG_HOME: join(home, '.config'),
     XDG_DATA_HOME: join(home, '.local/share'),
+    XDG_CACHE_HOME: join(home, '.cache'),
   }
   // No gallery: without it the workbench asks no host but its own.
   const environment = { ...own, EXTENSIONS_GALLERY: '{"serviceUrl":""}', ...env }
@@ -67,6 +69,9 @@ export async function startHost({
   ]
   for (const file of vsix) installVsix(node, [...common, '--install-extension', file, '--force'], environment)
 
+  writeFileSync(join(folder, 'ud/User/settings.json'), JSON.stringify({ ...quietSettings, ...settings }, null, 2))
+  // Settings of the machine's scope are taken from here alone.
+  writeFileSync(join(folder, 'ud/Machine/settings.json'), JSON.stringify(addObserver(folder, node)))
   prepare?.(folder)
 
   const port = await freePort()
@@ -80,7 +85,11 @@ export async function startHost({
   const workbench = options.flatMap(option => ['--vscode-option', option])
   const args = [...common, '--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', ...quiet, ...trust, ...workbench]
   // A group of its own, so that what the extension host started ends with it.
-  const server = spawn(node, args, { env: environment, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const server = spawn(node, args, {
+    env: { ...environment, ...observedEnv(folder) },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const lines: string[] = []
   for (const stream of [server.stdout, server.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => lines.push(text))
@@ -95,7 +104,9 @@ export async function startHost({
     await stop()
     throw error
   }
-  return { port, folder, url: (workspace, payload = []) => address(port, workspace, payload), log, stop }
+  const url = (workspace: string, payload: readonly (readonly [string, string])[] = []): string =>
+    address(port, workspace, payload)
+  return { port, folder, url, log, observed: observedOf(folder), stop }
 }
 
 /** `localhost` and not its number: only a name makes the page a secure context, which webviews need. */

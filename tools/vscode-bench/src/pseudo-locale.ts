@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { addExtension } from './add-extension.ts'
 import { pseudo } from './pseudo.ts'
 
 /** The locale that means "no language": nobody has a translation of it by accident. */
@@ -10,13 +11,8 @@ export function localeCookie(port: number): { name: string; value: string; url: 
   return { name: 'vscode.nls.locale', value: PSEUDO_LOCALE, url: `http://localhost:${port}` }
 }
 
-const PACK = 'sinter.pseudo-1.0.0'
-
 const packManifest = {
   name: 'pseudo',
-  publisher: 'sinter',
-  version: '1.0.0',
-  engines: { vscode: '*' },
   contributes: {
     localizations: [
       {
@@ -34,12 +30,8 @@ const packManifest = {
  * @param folder of the host, before its server starts
  */
 export function speakPseudo(folder: string): void {
-  const pack = join(folder, 'ext', PACK)
-  mkdirSync(pack, { recursive: true })
-  const main = join(pack, 'main.i18n.json')
-  writeFileSync(main, JSON.stringify({ version: '1.0.0', contents: {} }))
-  writeFileSync(join(pack, 'package.json'), JSON.stringify(packManifest))
-  register(join(folder, 'ext/extensions.json'), pack)
+  const words = { 'main.i18n.json': JSON.stringify({ version: '1.0.0', contents: {} }) }
+  const main = join(addExtension(folder, packManifest, words), 'main.i18n.json')
   const extensions = [{ extensionIdentifier: { id: 'sinter.pseudo' }, version: '1.0.0' }]
   const known = { hash: 'pseudo', extensions, translations: { vscode: main }, label: 'Pseudo' }
   writeFileSync(join(folder, 'ud/languagepacks.json'), JSON.stringify({ [PSEUDO_LOCALE]: known }))
@@ -56,12 +48,4 @@ export function speakPseudo(folder: string): void {
 function translate(from: string, to: string): void {
   const texts = JSON.parse(readFileSync(from, 'utf8')) as Record<string, string>
   writeFileSync(to, JSON.stringify(Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, pseudo(text)]))))
-}
-
-/** What installing it would have written: the server forgets packs whose extension it does not know. */
-function register(list: string, path: string): void {
-  const known = JSON.parse(readFileSync(list, 'utf8')) as unknown[]
-  const location = { $mid: 1, path, scheme: 'file' }
-  known.push({ identifier: { id: 'sinter.pseudo' }, version: '1.0.0', location, relativeLocation: PACK, metadata: {} })
-  writeFileSync(list, JSON.stringify(known))
 }

@@ -1,18 +1,21 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
+import { axeFindings } from './axe.ts'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
 import { localeCookie } from './pseudo-locale.ts'
 import { type Theme, themes } from './settings.ts'
-import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot } from './workbench.ts'
+import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot, webviews } from './workbench.ts'
 import { makeWorkspace } from './workspace.ts'
 
 /** A workbench with a browser on it, and a workspace of its own. */
 export interface Session extends Browser {
   readonly host: Host
   readonly workspace: string
-  /** Pictures of what is shown now in every theme; the last one stays. */
+  /** What axe found in webviews, and what their policies stopped. */
+  readonly problems: readonly string[]
+  /** Pictures of what is shown now in every theme, and what axe finds in it; the last theme stays. */
   inThemes(name: string): Promise<void>
 }
 
@@ -26,15 +29,25 @@ export async function openSession(
   const host = await startHost(options)
   const browser = await openBrowser()
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
+  const problems: string[] = []
+  await tellViolations(browser.context, text => problems.push(text))
+  browser.page.on('dialog', dialog => {
+    // A script of a stranger would say something; the workbench asks only before it is left.
+    if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
+    void dialog.accept()
+  })
   await openWorkbench(browser.page, host.url(workspace))
   return {
     ...browser,
     host,
     workspace,
+    problems,
     async inThemes(name) {
       for (const theme of Object.keys(themes) as Theme[]) {
         await setTheme(browser.page, theme)
         await screenshot(browser.page, `${name}-${theme}`)
+        for (const view of webviews(browser.page))
+          problems.push(...(await axeFindings(view)).map(found => `${name}, ${theme}: ${found}`))
       }
     },
     async close() {
@@ -43,6 +56,20 @@ export async function openSession(
       rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+/** Of every frame of ours, whatever its page does with the event. */
+async function tellViolations(context: BrowserContext, tell: (text: string) => void): Promise<void> {
+  await context.exposeBinding('sinterViolation', ({ frame, page }, text: string) => {
+    if (frame !== page.mainFrame()) tell(text)
+  })
+  await context.addInitScript(() =>
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile }) =>
+      (window as unknown as { sinterViolation(text: string): void }).sinterViolation(
+        `policy: ${violatedDirective} ${blockedURI} in ${sourceFile}`,
+      ),
+    ),
+  )
 }
 
 /** As a person does: the workbench does not watch its settings' file closely enough to wait for. */

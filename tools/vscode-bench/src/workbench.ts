@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Frame, Locator, Page } from 'playwright-core'
 import { bench } from './install.ts'
 
@@ -50,15 +51,27 @@ export async function pick(page: Page, text: string): Promise<void> {
   await page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click({ timeout: PATIENCE_MS })
 }
 
-/** The frame of a webview that has an element: the second of two nested ones, and which it is nobody tells. */
+/** The frame of a webview that has an element. */
 export async function webviewWith(page: Page, selector: string): Promise<Frame> {
   const until = Date.now() + PATIENCE_MS
   while (Date.now() < until) {
-    for (const frame of page.frames().filter(one => one !== page.mainFrame()))
-      if (await frame.$(selector).catch(() => null)) return frame
+    for (const frame of webviews(page)) if (await frame.$(selector).catch(() => null)) return frame
     await page.waitForTimeout(100)
   }
   throw new Error(`no webview has ${selector} after ${PATIENCE_MS / 1000} s; frames: ${page.frames().length}`)
+}
+
+/** Frames of webviews, as far as they are shown: each is the second of two nested ones. */
+export const webviews = (page: Page): Frame[] =>
+  page.frames().filter(frame => frame.parentFrame()?.parentFrame() === page.mainFrame())
+
+/** Waits for something outside of the window. @throws Error when it does not happen */
+export async function happens(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
+  const until = Date.now() + PATIENCE_MS
+  while (!(await look())) {
+    if (Date.now() > until) throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s`)
+    await wait(50)
+  }
 }
 
 /** Lines of the editor in front, as they are drawn. */

@@ -6,9 +6,12 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import { missingParts } from '../src/available.ts'
 import { commandLine, compressOnWasm } from '../src/command-line.ts'
 import type { HostOptions } from '../src/host.ts'
+import { askAssistant } from '../src/journeys/ask-assistant.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
+import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
+import { liveRun } from '../src/journeys/live-run.ts'
 import { readReport } from '../src/journeys/read-report.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { tryPrompt } from '../src/journeys/try-prompt.ts'
@@ -42,12 +45,18 @@ beforeAll(() => {
   vsix = packExtension()
 }, 2 * MINUTES)
 
-// Whatever a journey does, it asks no host but this machine.
+// Whatever a journey does: neither the window nor a process asks a host but this machine, nobody is counted, and axe and the
+// policies of webviews find nothing.
 afterEach(async () => {
-  const strangers = [...(session?.strangers ?? [])]
-  await session?.close()
+  if (!session) return
+  const { strangers, problems, host } = session
+  const { observed } = host
+  const found = { strangers: [...strangers, ...observed.strangers()], telemetry: observed.telemetry(), problems }
+  const seen = observed.hostFacts()?.pid
+  await session.close()
   session = undefined
-  expect(strangers).toEqual([])
+  expect(found).toEqual({ strangers: [], telemetry: [], problems: [] })
+  expect(seen).toBeGreaterThan(0)
 })
 
 workbench('the tests inside the extension host pass, and the window says so', { timeout: 3 * MINUTES }, async () => {
@@ -79,10 +88,23 @@ workbench(
 
 workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
   const opened = await open({})
+  commandLine([
+    'convert',
+    join(opened.workspace, 'demo-model'),
+    '--to',
+    'gguf:Q8_0',
+    '--out',
+    join(opened.workspace, 'demo.gguf'),
+  ])
   await journey('inspect', opened, async () => {
     const { names, details } = await inspectModel(opened)
     expect(names.join(' ')).toMatch(/model/)
     expect(details).toContain('llama')
+
+    const converted = await inspectModel(opened, 'demo.gguf')
+    expect(converted.names.join(' ')).toMatch(/blk/)
+    expect(converted.details).toContain('llama')
+    expect(converted.details).toContain('Q8_0')
   })
 })
 
@@ -99,6 +121,28 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
     expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
   })
 })
+
+workbench(
+  'a run is watched, stopped, resumed, outlives its window, is killed and resumed, and gives the same bytes',
+  { timeout: 6 * MINUTES },
+  async () => {
+    const steps = [{ method: 'gptq', bits: 4, groupSize: 64 }]
+    const recipe = { version: 1, model: 'demo-model', steps, calibration: { text: 'text.txt', samples: 4, length: 64 } }
+    const text = 'The cat sat on the mat and looked at the moon. '.repeat(100)
+    const opened = await open({}, { 'live.sinter.jsonc': JSON.stringify(recipe), 'text.txt': text })
+    await journey('live-run', opened, async () => {
+      const { progress, aliveThrough, reason, attempts, weights } = await liveRun(opened, 'live')
+      expect(progress).toMatch(/gptq {2}\w+ \d+ %/)
+      expect(aliveThrough[1]).toBe(aliveThrough[0])
+      expect(reason).toMatch(/process \d+ ended without saying why/)
+      expect(attempts).toBe(3)
+      const other = join(opened.workspace, 'by-command-line')
+      const given = join(opened.workspace, 'live.sinter.jsonc')
+      commandLine(['compress', '--recipe', given, '--out', other, '--no-report'])
+      expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
+    })
+  },
+)
 
 workbench(
   'of a run: prompts tried on both models, an export that llama.cpp opens, the report, the comparison',
@@ -151,6 +195,38 @@ workbench(
       const compared = await compareRun(opened, 'tiny')
       expect(compared[0]).toMatch(/^model\.layers\.\d\..*_proj\.weight/)
       expect(compared.length).toBeGreaterThan(10)
+    })
+  },
+)
+
+workbench(
+  'an assistant compresses a model when the person agreed, and not before',
+  { timeout: 3 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('assistant', opened, async () => {
+      const { question, refused } = await askAssistant(opened)
+      expect(question).toMatch(/Compress .*demo-model into .*by-assistant\? About .* of memory, .* of disk/)
+      expect(refused).toContain('was not allowed')
+    })
+  },
+)
+
+workbench(
+  'models that mean harm are text, or refused with a reason, and the host goes on at once',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const opened = await open({})
+    await journey('hostile', opened, async () => {
+      const { names, refused, many, longestTaskMs } = await hostileModels(opened)
+      expect(names).toContain('<img src=x onerror=alert(1)>')
+      expect(many).toContain('100,000')
+      for (const [name, reason] of Object.entries(refused)) expect(reason).toMatch(new RegExp(`/${name}: .{12,}`))
+      console.log(
+        `the host's longest task: ${longestTaskMs.toFixed(1)} ms of processor; refused: ${JSON.stringify(refused, null, 1)}`,
+      )
+      // Of the thread's own processor time, which others on the machine do not lengthen.
+      expect(longestTaskMs).toBeLessThan(100)
     })
   },
 )
