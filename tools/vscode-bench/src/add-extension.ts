@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 interface Manifest {
@@ -20,7 +20,7 @@ export function addExtension(folder: string, manifest: Manifest, files: Readonly
   for (const [file, text] of Object.entries(files)) writeFileSync(join(path, file), text)
 
   const list = join(folder, 'ext/extensions.json')
-  const known = JSON.parse(readFileSync(list, 'utf8')) as unknown[]
+  const known = (existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : []) as unknown[]
   const identifier = { id: `sinter.${manifest.name}` }
   const location = { $mid: 1, path, scheme: 'file' }
   known.push({ identifier, version: '1.0.0', location, relativeLocation: name, metadata: {} })

@@ -52,11 +52,11 @@ export async function pick(page: Page, text: string): Promise<void> {
 }
 
 /** The frame of a webview that has an element. */
-export async function webviewWith(page: Page, selector: string): Promise<Frame> {
+export async function webviewWith(page: Page, selector: string, everyMs = 100): Promise<Frame> {
   const until = Date.now() + PATIENCE_MS
   while (Date.now() < until) {
     for (const frame of webviews(page)) if (await frame.$(selector).catch(() => null)) return frame
-    await page.waitForTimeout(100)
+    await page.waitForTimeout(everyMs)
   }
   throw new Error(`no webview has ${selector} after ${PATIENCE_MS / 1000} s; frames: ${page.frames().length}`)
 }
