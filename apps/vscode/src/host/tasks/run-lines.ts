@@ -4,6 +4,7 @@ import type { EngineClient } from '../../engine-client/index.ts'
 import type { RecipeDiagnostic } from '../../shared/protocol.ts'
 import type { RunStatus } from '../../shared/run-status.ts'
 import { pathOf } from '../paths.ts'
+import { readText } from '../read-text.ts'
 import type { RunList } from '../runs/run-list.ts'
 import { percentOf, stateText } from '../runs/run-text.ts'
 import { startRun } from '../runs/start-run.ts'
@@ -24,8 +25,7 @@ export async function runLines(
   write: (text: string) => void,
   stop: AbortSignal,
 ): Promise<number> {
-  const document = await vscode.workspace.openTextDocument(recipe)
-  const { run, diagnostics, workspace, since } = await startRun(client, document)
+  const { run, diagnostics, workspace, since } = await startRun(client, recipe, await textOf(recipe))
   for (const diagnostic of diagnostics) write(diagnosticLine(pathOf(recipe), diagnostic))
   if (!run) return 1
   const cancel = (): void => {
@@ -43,6 +43,12 @@ export async function runLines(
   if (ended.state !== 'done') return 1
   write(vscode.l10n.t('{name} is complete.', { name: basename(ended.out) }))
   return 0
+}
+
+/** As it stands in the editor, or else on the disk: a recipe that was opened would be marked by others than the problem matcher. */
+async function textOf(recipe: vscode.Uri): Promise<string> {
+  const open = vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === recipe.toString())
+  return open ? open.getText() : readText(recipe)
 }
 
 /** As the command line says it, and as the problem matcher reads errors. */
