@@ -1,13 +1,14 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 import type { ExtensionContext } from 'vscode'
+import { runFolder } from '../src/engine-client/index.ts'
 import { registerExport } from '../src/host/export/register.ts'
 import { registerReport } from '../src/host/report/register.ts'
 import { registerRuns } from '../src/host/runs/register.ts'
 import type { ShownRun } from '../src/host/runs/run-list.ts'
 import { registerTryIt } from '../src/host/try/register.ts'
-import { engineClient, node, recipeText, weights, workplace } from './engine-setup.ts'
+import { demoModel, engineClient, node, recipeText, weights, workplace } from './engine-setup.ts'
 import { runsWorkbench as workbench } from './helpers/fake-runs-workbench.ts'
 import { hasHeard, heldRuns } from './helpers/hold-runs.ts'
 import { until } from './helpers/until.ts'
@@ -81,6 +82,42 @@ test('a run waits for another, says so, and is stopped in its notification', asy
   held.release(block)
   await first
   expect(row('at-work')?.contextValue).toBe('run.done.report')
+})
+
+test('the recipe of a run is opened again under a new name, to be changed', async () => {
+  await call('sinter.rerun', row('small')!.run)
+  await call('sinter.rerun', row('small')!.run)
+  expect([...workbench.unsaved.keys()]).toEqual([path('small-2.sinter.jsonc'), path('small-3.sinter.jsonc')])
+  const text = workbench.unsaved.get(path('small-2.sinter.jsonc'))!
+  expect(JSON.parse(text)).toMatchObject({
+    model: demoModel,
+    steps: [{ method: 'gptq', bits: 4, groupSize: 32 }],
+    calibration: { text: 'calibration.txt', samples: 8, length: 128 },
+  })
+  const { plan, diagnostics } = await client.request('plan', { text, path: path('small-2.sinter.jsonc') })
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
+  expect(plan!.out).toBe(path('small-2'))
+  // Where a result is, no recipe that would make it.
+  workbench.unsaved.clear()
+  mkdirSync(path('small-2'))
+  await call('sinter.rerun', row('small')!.run)
+  expect([...workbench.unsaved.keys()]).toEqual([path('small-3.sinter.jsonc')])
+})
+
+test('what is no recipe of a run opens nothing', async () => {
+  workbench.unsaved.clear()
+  workbench.messages.length = 0
+  const { run } = row('small')!
+  const file = join(runFolder(folder, run.run.id), 'run.json')
+  const before = readFileSync(file)
+  for (const text of ['{"recipe":1}', ' '.repeat(2 ** 20 + 1)]) {
+    writeFileSync(file, text)
+    await call('sinter.rerun', run)
+  }
+  writeFileSync(file, before)
+  expect(workbench.messages).toHaveLength(2)
+  for (const said of workbench.messages) expect(said).toMatch(/^The recipe of this run cannot be read: /)
+  expect(workbench.unsaved.size).toBe(0)
 })
 
 test('a wrong recipe starts nothing, and says the line', async () => {

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { posix } from 'node:path'
 
 /** As much of the workbench as the runs use. What it really does is tested in a real one. */
 
@@ -20,6 +21,8 @@ export interface RunsWorkbench {
   /** Of its folder's address. */
   scheme: string
   document: { uri: { scheme: string; path: string; fsPath: string }; languageId: string; getText(): string } | undefined
+  /** Texts that were opened as new files, by their paths. */
+  readonly unsaved: Map<string, string>
   tree: Tree | undefined
   /** *Cancel* in the notification. */
   cancel: () => void
@@ -35,6 +38,7 @@ export const runsWorkbench: RunsWorkbench = {
   trusted: true,
   scheme: 'file',
   document: undefined,
+  unsaved: new Map(),
   tree: undefined,
   cancel: () => {},
 }
@@ -52,6 +56,20 @@ class EventEmitter<T> {
     this.#listeners.clear()
   }
 }
+
+interface FileUri {
+  readonly scheme: string
+  readonly path: string
+  readonly fsPath: string
+  with(changes: { readonly scheme: string }): FileUri
+}
+
+const fileUri = (scheme: string, path: string): FileUri => ({
+  scheme,
+  path,
+  fsPath: path,
+  with: changes => fileUri(changes.scheme, path),
+})
 
 type Parts = Readonly<Record<string, unknown>>
 
@@ -84,6 +102,7 @@ const window = {
     hide() {},
     dispose() {},
   }),
+  showTextDocument: async () => {},
   showErrorMessage: says,
   showInformationMessage: says,
   withProgress: (_: unknown, work: (progress: object, cancel: object) => Promise<unknown>) => {
@@ -129,12 +148,30 @@ export const fakeRunsVscode: object = {
   },
   l10n: { t: (text: string, parts: Parts = {}) => text.replace(/\{(\w+)\}/g, (_, at: string) => String(parts[at])) },
   Uri: {
-    file: (fsPath: string) => ({ scheme: 'file', fsPath }),
-    joinPath: ({ path }: { readonly path: string }, ...parts: string[]) => ({ path: [path, ...parts].join('/') }),
+    file: (path: string) => fileUri('file', path),
+    joinPath: ({ path }: { readonly path: string }, ...parts: string[]) => fileUri('file', posix.join(path, ...parts)),
   },
   env: { language: 'en' },
+  Position: class {},
+  WorkspaceEdit: class {
+    readonly inserted: [path: string, text: string][] = []
+    insert({ path }: FileUri, _: unknown, text: string): void {
+      this.inserted.push([path, text])
+    }
+  },
   workspace: {
-    fs: { readFile: ({ fsPath }: { readonly fsPath: string }) => readFile(fsPath) },
+    fs: {
+      readFile: ({ fsPath }: FileUri) => readFile(fsPath),
+      stat: ({ fsPath }: FileUri) => stat(fsPath),
+    },
+    get textDocuments() {
+      return [...runsWorkbench.unsaved.keys()].map(path => ({ uri: fileUri('untitled', path) }))
+    },
+    openTextDocument: async (uri: FileUri) => ({ uri }),
+    applyEdit: async ({ inserted }: { readonly inserted: readonly [string, string][] }) => {
+      for (const [path, text] of inserted) runsWorkbench.unsaved.set(path, text)
+      return true
+    },
     get isTrusted() {
       return runsWorkbench.trusted
     },

@@ -16,7 +16,7 @@ const POLL_MS = 100
 /**
  * Stops a run: it is asked to, then told to, then ended; whichever it was, it can be resumed. A long product hears nothing for some
  * seconds, hence the patience.
- * @returns its status when it has stopped
+ * @returns its status when it has stopped, or when somebody has already resumed it
  * @throws RangeError when there is no such run
  */
 export async function cancelRun(
@@ -28,15 +28,18 @@ export async function cancelRun(
   const started = Date.now()
   let sent: NodeJS.Signals | undefined
   let asked = false
+  let pid: number | null = null
   while (true) {
     const run = await readRun(workspace, id)
     if (!run) throw new RangeError(`there is no run ${id} in ${workspace}`)
-    if (isOver(run)) return run
+    // Between two looks it may have stopped and been resumed: the process that is there now was not meant.
+    if (isOver(run) || (pid !== null && run.pid !== pid)) return run
+    pid = run.pid
     if (!asked) await writeFile(join(folder, runFiles.cancel), '')
     asked = true
     const waited = Date.now() - started
     const next = waited >= killMs ? 'SIGKILL' : waited >= termMs ? 'SIGTERM' : undefined
-    if (next !== sent && run.pid !== null) signal(run.pid, next)
+    if (next !== sent && pid !== null) signal(pid, next)
     sent = next
     await setTimeout(POLL_MS)
   }

@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import * as vscode from 'vscode'
 import type { NamedRecipe, RecipeService } from '../../shared/recipe-checker.ts'
 import { recipeText, relativePath } from '../../shared/recipe-text.ts'
+import { freePlace, openUnsaved } from './unsaved-recipe.ts'
 
 const MODELS = '**/*.{safetensors,gguf}'
 const AT_MOST = 200
@@ -42,28 +43,13 @@ async function pickPreset(presets: readonly NamedRecipe[], model: vscode.Uri): P
   return (await vscode.window.showQuickPick(items, { placeHolder, matchOnDetail: true }))?.preset
 }
 
-/** An unsaved file beside the model, already named: one key saves it. */
+/** Beside the model. */
 async function openRecipe(model: vscode.Uri, preset: NamedRecipe): Promise<void> {
   const folder = vscode.workspace.getWorkspaceFolder(model)?.uri ?? vscode.Uri.joinPath(model, '..')
   const place = await freePlace(folder, `${posix.parse(model.path).name}-${preset.name}`)
   const text = recipeText(preset.text, relativePath(folder.path, modelFolder(model)))
-  const document = await vscode.workspace.openTextDocument(place.with({ scheme: 'untitled' }))
-  const edit = new vscode.WorkspaceEdit()
-  edit.insert(document.uri, new vscode.Position(0, 0), text)
-  await vscode.workspace.applyEdit(edit)
-  await vscode.window.showTextDocument(document)
+  await openUnsaved(place, text)
 }
 
 /** Weights alone have no tokenizer: the model is the folder that holds them. */
 const modelFolder = ({ path }: vscode.Uri): string => (path.endsWith('.safetensors') ? posix.dirname(path) : path)
-
-async function freePlace(folder: vscode.Uri, name: string): Promise<vscode.Uri> {
-  for (let n = 1; ; n++) {
-    const place = vscode.Uri.joinPath(folder, `${name}${n === 1 ? '' : `-${n}`}.sinter.jsonc`)
-    const taken = await vscode.workspace.fs.stat(place).then(
-      () => true,
-      () => false,
-    )
-    if (!taken) return place
-  }
-}
