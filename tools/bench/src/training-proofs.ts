@@ -4,7 +4,7 @@
  * difference of the loss on held-out windows and its 95 % interval by a paired bootstrap over windows.
  *
  *   node --conditions=@sinter/source tools/bench/src/training-proofs.ts --model DIR --text TRAIN --held-out TEXT
- *     [--rows qat,lsq,peqa,llm-qat,kd] [--seeds 3] [--first 0] [--steps 150] [--out FILE]
+ *     [--rows qat,lsq,peqa,llm-qat,kd] [--seeds 3] [--first 0] [--steps 150] [--initial error|mean] [--out FILE]
  * A run that was cut goes on with `--first`, the seed that it was at.
  */
 import { appendFile, readFile } from 'node:fs/promises'
@@ -25,7 +25,7 @@ import {
   type TrainTokens,
   train,
 } from '@sinter/model'
-import { lsq, peqa, qat } from '@sinter/quantization'
+import { type LsqOptions, lsq, peqa, qat } from '@sinter/quantization'
 import { createRng, ortNodeBackend } from '@sinter/tensor-core'
 
 const { values } = parseArgs({
@@ -40,6 +40,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '150' },
     bits: { type: 'string', default: '3' },
     rate: { type: 'string', default: '3e-4' },
+    initial: { type: 'string', default: 'error' },
     texts: { type: 'string', default: '512' },
     'own-rate': { type: 'string', default: '1e-4' },
     out: { type: 'string' },
@@ -154,7 +155,9 @@ for (let seed = Number(values.first); seed < Number(values.seeds); seed++) {
     const straight = await run({ ...arm, setup: await qat.setUp(model, plain, { seed }) })
     await compare(`QAT straight-through W${bits} − RTN W${bits}`, seed, straight.after, straight.before)
     if (rows.includes('lsq')) {
-      const learned = await run({ ...arm, setup: await lsq.setUp(model, plain, { seed }) })
+      const options = { ...plain, initial: values.initial as LsqOptions['initial'] }
+      const learned = await run({ ...arm, setup: await lsq.setUp(model, options, { seed }) })
+      await compare(`LSQ W${bits} at first − RTN W${bits}`, seed, learned.before, straight.before)
       await compare(`LSQ W${bits} − straight-through W${bits}`, seed, learned.after, straight.after)
     }
   }
