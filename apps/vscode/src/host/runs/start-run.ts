@@ -2,7 +2,6 @@ import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import type { RunStartResult } from '../../shared/protocol.ts'
 import { pathOf } from '../paths.ts'
-import { isRecipe } from '../recipes/selector.ts'
 import { isVirtual } from '../virtual.ts'
 
 export interface Started extends RunStartResult {
@@ -13,17 +12,17 @@ export interface Started extends RunStartResult {
 }
 
 /**
- * Starts the run of a recipe that is open, saved or not.
- * @throws Error when that is no recipe, or nothing runs here
+ * Starts the run of a recipe.
+ * @param text of the recipe, saved or not
+ * @throws Error where nothing runs
  */
-export async function startRun(client: EngineClient, document: vscode.TextDocument | undefined): Promise<Started> {
+export async function startRun(client: EngineClient, uri: vscode.Uri, text: string): Promise<Started> {
   requirePlace()
-  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
-  const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
+  const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
   const since = Date.now()
-  const given = { workspace, text: document.getText(), path: pathOf(document.uri), ...limits(document.uri) }
+  const given = { workspace, text, path: pathOf(uri), ...limits(uri) }
   return { ...(await client.request('runStart', given)), workspace, since }
 }
 
