@@ -11,8 +11,8 @@ export interface QueuedRuns {
 }
 
 /**
- * A run is started while another is at work; it waits, also after the window was loaded again, until that one has ended. A third is stopped while it waits.
- * Meanwhile the recipe of the first is opened to be changed.
+ * A run is started while another is at work; it waits, also after the window was loaded again, until that one has ended. A third is
+ * stopped while it waits. Meanwhile the recipe of the first is opened to be changed.
  */
 export async function queueRuns(
   { page, host, workspace, inThemes }: Session,
