@@ -221,11 +221,12 @@ describe('what is wrong is said with its line, what was expected, and what came'
 })
 
 describe('adapters', () => {
-  test('qlora is lora beside NF4', () => {
+  test('qlora is lora beside NF4, which begins with what NF4 took, or as it is told', () => {
     expect(adapterParts('qlora', { rank: 4 })).toEqual({
-      method: { name: 'lora', rank: 4 },
+      method: { name: 'lora', rank: 4, initial: 'error' },
       backbone: { method: 'nf4' },
     })
+    expect(adapterParts('qlora', { initial: 'zero' }).method).toEqual({ name: 'lora', initial: 'zero' })
     expect(adapterParts('lora', { rank: 4 })).toEqual({ method: { name: 'lora', rank: 4 } })
     expect(adapterNames).toEqual(expect.arrayContaining(['lora', 'qlora']))
   })

@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { worldText } from '@sinter/eval/world'
 import { createLearner, crossEntropy, openModel } from '@sinter/model'
 import { ortNodeBackend } from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
@@ -27,6 +29,7 @@ describe('what is written is what was trained', () => {
   const methods = [
     { name: 'lora', method: { name: 'lora', rank: 4 } },
     { name: 'qlora', method: { name: 'lora', rank: 4 }, backbone: { method: 'nf4' } },
+    { name: 'makes-up', method: { name: 'lora', rank: 4, initial: 'error' }, backbone: { method: 'nf4' } },
     { name: 'full', method: { name: 'full' } },
     { name: 'norms', method: { name: 'full', trains: 'norms' }, learningRate: 0.02 },
     { name: 'one-block', method: { name: 'full', blocks: [2] } },
@@ -47,6 +50,22 @@ describe('what is written is what was trained', () => {
       expect(existsSync(trainFolder(result.path))).toBe(false)
     },
   )
+
+  test('an adapter can begin with what rounding took from its backbone, which is nearer to the model', async () => {
+    // Text of the model's own world, on which rounding makes it worse.
+    const path = at('world.txt')
+    const texts = Array.from({ length: 20 }, (_, seed) => worldText({ seed, characters: 1000, half: 'calibration' }))
+    await writeFile(path, texts.join('\n\n'))
+    const data = { path, separator: '', length: 64, heldOut: 0.2 }
+    const before = async (name: string, over: object): Promise<number> =>
+      (await runTraining({ ...over, data, steps: 1 }, { out: at(name) })).result.before!.loss!
+    const backbone = { method: 'rtn', bits: 2, groupSize: 256 }
+    const dense = await before('begins-dense', { method: { name: 'lora', rank: 64 } })
+    const zero = await before('begins-zero', { method: { name: 'lora', rank: 64 }, backbone })
+    const error = await before('begins-error', { method: { name: 'lora', rank: 64, initial: 'error' }, backbone })
+    expect(zero).toBeGreaterThan(dense + 0.01)
+    expect(error - dense).toBeLessThan((zero - dense) / 2)
+  })
 
   test('a result says what it was made of', async () => {
     const { result, events } = await runTraining({}, { out: at('facts') })
@@ -103,6 +122,13 @@ describe('going on', () => {
     expect(resumed.result.before).toEqual(whole.result.before)
     expect(resumed.result.after).toEqual(whole.result.after)
     expect(resumed.result.tokens).toBe(whole.result.tokens)
+  })
+
+  test('an adapter that began with an error is not begun again', async () => {
+    const over = { method: { name: 'lora', rank: 4, initial: 'error' }, backbone: { method: 'nf4' } }
+    await runTraining(over, { out: at('whole-error') })
+    await stoppedAt('stopped-error', over, ({ type, step }) => type === 'step' && step === 5)
+    expect(await bytesOf(at('stopped-error'))).toEqual(await bytesOf(at('whole-error')))
   })
 
   test('stopped before a look at the held-out loss: it is made up for', async () => {

@@ -1,5 +1,6 @@
 import type { LinearRewrite, LowRankFactors } from '@sinter/model'
-import { add, constant, linear, mul, type Node, type Rng, type TensorF32 } from '@sinter/tensor-core'
+import { add, constant, linear, matrix, mul, type Node, type Rng, type TensorF32 } from '@sinter/tensor-core'
+import { closestProduct } from './make-up.ts'
 
 export interface LoraOptions {
   readonly rank: number
@@ -38,6 +39,29 @@ export function initialLora(
   return {
     a: { dtype: 'f32', shape: [rank, width], data: a },
     b: { dtype: 'f32', shape: [out, rank], data: new Float32Array(out * rank) },
+  }
+}
+
+/** Puts into A and B, whose products are as large, what comes closest to W − Ŵ. Directions that the error has not stay as they were. */
+export async function makeUpFor(
+  { a, b, scale }: LowRankFactors,
+  weight: TensorF32,
+  rounded: TensorF32,
+  gram: Float64Array,
+  rng: Rng,
+): Promise<void> {
+  const [out, width] = weight.shape as readonly [number, number]
+  const rank = checkedRank(weight, a, b)
+  const error = matrix(out, width)
+  for (let i = 0; i < error.data.length; i++) error.data[i] = weight.data[i]! - rounded.data[i]!
+  const { u, v } = await closestProduct(error, matrix(width, width, gram), rank, rng)
+  for (let r = 0; r < u.cols; r++) {
+    const row = v.data.subarray(r * width, (r + 1) * width)
+    const size = Math.hypot(...row)
+    if (size === 0) continue
+    const half = Math.sqrt(size / scale)
+    for (let o = 0; o < out; o++) b.data[o * rank + r] = u.data[o * u.cols + r]! * half
+    for (let i = 0; i < width; i++) a.data[r * width + i] = row[i]! / (half * scale)
   }
 }
 

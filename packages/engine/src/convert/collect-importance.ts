@@ -13,8 +13,7 @@ import { checkCalibration } from '../plan/calibration-text.ts'
 import type { CalibrationPlan } from '../plan/plan.ts'
 import { batchShapes } from '../run/calibration.ts'
 import { calibrationIds } from '../run/calibration-apart.ts'
-import { memoryStore } from '../run/carry-store.ts'
-import { Walker } from '../run/walker.ts'
+import { walkInputs } from '../run/walk-inputs.ts'
 
 export interface ImportanceOptions extends CalibrationPlan {
   readonly backend: Backend
@@ -67,41 +66,17 @@ async function walk(
   names: ReadonlyMap<string, string>,
   { backend, signal, onProgress, samples, length, text }: ImportanceOptions,
 ): Promise<Map<string, ImportanceEntry>> {
-  const batches = batchShapes({ text, samples, length })
-  const stream = memoryStore()
-  let at = 0
-  for (const [i, [sequences, tokens]] of batches.entries()) {
-    const data = ids.subarray(at, (at += sequences * tokens))
-    await stream.put(
-      'x',
-      i,
-      await backend.upload(await model.embed({ dtype: 'i32', shape: [sequences, tokens], data })),
-    )
-  }
-  const walker = new Walker(model, backend, { stream, groupInputs: memoryStore() }, batches, signal)
   const entries = new Map<string, ImportanceEntry>()
-  try {
-    for (let block = 0; block < model.blocks; block++) {
-      const graph = model.blockGraph(block)
-      await walker.load(await model.readBlock(block))
-      const statistics = await walker.sweep(graph, {
-        from: [graph.input],
-        carry: [graph.output],
-        statistics: graph.groupInputs.map(node => ({ node, needs: ['sumSquares'] })),
-        onBatch: (done, total) => onProgress?.(block + done / total, model.blocks),
-      })
-      await walker.advance(graph)
-      const stored = model.blockTensors(block)
-      for (const [i, { linears }] of graph.groups.entries())
-        for (const linear of linears) {
-          const name = names.get(stored.get(`${linear}.weight`) ?? '')
-          if (name === undefined) continue
-          const { sumSquares, tokens } = statistics[i]!
-          entries.set(name, { sums: Float32Array.from(sumSquares!), counts: [tokens] })
-        }
-    }
-  } finally {
-    await walker.close()
-  }
+  const batches = batchShapes({ text, samples, length })
+  await walkInputs(
+    model,
+    ids,
+    { backend, signal, onProgress, batches, needs: ['sumSquares'] },
+    (stored, statistics) => {
+      const name = names.get(`${stored}.weight`)
+      const { sumSquares, tokens } = statistics
+      if (name !== undefined) entries.set(name, { sums: Float32Array.from(sumSquares!), counts: [tokens] })
+    },
+  )
   return entries
 }

@@ -2,7 +2,7 @@ import { unknownName } from '../registry/methods.ts'
 import { adapterMethods } from '../registry/train-methods.ts'
 import type { TrainRecipeInput } from './train-recipe.ts'
 
-/** QLoRA (arXiv:2305.14314) is LoRA beside matrices in NF4: a name for both. */
+/** QLoRA (arXiv:2305.14314) is LoRA beside matrices in NF4: a name for both. Here it begins with what that took from them. */
 const qlora = 'qlora'
 
 /** What `finetune` can put beside frozen matrices. */
@@ -17,6 +17,6 @@ export function adapterParts(
   options: Readonly<Record<string, unknown>>,
 ): Pick<TrainRecipeInput, 'method' | 'backbone'> {
   if (!adapterNames.includes(name)) throw unknownName('adapter', name, adapterNames)
-  if (name === qlora) return { method: { ...options, name: 'lora' }, backbone: { method: 'nf4' } }
+  if (name === qlora) return { method: { initial: 'error', ...options, name: 'lora' }, backbone: { method: 'nf4' } }
   return { method: { ...options, name } }
 }

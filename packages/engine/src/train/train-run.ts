@@ -11,7 +11,7 @@ import {
   pagedStates,
   SinterError,
 } from '@sinter/model'
-import { ortNodeBackend } from '@sinter/tensor-core'
+import { type Backend, ortNodeBackend } from '@sinter/tensor-core'
 import { EventQueue } from '../run/event-queue.ts'
 import { openRunFolder } from '../run/run-folder.ts'
 import { checkTraining, checkTrainingSpace } from './check-training.ts'
@@ -21,6 +21,7 @@ import { describeDivergence } from './diverged.ts'
 import type { Emit, TrainOptions, TrainResult, TrainRunEvent } from './events.ts'
 import { openHistory } from './history.ts'
 import { takeSteps } from './loop.ts'
+import { makeUp } from './make-up.ts'
 import { promptsOf } from './prompts.ts'
 import { type Subject, setUp } from './subject.ts'
 import { isAsked, teacherModels } from './teacher-recipe.ts'
@@ -147,7 +148,13 @@ async function trainOn(job: Job, data: TrainData, steps: number): Promise<TrainR
     trained: trained.reduce((sum, { values }) => sum + values, 0),
     parameters: facts.parameters,
   })
-  await withLearner(job, async learner => {
+  await withLearner(job, async (learner, backend) => {
+    if (!checkpoint)
+      await makeUp(original, subject, data, {
+        backend,
+        signal: options.signal,
+        onProgress: (done, total) => emit({ type: 'progress', stage: 'prepare', done, total, unit: 'blocks' }),
+      })
     if (!checkpoint && heldOut) {
       const terms = await learner.evaluate(heldOut, options.signal && { signal: options.signal })
       state.best = { step: 0, loss: terms.loss! }
@@ -188,7 +195,7 @@ async function trainOn(job: Job, data: TrainData, steps: number): Promise<TrainR
 
 async function withLearner(
   { subject, teaching, recipe, options }: Job,
-  work: (learner: ReturnType<typeof createLearner>) => Promise<void>,
+  work: (learner: ReturnType<typeof createLearner>, backend: Backend) => Promise<void>,
 ): Promise<void> {
   const { model, setup } = subject
   const backend = ortNodeBackend({ threads: options.threads })
@@ -204,7 +211,7 @@ async function withLearner(
     ...(setup.stepInputs && { stepInputs: setup.stepInputs }),
   })
   try {
-    await work(learner)
+    await work(learner, backend)
   } catch (error) {
     throw error instanceof DivergedError ? await describeDivergence(error, setup.parameters, options.out) : error
   } finally {

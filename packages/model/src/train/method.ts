@@ -45,6 +45,15 @@ export interface TrainSetup extends StepHooks {
   readonly stepInputs?: ReadonlyMap<string, TensorF32>
   /** What the hooks remember from step to step, changed in place: it belongs into a checkpoint beside the parameters. */
   readonly state?: ReadonlyMap<string, TensorF32>
+  /**
+   * Lets parameters begin better for what rounding took from a frozen matrix. Called once for each that was rounded, before the first
+   * step of a run; one that goes on has its parameters.
+   * @param layer stored name without `.weight`
+   * @param weight f32 `[out, in]`
+   * @param rounded what stands in its place, f32 `[out, in]`
+   * @param gram of what enters the layer, in f64 `[in, in]`
+   */
+  makeUp?(layer: string, weight: TensorF32, rounded: TensorF32, gram: Float64Array): Promise<void>
   /** What replaces the checkpoint's values from the start, frozen: a backbone that was rounded. */
   readonly frozen?: ReadonlyMap<string, Weight>
   /**
