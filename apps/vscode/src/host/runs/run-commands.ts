@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import { uriOf } from '../paths.ts'
+import { recipeOf } from '../recipes/recipe-of.ts'
 import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
 import { modelFile } from './model-file.ts'
@@ -32,8 +33,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
 }
 
 async function run(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
-  const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
-  const { run, diagnostics, workspace, since } = await startRun(client, document)
+  const { run, diagnostics, workspace, since } = await startRun(client, await recipeOf(uri))
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
   await followRun(client, runs, { workspace, run }, since)

@@ -2,7 +2,6 @@ import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import type { RunStartResult } from '../../shared/protocol.ts'
 import { pathOf } from '../paths.ts'
-import { isRecipe } from '../recipes/selector.ts'
 import { isVirtual } from '../virtual.ts'
 
 export interface Started extends RunStartResult {
@@ -14,11 +13,11 @@ export interface Started extends RunStartResult {
 
 /**
  * Starts the run of a recipe that is open, saved or not.
- * @throws Error when that is no recipe, or nothing runs here
+ * @throws Error when there is none, or nothing runs here
  */
 export async function startRun(client: EngineClient, document: vscode.TextDocument | undefined): Promise<Started> {
   requirePlace()
-  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  if (!document) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
   const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
