@@ -24,6 +24,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     { registerTryIt },
     { registerExport },
     { registerAssistants },
+    { registerTasks },
     { registerDiagnostics },
   ] = await Promise.all([
     import('./host/engine/register.ts'),
@@ -35,6 +36,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     import('./host/try/register.ts'),
     import('./host/export/register.ts'),
     import('./host/assistants/register.ts'),
+    import('./host/tasks/register.ts'),
     import('./host/copy-diagnostics.ts'),
   ])
   const engine = registerEngine(context)
@@ -49,6 +51,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
     registerTryIt(context, engine.client, runs.runs),
     registerExport(engine.client, runs.runs),
     registerAssistants(engine.client, runs.runs),
+    registerTasks(engine.client, runs.runs),
     registerDiagnostics(context),
   )
   const { user, system } = process.cpuUsage(cpuBegan)

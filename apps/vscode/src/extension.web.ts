@@ -4,6 +4,7 @@ import { registerRecipeForm } from './host/form/register.ts'
 import { registerRecipes } from './host/recipes/register.ts'
 import { registerReport } from './host/report/register.ts'
 import { registerRuns } from './host/runs/register.ts'
+import { registerTasks } from './host/tasks/register.ts'
 import { registerModelViewers } from './host/viewer/register.ts'
 import { startEngineWorker } from './host/web/engine-worker.ts'
 import { watchEngineRuns } from './host/web/watch-runs.ts'
@@ -23,6 +24,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRecipeForm(context, client),
     runs,
     registerReport(context, client, runs.runs),
+    registerTasks(client, runs.runs),
     { dispose: () => void client.dispose() },
   )
   refuseTheRest(context)

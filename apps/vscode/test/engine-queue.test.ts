@@ -114,21 +114,61 @@ test('of many that start at the same moment one is at work at a time', async () 
   for (const [i, run] of inOrder.slice(1).entries()) expect(run.startedAt).toBeGreaterThanOrEqual(inOrder[i]!.endedAt!)
 })
 
+test('what a run is about to make, no second one makes', async () => {
+  const first = await startHeld('same')
+  const asked = { workspace, text, path: path('same.sinter.jsonc'), threads: 1, report: false }
+  const { run, diagnostics } = await engine.request('runStart', asked)
+  expect(run).toBeUndefined()
+  expect(diagnostics.filter(({ severity }) => severity === 'error')).toMatchObject([
+    { path: 'output', message: expect.stringContaining(first) },
+  ])
+  runs.release(firstBlock('same'))
+  await reaches(first, 'done')
+})
+
 const ghosts: ChildProcess[] = []
 afterAll(() => {
   for (const ghost of ghosts) ghost.kill('SIGKILL')
 })
 
-test('a process that has the number of one that is gone, and says nothing, is not waited for', async () => {
-  const ghost = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'ghost-1'], { stdio: 'ignore' })
+/** A process that the system knows by the id of a run, and that does nothing. */
+function ghostOf(id: string): number {
+  const ghost = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', id], { stdio: 'ignore' })
   ghosts.push(ghost)
-  const [theirs, ours] = ['ghost-1', 'own-1'].map(id => runFolder(path('haunted'), id)) as [string, string]
+  return ghost.pid!
+}
+
+/** Folders of two runs in a workspace of their own: that of a ghost, and ours. */
+function twoRuns(name: string) {
+  const [theirs, ours] = [`ghost-${name}`, `own-${name}`].map(id => runFolder(path(name), id)) as [string, string]
   for (const folder of [theirs, ours]) mkdirSync(folder, { recursive: true })
-  writeFileSync(join(theirs, 'turn'), JSON.stringify({ pid: ghost.pid, number: 7 }))
+  const pid = ghostOf(`ghost-${name}`)
+  const take = (number: number | null): void => writeFileSync(join(theirs, 'turn'), JSON.stringify({ pid, number }))
+  return { theirs, ours, take }
+}
+
+const { signal } = new AbortController()
+
+test('one that is choosing its number is waited for until it has chosen', async () => {
+  const { ours, take } = twoRuns('choosing')
+  take(null)
+  let entered = false
+  const waits = new Promise<number>(resolve => {
+    const onWait = async (ahead: number): Promise<void> => resolve(ahead)
+    void waitForTurn(ours, { parallel: 1, signal, onWait, everyMs: 10 }).then(() => (entered = true))
+  })
+  expect(await waits).toBe(1)
+  expect(entered).toBe(false)
+  take(2)
+  await until(() => entered)
+})
+
+test('a process that has the number of one that is gone, and says nothing, is not waited for', async () => {
+  const { theirs, ours, take } = twoRuns('haunted')
+  take(7)
   writeFileSync(join(theirs, 'status.json'), '{}')
   const waited: number[] = []
   const onWait = async (ahead: number): Promise<void> => void waited.push(ahead)
-  const { signal } = new AbortController()
   const leave = await waitForTurn(ours, { parallel: 1, signal, onWait, everyMs: 10, silentLooks: 20 })
   expect(waited).toEqual([1])
   expect(existsSync(join(ours, 'turn'))).toBe(true)
@@ -146,6 +186,5 @@ test('files that are no places are passed over', async () => {
   const ours = runFolder(path('odd'), 'own-1')
   mkdirSync(ours)
   const onWait = async (): Promise<void> => expect.unreachable()
-  const { signal } = new AbortController()
   await (await waitForTurn(ours, { parallel: 1, signal, onWait }))()
 })

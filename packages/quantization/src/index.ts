@@ -29,7 +29,7 @@ export {
   symmetricRange,
 } from './qat/fake-quant-graph.ts'
 export { type PeqaOptions, peqa } from './qat/peqa.ts'
-export { lsq, type QatOptions, qat } from './qat/qat.ts'
+export { type LsqOptions, lsq, type QatOptions, qat } from './qat/qat.ts'
 export { type RegularisedOptions, regularised } from './qat/regularised.ts'
 export { fitRange, type RangeRule } from './range.ts'
 export { gridOf, type RtnOptions, rtn, rtnMethod, rtnOnGrid } from './rtn.ts'

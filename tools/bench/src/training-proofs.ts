@@ -4,7 +4,8 @@
  * difference of the loss on held-out windows and its 95 % interval by a paired bootstrap over windows.
  *
  *   node --conditions=@sinter/source tools/bench/src/training-proofs.ts --model DIR --text TRAIN --held-out TEXT
- *     [--rows qat,lsq,peqa,llm-qat,kd] [--seeds 3] [--steps 150] [--out FILE]
+ *     [--rows qat,lsq,peqa,llm-qat,kd] [--seeds 3] [--first 0] [--steps 150] [--initial error|mean] [--out FILE]
+ * A run that was cut goes on with `--first`, the seed that it was at.
  */
 import { appendFile, readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -24,7 +25,7 @@ import {
   type TrainTokens,
   train,
 } from '@sinter/model'
-import { lsq, peqa, qat } from '@sinter/quantization'
+import { type LsqOptions, lsq, peqa, qat } from '@sinter/quantization'
 import { createRng, ortNodeBackend } from '@sinter/tensor-core'
 
 const { values } = parseArgs({
@@ -35,9 +36,11 @@ const { values } = parseArgs({
     student: { type: 'string' },
     rows: { type: 'string', default: 'qat,lsq,peqa,llm-qat,kd' },
     seeds: { type: 'string', default: '3' },
+    first: { type: 'string', default: '0' },
     steps: { type: 'string', default: '150' },
     bits: { type: 'string', default: '3' },
     rate: { type: 'string', default: '3e-4' },
+    initial: { type: 'string', default: 'error' },
     texts: { type: 'string', default: '512' },
     'own-rate': { type: 'string', default: '1e-4' },
     out: { type: 'string' },
@@ -146,13 +149,15 @@ function compare(name: string, seed: number, a: readonly number[], b: readonly n
 const bits = Number(values.bits)
 const plain = { bits, groupSize: 0, targets: [], activationBits: 32, kvBits: 32 }
 const rows = values.rows!.split(',')
-for (let seed = 0; seed < Number(values.seeds); seed++) {
+for (let seed = Number(values.first); seed < Number(values.seeds); seed++) {
   const arm = { of: model, ids: trainIds, seed: String(seed) }
   if (rows.includes('qat')) {
     const straight = await run({ ...arm, setup: await qat.setUp(model, plain, { seed }) })
     await compare(`QAT straight-through W${bits} − RTN W${bits}`, seed, straight.after, straight.before)
     if (rows.includes('lsq')) {
-      const learned = await run({ ...arm, setup: await lsq.setUp(model, plain, { seed }) })
+      const options = { ...plain, initial: values.initial as LsqOptions['initial'] }
+      const learned = await run({ ...arm, setup: await lsq.setUp(model, options, { seed }) })
+      await compare(`LSQ W${bits} at first − RTN W${bits}`, seed, learned.before, straight.before)
       await compare(`LSQ W${bits} − straight-through W${bits}`, seed, learned.after, straight.after)
     }
   }

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { axeFindings } from './axe.ts'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
@@ -30,7 +30,10 @@ export async function openSession(
   const browser = await openBrowser()
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
   const problems: string[] = []
-  await tellViolations(browser.context, text => problems.push(text))
+  browser.page.on('console', message => {
+    // The page of a webview is written into a frame, which takes every listener from it: what its policy stops is only told here.
+    if (/Content Security Policy/.test(message.text())) problems.push(`${message.text()} ${message.location().url}`)
+  })
   browser.page.on('dialog', dialog => {
     // A script of a stranger would say something; the workbench asks only before it is left.
     if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
@@ -56,20 +59,6 @@ export async function openSession(
       rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
     },
   }
-}
-
-/** Of every frame of ours, whatever its page does with the event. */
-async function tellViolations(context: BrowserContext, tell: (text: string) => void): Promise<void> {
-  await context.exposeBinding('sinterViolation', ({ frame, page }, text: string) => {
-    if (frame !== page.mainFrame()) tell(text)
-  })
-  await context.addInitScript(() =>
-    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI, sourceFile }) =>
-      (window as unknown as { sinterViolation(text: string): void }).sinterViolation(
-        `policy: ${violatedDirective} ${blockedURI} in ${sourceFile}`,
-      ),
-    ),
-  )
 }
 
 /** As a person does: the workbench does not watch its settings' file closely enough to wait for. */

@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { posix } from 'node:path'
+import type * as vscode from 'vscode'
 
 /** As much of the workbench as the runs use. What it really does is tested in a real one. */
 
@@ -21,6 +23,7 @@ export interface RunsWorkbench {
   /** Of its folder's address. */
   scheme: string
   document: { uri: { scheme: string; path: string; fsPath: string }; languageId: string; getText(): string } | undefined
+  taskProvider: vscode.TaskProvider | undefined
   /** Texts that were opened as new files, by their paths. */
   readonly unsaved: Map<string, string>
   tree: Tree | undefined
@@ -38,6 +41,7 @@ export const runsWorkbench: RunsWorkbench = {
   trusted: true,
   scheme: 'file',
   document: undefined,
+  taskProvider: undefined,
   unsaved: new Map(),
   tree: undefined,
   cancel: () => {},
@@ -61,6 +65,7 @@ interface FileUri {
   readonly scheme: string
   readonly path: string
   readonly fsPath: string
+  toString(): string
   with(changes: { readonly scheme: string }): FileUri
 }
 
@@ -68,8 +73,11 @@ const fileUri = (scheme: string, path: string): FileUri => ({
   scheme,
   path,
   fsPath: path,
+  toString: () => `${scheme}:${path}`,
   with: changes => fileUri(changes.scheme, path),
 })
+
+const folder = () => ({ uri: fileUri(runsWorkbench.scheme, runsWorkbench.folder) })
 
 type Parts = Readonly<Record<string, unknown>>
 
@@ -168,6 +176,10 @@ export const fakeRunsVscode: object = {
       return [...runsWorkbench.unsaved.keys()].map(path => ({ uri: fileUri('untitled', path) }))
     },
     openTextDocument: async (uri: FileUri) => ({ uri }),
+    findFiles: async () =>
+      readdirSync(runsWorkbench.folder)
+        .filter(name => name.endsWith('.sinter.jsonc'))
+        .map(name => fileUri('file', posix.join(runsWorkbench.folder, name))),
     applyEdit: async ({ inserted }: { readonly inserted: readonly [string, string][] }) => {
       for (const [path, text] of inserted) runsWorkbench.unsaved.set(path, text)
       return true
@@ -176,10 +188,42 @@ export const fakeRunsVscode: object = {
       return runsWorkbench.trusted
     },
     get workspaceFolders() {
-      return [{ uri: { scheme: runsWorkbench.scheme, fsPath: runsWorkbench.folder } }]
+      return [folder()]
     },
-    getWorkspaceFolder: () => undefined,
+    getWorkspaceFolder: () => folder(),
     getConfiguration: () => ({ get: (name: string, usual: unknown) => (name === 'threads' ? 1 : usual) }),
+  },
+  tasks: {
+    registerTaskProvider: (_: string, provider: vscode.TaskProvider) => {
+      runsWorkbench.taskProvider = provider
+      return { dispose() {} }
+    },
+  },
+  CustomExecution: class {
+    readonly callback: unknown
+    constructor(callback: unknown) {
+      this.callback = callback
+    }
+  },
+  Task: class {
+    readonly definition: unknown
+    readonly name: string
+    readonly execution: unknown
+    readonly problemMatchers: readonly unknown[]
+    detail: string | undefined
+    constructor(
+      definition: unknown,
+      _scope: unknown,
+      name: string,
+      _source: string,
+      execution: unknown,
+      matcher: unknown,
+    ) {
+      this.definition = definition
+      this.name = name
+      this.execution = execution
+      this.problemMatchers = [matcher]
+    }
   },
   commands: {
     registerCommand: (name: string, run: (...args: readonly unknown[]) => Promise<unknown>) => {

@@ -13,6 +13,10 @@ export interface TokenizerKind {
   readonly vocab: Iterable<readonly [token: string, id: number]>
   /** The token for what has none. */
   readonly unknown: unknown
+  /** The token for what has none is also the one with that role, whatever other files call so. */
+  readonly unknownHasRole?: boolean
+  /** What ends a text also stands between two. */
+  readonly endSeparates?: boolean
   /** How llama.cpp spells a token that is no special one. */
   readonly spelled: (token: string) => string
   /** What the kind needs beside its tokens, without `tokenizer.ggml.`. */
@@ -116,8 +120,7 @@ function scores(tokens: Tokens, merges: readonly (readonly string[])[]): number[
 }
 
 function addsSpacePrefix(json: Config): boolean {
-  const text = JSON.stringify(json.normalizer ?? null)
-  if (text.includes('"Prepend"')) return true
+  if (partOf(json.normalizer, 'Prepend')) return true
   const pre = partOf(json.pre_tokenizer, 'Metaspace')
   return pre !== undefined && pre.prepend_scheme !== 'never' && pre.add_prefix_space !== false
 }
@@ -140,6 +143,8 @@ function wordPiece(json: Config, model: Config): TokenizerKind {
     model: 'bert',
     vocab: vocabOf(model),
     unknown: model.unk_token,
+    unknownHasRole: true,
+    endSeparates: true,
     // llama.cpp marks beginnings of words where WordPiece marks their continuations.
     spelled: token => (token.startsWith(prefix) ? token.slice(prefix.length) : `▁${token}`),
     keys: () => [
@@ -162,6 +167,7 @@ function unigram(json: Config, model: Config): TokenizerKind {
     model: 't5',
     vocab: vocab.map(([token], id) => [token, id]),
     unknown: typeof model.unk_id === 'number' ? vocab[model.unk_id]?.[0] : undefined,
+    unknownHasRole: true,
     spelled: same,
     keys: tokens => [
       [

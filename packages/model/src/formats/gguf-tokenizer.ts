@@ -108,16 +108,16 @@ const roles: readonly (readonly [field: string, key: string])[] = [
 function specialTokens(
   input: TokenizerInput,
   tokens: readonly (string | undefined)[],
-  { model, unknown }: TokenizerKind,
+  { unknown, unknownHasRole, endSeparates }: TokenizerKind,
 ): [string, GgufValue][] {
   const keys: [string, GgufValue][] = []
   const around = tokensAround(input.tokenizerJson)
   const implied: Readonly<Record<string, unknown>> = {
     bos_token: around?.before,
     eos_token: around?.after,
-    unk_token: model === 'bert' || model === 't5' ? unknown : undefined,
+    unk_token: unknownHasRole ? unknown : undefined,
   }
-  const separator = model === 'bert' ? indexOf(tokens, around?.after) : undefined
+  const separator = endSeparates ? indexOf(tokens, around?.after) : undefined
   // llama.cpp spells it so.
   if (separator !== undefined) keys.push(['seperator_token_id', ggufU32(separator)])
   for (const [field, key] of roles) {

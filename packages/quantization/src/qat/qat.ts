@@ -10,7 +10,7 @@ import {
 } from '@sinter/model'
 import { linear, type Node, type QuantizedWeight, quantizedWeight, reshape, type TensorF32 } from '@sinter/tensor-core'
 import { z } from 'zod'
-import { absmaxScale, fakeQuantize, learnedStep, symmetricRange } from './fake-quant-graph.ts'
+import { absmaxScale, type CodeRange, fakeQuantize, learnedStep, symmetricRange } from './fake-quant-graph.ts'
 
 export interface QatOptions {
   readonly bits: number
@@ -131,13 +131,26 @@ export const qat: TrainMethod<QatOptions> = {
   },
 }
 
+export interface LsqOptions extends QatOptions {
+  /** Where the steps begin. */
+  readonly initial: 'error' | 'mean'
+}
+
 /** The same with the scale of every group learned (LSQ, 1902.08153). */
-export const lsq: TrainMethod<QatOptions> = {
+export const lsq: TrainMethod<LsqOptions> = {
   kind: 'train',
   name: 'lsq',
   title: 'Quantization-aware training with learned step sizes',
   paper: 'arXiv:1902.08153',
-  options: z.strictObject(fields),
+  options: z.strictObject({
+    ...fields,
+    initial: z
+      .enum(['error', 'mean'])
+      .default('error')
+      .describe(
+        'The first steps. error: those that round the weights with the least square error; mean: 2 · mean |w| / √high, as the paper has them.',
+      ),
+  }),
   needs: () => [],
   async setUp(model, options) {
     const range = symmetricRange(options.bits)
@@ -158,14 +171,34 @@ export const lsq: TrainMethod<QatOptions> = {
   },
 }
 
-/** Of each group: 2 · mean |w| / √high (§2.1). */
-function initialSteps(weight: TensorF32, options: QatOptions): TensorF32 {
-  const { high } = symmetricRange(options.bits)
-  return perGroup(weight, options.groupSize, values => {
+/** Of each group: 2 · mean |w| / √high (§2.1), or what that leads to by least squares. */
+function initialSteps(weight: TensorF32, { bits, groupSize, initial }: LsqOptions): TensorF32 {
+  const range = symmetricRange(bits)
+  return perGroup(weight, groupSize, values => {
     let sum = 0
     for (const value of values) sum += Math.abs(value)
-    return (2 * sum) / values.length / Math.sqrt(high)
+    const step = (2 * sum) / values.length / Math.sqrt(range.high)
+    return initial === 'mean' ? step : leastSquares(values, step, range)
   })
+}
+
+/** By then a step changes in its fourth digit. */
+const ROUNDS = 12
+
+/** In turn the codes for a step, and the step for the codes: Σ w·q / Σ q². Neither makes the square error larger. */
+function leastSquares(values: Float32Array, first: number, { low, high }: CodeRange): number {
+  let step = first
+  for (let round = 0; round < ROUNDS && step > 0; round++) {
+    let [product, square] = [0, 0]
+    for (const value of values) {
+      const code = Math.min(Math.max(Math.round(value / step), low), high)
+      product += value * code
+      square += code * code
+    }
+    if (square === 0) return step
+    step = product / square
+  }
+  return step
 }
 
 const absmaxScales = (weight: TensorF32, { bits, groupSize }: QatOptions): TensorF32 =>

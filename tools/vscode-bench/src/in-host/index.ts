@@ -5,13 +5,14 @@ import { activationTests } from './activation.ts'
 import { assistantTests } from './assistants.ts'
 import { type InHostResult, type InHostTest, RESULTS } from './in-host-test.ts'
 import { recipeTests } from './recipes.ts'
+import { taskTests } from './tasks.ts'
 
 const PATIENCE_MS = 30_000
 
 export function run(): Promise<void> {
   const results: InHostResult[] = []
   const mocha = new Mocha({ timeout: PATIENCE_MS, reporter: 'min' })
-  for (const test of [...activationTests, ...recipeTests, ...assistantTests])
+  for (const test of [...activationTests, ...recipeTests, ...assistantTests, ...taskTests])
     mocha.suite.addTest(new Mocha.Test(test.name, () => record(test, results)))
   return new Promise((resolve, reject) => {
     mocha.run(failures => {

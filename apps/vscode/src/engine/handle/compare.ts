@@ -1,8 +1,7 @@
 import { compareWeights, relativeChange, type WeightChange } from '@sinter/engine'
-import { openModel } from '@sinter/model'
+import { openModel, weigh } from '@sinter/model'
 import type { TensorChange } from '../../shared/protocol.ts'
 import type { Handler } from '../handler.ts'
-import { sizesOf } from './sizes.ts'
 
 export const compare: Handler<'compare'> = async ({ original, model: path }, { signal, progress }) => {
   const base = await openModel(original)
@@ -16,8 +15,8 @@ export const compare: Handler<'compare'> = async ({ original, model: path }, { s
       }
       return {
         error: finite(relativeChange(changes)),
-        original: sizesOf(base.source),
-        model: sizesOf(model.source),
+        original: weigh(base),
+        model: weigh(model),
         tensors: changes.map(row),
       }
     } finally {

@@ -1,7 +1,7 @@
-import { type Model, openToLook, type TensorSource } from '@sinter/model'
+import { type Model, openToLook, type TensorSource, weigh } from '@sinter/model'
 import type { InspectResult, ModelSummary } from '../../shared/protocol.ts'
 import type { Handler } from '../handler.ts'
-import { rowOf, sizesOf } from './sizes.ts'
+import { rowOf } from './tensor-row.ts'
 
 /** A host that draws them stays responsive with so many; it asks for the rest. */
 const DEFAULT_LIMIT = 10_000
@@ -10,13 +10,10 @@ export const inspect: Handler<'inspect'> = async ({ path, offset = 0, limit = DE
   const { model, source, problem } = await openToLook(path)
   try {
     const names = source.names()
-    const { parameters, tensorBytes } = sizesOf(source)
     return {
       path,
       container: source.kind,
-      parameters,
-      tensorBytes,
-      bitsPerWeight: parameters > 0 ? (8 * tensorBytes) / parameters : 0,
+      ...weigh({ source }),
       metadata: metadataOf(source),
       ...(model && { model: summary(model) }),
       ...(problem !== undefined && { problem }),

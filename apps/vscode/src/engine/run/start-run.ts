@@ -1,20 +1,22 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { atomicWriteFile } from '@sinter/model'
-import { readRun } from '../../runs/read-runs.ts'
+import { listRuns, readRun } from '../../runs/read-runs.ts'
 import { newRunId, runFiles, runFolder } from '../../runs/run-folder.ts'
-import type { RunStartParams, RunStartResult, RunStatus } from '../../shared/protocol.ts'
-import { RUN_VERSION } from '../../shared/run-status.ts'
+import type { RecipeDiagnostic, RunStartParams, RunStartResult } from '../../shared/protocol.ts'
+import { isOver, RUN_VERSION, type RunStatus } from '../../shared/run-status.ts'
 import { prepareRecipe } from './prepare-recipe.ts'
 import type { RunRequest } from './run-request.ts'
 import { type RunProgram, spawnRun } from './spawn-run.ts'
 import { firstStatus, writeStatus } from './status-file.ts'
 
-/** Starts a run of its own, when its recipe has a plan. */
+/** Starts a run of its own, when its recipe has a plan and no run that is under way makes the same. */
 export async function startRun(params: RunStartParams, program: RunProgram): Promise<RunStartResult> {
   const { diagnostics, planned } = await prepareRecipe(params)
   if (!planned) return { diagnostics }
   const { plan, out } = planned
+  const same = (await listRuns(params.workspace)).find(other => !isOver(other) && other.out === out)
+  if (same) return { diagnostics: [...diagnostics, isBeingMade(out, same.id)] }
   const methods = plan.recipe.steps.map(step => step.method)
   const created = new Date()
   const id = newRunId(created, methods)
@@ -38,6 +40,13 @@ export async function startRun(params: RunStartParams, program: RunProgram): Pro
   await launched(program, folder, run, params.parallel)
   return { diagnostics, run: (await readRun(params.workspace, id)) ?? run }
 }
+
+const isBeingMade = (out: string, id: string): RecipeDiagnostic => ({
+  severity: 'error',
+  path: 'output',
+  line: 1,
+  message: `${out}: the run ${id} makes it and is not over; stop that, or give the recipe another name`,
+})
 
 /**
  * Goes on with a run that stopped. One that is at work or done is left as it is.

@@ -4,6 +4,7 @@ import { runFolder } from '../../engine-client/index.ts'
 import { object, record, text } from '../../shared/guard.ts'
 import { relativePath } from '../../shared/recipe-text.ts'
 import { pathOf, uriOf } from '../paths.ts'
+import { readText } from '../read-text.ts'
 import { exists, freePlace, openUnsaved } from '../recipes/unsaved-recipe.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 
@@ -15,9 +16,6 @@ interface Asked {
 }
 
 const asked = object<Asked>({ recipePath: text(32_768), recipe: record, model: text(32_768) })
-
-/** A recipe is a page or two. */
-const MAX_BYTES = 2 ** 20
 
 /**
  * *Re-run With Changes*: the recipe that a run had, as a new one beside the original, to be changed and run. Its name is one whose result
@@ -43,9 +41,7 @@ export async function rerun(runs: RunList, { workspace, run }: ShownRun): Promis
 async function readAsked(workspace: string, id: string): Promise<Asked> {
   const file = uriOf(join(runFolder(workspace, id), 'run.json'))
   try {
-    const { size } = await vscode.workspace.fs.stat(file)
-    if (size > MAX_BYTES) throw new RangeError(`${size} bytes`)
-    return asked(JSON.parse(new TextDecoder().decode(await vscode.workspace.fs.readFile(file))), 'run')
+    return asked(JSON.parse(await readText(file)), 'run')
   } catch (error) {
     const { message } = error as Error
     throw new Error(vscode.l10n.t('The recipe of this run cannot be read: {message}', { message }))

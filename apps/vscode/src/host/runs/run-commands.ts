@@ -33,7 +33,9 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
 }
 
 async function run(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
-  const { run, diagnostics, workspace, since } = await startRun(client, await recipeOf(uri))
+  const document = await recipeOf(uri)
+  if (!document) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  const { run, diagnostics, workspace, since } = await startRun(client, document.uri, document.getText())
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
   await followRun(client, runs, { workspace, run }, since)

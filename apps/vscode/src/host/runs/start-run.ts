@@ -12,17 +12,17 @@ export interface Started extends RunStartResult {
 }
 
 /**
- * Starts the run of a recipe that is open, saved or not.
- * @throws Error when there is none, or nothing runs here
+ * Starts the run of a recipe.
+ * @param text of the recipe, saved or not
+ * @throws Error where nothing runs
  */
-export async function startRun(client: EngineClient, document: vscode.TextDocument | undefined): Promise<Started> {
+export async function startRun(client: EngineClient, uri: vscode.Uri, text: string): Promise<Started> {
   requirePlace()
-  if (!document) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
-  const folder = vscode.workspace.getWorkspaceFolder(document.uri) ?? vscode.workspace.workspaceFolders?.[0]
+  const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
   const since = Date.now()
-  const given = { workspace, text: document.getText(), path: pathOf(document.uri), ...limits(document.uri) }
+  const given = { workspace, text, path: pathOf(uri), ...limits(uri) }
   return { ...(await client.request('runStart', given)), workspace, since }
 }
 
