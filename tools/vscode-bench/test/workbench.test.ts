@@ -9,6 +9,7 @@ import type { HostOptions } from '../src/host.ts'
 import { askAssistant } from '../src/journeys/ask-assistant.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
+import { fillForm, openForm } from '../src/journeys/fill-form.ts'
 import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { liveRun } from '../src/journeys/live-run.ts'
@@ -83,6 +84,31 @@ workbench(
     })
     for (const theme of ['dark', 'light', 'contrast'])
       expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
+  },
+)
+
+const commented = `{
+  // three bits may do
+  "version": 1,
+  "model": "demo-model",
+  "steps": [{ "method": "rtn", "bits": 4, /* of a row */ "groupSize": 64 }]
+}
+`
+
+workbench(
+  'a recipe is changed in its form, and the text keeps all else; the form follows the text and is planned',
+  { timeout: 4 * MINUTES },
+  async () => {
+    const opened = await open({}, { 'filled.sinter.jsonc': commented })
+    await journey('fill-form', opened, async () => {
+      const { saved, mark, beside, plan } = await fillForm(opened, 'filled.sinter.jsonc')
+      expect(mark).toMatch(/96/)
+      expect(beside).toContain('"bits": 3, /* of a row */ "groupSize": 96')
+      expect(saved).toBe(commented.replace('"bits": 4', '"bits": 3'))
+      expect(plan).toMatch(/compress +3-bit .*groups of 64/)
+    })
+    for (const theme of ['dark', 'light', 'contrast'])
+      expect(existsSync(join(artefacts, `form-${theme}.png`))).toBe(true)
   },
 )
 
@@ -254,6 +280,10 @@ workbench.for([
       expect(rows).toContain('Sinter: Show Plan')
       for (const name of ['Run Recipe', 'Try It', 'Export…']) expect(rows).not.toContain(`Sinter: ${name}`)
       await screenshot(page, 'restricted')
+      const form = await openForm(page, 'a.sinter.jsonc')
+      await form.locator('.marks', { hasText: 'unknown key "bist"' }).waitFor({ timeout: PATIENCE_MS })
+      const buttons = await form.getByRole('toolbar').getByRole('button').allTextContents()
+      expect(buttons).toEqual(['Plan', 'Estimate', 'Edit as Text'])
       expect(existsSync(join(workspace, '.sinter'))).toBe(false)
     })
   },

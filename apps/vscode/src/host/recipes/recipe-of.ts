@@ -3,8 +3,9 @@ import { isRecipe } from './selector.ts'
 
 /** The recipe that a command is about: the one it was given, or the one in front, as text or as a form. */
 export async function recipeOf(given: vscode.Uri | undefined): Promise<vscode.TextDocument | undefined> {
-  const uri = given ?? vscode.window.activeTextEditor?.document.uri ?? formInFront()
-  const document = uri && (await vscode.workspace.openTextDocument(uri))
+  const shown = given ? undefined : vscode.window.activeTextEditor?.document
+  const uri = given ?? (shown ? undefined : formInFront())
+  const document = uri ? await vscode.workspace.openTextDocument(uri) : shown
   return document && isRecipe(document) ? document : undefined
 }
 

@@ -48,10 +48,17 @@ export function markList(id: string = newId()): {
 export const marksBelow = (marks: readonly FormMark[], key: string | number): readonly FormMark[] =>
   marks.filter(({ path }) => path[0] === key).map(mark => ({ ...mark, path: mark.path.slice(1) }))
 
-/** A button whose name for screen readers may say more than what is seen. */
-export function button(text: string, onClick: () => void, name: string = text): HTMLButtonElement {
-  const made = element('button', { type: 'button', 'aria-label': name === text ? undefined : name }, text)
+export function button(text: string, onClick: () => void): HTMLButtonElement {
+  const made = element('button', { type: 'button' }, text)
   made.addEventListener('click', onClick)
+  return made
+}
+
+/** A button of one of many things, whose name for screen readers says of which. */
+export function quietButton(text: string, name: string, onClick: () => void): HTMLButtonElement {
+  const made = button(text, onClick)
+  made.className = 'quiet'
+  made.setAttribute('aria-label', name)
   return made
 }
 

@@ -1,7 +1,7 @@
 import type { Path } from '../../shared/form-messages.ts'
 import { visibleLines } from '../../shared/visible-text.ts'
 import { element } from '../shared/dom.ts'
-import { button, type FormContext, pathText } from './part.ts'
+import { type FormContext, pathText, quietButton } from './part.ts'
 
 const MAX_SHOWN = 2000
 
@@ -43,8 +43,8 @@ function aroundRaw(path: Path, { t, change, editText, announce }: FormContext): 
     element(
       'div',
       { class: 'controls' },
-      button(t('editText'), () => editText(path), t('editTextOf', name)),
-      button(t('remove'), remove, t('removeOf', name)),
+      quietButton(t('editText'), t('editTextOf', name), () => editText(path)),
+      quietButton(t('remove'), t('removeOf', name), remove),
     ),
   ]
 }

@@ -20,6 +20,9 @@ h1 { margin-left: 0; }
 .marks > .warning { border-color: var(--vscode-editorWarning-foreground, var(--vscode-charts-yellow, currentColor)); }
 [aria-invalid=true], :user-invalid { border-color: var(--vscode-errorForeground, currentColor); }
 pre { margin: 2px 0; max-height: 16em; overflow: auto; user-select: text; }
+button.quiet { color: var(--vscode-button-secondaryForeground, var(--vscode-foreground)); background: var(--vscode-button-secondaryBackground, transparent);
+  border-color: var(--vscode-contrastBorder, var(--vscode-descriptionForeground, #888)); }
+.card > .field { margin-bottom: 10px; }
 button:disabled { opacity: 0.5; cursor: default; }
 [hidden] { display: none !important; }
 `

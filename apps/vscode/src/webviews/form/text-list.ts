@@ -1,6 +1,5 @@
 import { listOf } from '../../shared/form-fields.ts'
 import type { Path } from '../../shared/form-messages.ts'
-import { visibleText } from '../../shared/visible-text.ts'
 import { element } from '../shared/dom.ts'
 import { type Control, typedControl } from './controls.ts'
 import { type FormContext, MOST_ENTRIES, type Part } from './part.ts'
@@ -9,6 +8,7 @@ import { type FormContext, MOST_ENTRIES, type Part } from './part.ts'
 export function textList(name: string, path: Path, { t, change }: FormContext, labelledBy: string): Part {
   const entries = element('div', { class: 'entries' })
   const more = element('p', { class: 'hint', hidden: true })
+  const clearHint = element('p', { class: 'hint', hidden: true }, t('clearHint'))
   const shown: Control[] = []
   const fresh = element('input', { type: 'text', placeholder: t('add'), spellcheck: 'false' })
   fresh.setAttribute('aria-label', t('newEntry', name))
@@ -43,22 +43,16 @@ export function textList(name: string, path: Path, { t, change }: FormContext, l
     }
   }
   return {
-    element: element(
-      'div',
-      { role: 'group', 'aria-labelledby': labelledBy },
-      entries,
-      more,
-      fresh,
-      element('p', { class: 'hint' }, t('clearHint')),
-    ),
+    element: element('div', { role: 'group', 'aria-labelledby': labelledBy }, entries, more, fresh, clearHint),
     update(value) {
       const values = listOf(value).filter(entry => typeof entry === 'string')
       const focused = shown.findIndex(({ element }) => element === document.activeElement)
       adjust(values.slice(0, MOST_ENTRIES))
       // The last entry was emptied under the finger.
       if (focused >= shown.length) fresh.focus()
+      clearHint.hidden = shown.length === 0
       more.hidden = values.length <= MOST_ENTRIES
-      more.textContent = t('moreEntries', visibleText(String(values.length - MOST_ENTRIES)))
+      more.textContent = t('moreEntries', values.length - MOST_ENTRIES)
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Path } from '../../shared/form-messages.ts'
 import { visibleText } from '../../shared/visible-text.ts'
 import { choice, element } from '../shared/dom.ts'
 import { group } from './group.ts'
-import { button, type FormContext, markList, marksBelow, newId, type Part, pathText } from './part.ts'
+import { type FormContext, markList, marksBelow, newId, type Part, pathText, quietButton } from './part.ts'
 import { rawValue, showRaw } from './raw-value.ts'
 import type { Variants } from './variants.ts'
 
@@ -36,22 +36,22 @@ export function variantCard(
     announce(text)
   }
   const buttons = {
-    up: button(
+    up: quietButton(
       t('up'),
-      told(t('moved', name), () => move(at, -1)),
       t('upOf', name),
+      told(t('moved', name), () => move(at, -1)),
     ),
-    down: button(
+    down: quietButton(
       t('down'),
-      told(t('moved', name), () => move(at, 1)),
       t('downOf', name),
+      told(t('moved', name), () => move(at, 1)),
     ),
-    remove: button(
+    remove: quietButton(
       t('remove'),
-      told(t('removed', name), () => remove(at)),
       t('removeOf', name),
+      told(t('removed', name), () => remove(at)),
     ),
-    text: button(t('editText'), () => editText(path), t('editTextOf', name)),
+    text: quietButton(t('editText'), t('editTextOf', name), () => editText(path)),
   }
   const kind = choice(variants.map(({ value }) => [value, value]))
   kind.id = newId()
