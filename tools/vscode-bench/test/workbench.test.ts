@@ -13,6 +13,7 @@ import { fillForm, openForm } from '../src/journeys/fill-form.ts'
 import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { liveRun } from '../src/journeys/live-run.ts'
+import { queueRuns } from '../src/journeys/queue-runs.ts'
 import { readReport } from '../src/journeys/read-report.ts'
 import { runRecipe } from '../src/journeys/run-recipe.ts'
 import { tryPrompt } from '../src/journeys/try-prompt.ts'
@@ -166,6 +167,26 @@ workbench(
       const given = join(opened.workspace, 'live.sinter.jsonc')
       commandLine(['compress', '--recipe', given, '--out', other, '--no-report'])
       expect(readFileSync(weights).equals(readFileSync(join(other, 'model.safetensors')))).toBe(true)
+    })
+  },
+)
+
+workbench(
+  'runs wait for their turn, also when the window is loaded again, and the recipe of one is opened to be changed',
+  { timeout: 5 * MINUTES },
+  async () => {
+    const names = ['first', 'second', 'third'] as const
+    const recipe = JSON.stringify({
+      version: 1,
+      model: 'demo-model',
+      steps: [{ method: 'rtn', bits: 4, groupSize: 64 }],
+    })
+    const opened = await open({}, Object.fromEntries(names.map(name => [`${name}.sinter.jsonc`, recipe])))
+    await journey('queue-runs', opened, async () => {
+      const { statusBar, again } = await queueRuns(opened, names)
+      expect(statusBar).toMatch(/first: .*, 2 waiting/)
+      expect(again).toContain('"model": "demo-model"')
+      expect(again).toContain('"groupSize": 64')
     })
   },
 )

@@ -15,6 +15,8 @@ export interface RunsWorkbench {
   readonly messages: string[]
   /** What progress notifications said. */
   readonly progress: string[]
+  /** Progress notifications that are there now. */
+  notifications: number
   /** What stands in the status bar. */
   statusBar: string
   readonly panels: { receive(message: unknown): void; readonly posted: unknown[] }[]
@@ -35,6 +37,7 @@ export const runsWorkbench: RunsWorkbench = {
   commands: new Map(),
   messages: [],
   progress: [],
+  notifications: 0,
   statusBar: '',
   panels: [],
   folder: '',
@@ -118,7 +121,8 @@ const window = {
     const onCancellationRequested = (stop: () => void) => {
       runsWorkbench.cancel = stop
     }
-    return work({ report }, { onCancellationRequested })
+    runsWorkbench.notifications++
+    return work({ report }, { onCancellationRequested }).finally(() => runsWorkbench.notifications--)
   },
   createWebviewPanel: () => {
     const messages = new EventEmitter<unknown>()

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import type { Session } from '../session.ts'
-import { happens, openFile, openWorkbench, PATIENCE_MS, runCommand, screenshot } from '../workbench.ts'
+import { happens, openFile, openWorkbench, PATIENCE_MS, screenshot } from '../workbench.ts'
+import { act, rowOf } from './run-menu.ts'
 
 const RUN_MS = 120_000
 
@@ -92,19 +93,6 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await screenshot(page, 'run-without-window')
   const { attempts, out } = status()
   return { progress, aliveThrough: [before, pid], reason, attempts, weights: join(out, 'model.safetensors') }
-}
-
-async function rowOf(page: Page, name: string): Promise<Locator> {
-  await runCommand(page, 'Sinter: Show Runs')
-  const row = page.locator('.pane-body .monaco-list-row', { hasText: name }).first()
-  await row.waitFor({ timeout: PATIENCE_MS })
-  return row
-}
-
-/** One of the buttons that a row has under the pointer. */
-async function act(row: Locator, label: string): Promise<void> {
-  await row.hover({ timeout: PATIENCE_MS })
-  await row.locator(`.action-label[aria-label="${label}"]`).click({ timeout: PATIENCE_MS })
 }
 
 async function hoverOf(page: Page, row: Locator): Promise<string> {

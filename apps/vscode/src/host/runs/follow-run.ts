@@ -1,12 +1,14 @@
 import { basename } from 'node:path'
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
+import type { RunStatus } from '../../shared/run-status.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 import { percentOf, stateText } from './run-text.ts'
-import { untilEnded } from './until-ended.ts'
+import { hasEnded, untilRun } from './until-run.ts'
 
 /**
- * Shows a run that somebody has just asked for until it ends; *Cancel* stops the run itself.
+ * Shows a run that somebody has just asked for until it ends; *Cancel* stops the run itself. While it waits for others, which may take
+ * hours, the view and the status bar say so, and no notification stays for as long.
  * @param since when it was asked for, milliseconds since 1970
  */
 export async function followRun(
@@ -15,9 +17,24 @@ export async function followRun(
   { workspace, run }: ShownRun,
   since: number,
 ): Promise<void> {
-  const title = basename(run.out)
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true }
-  const ended = await vscode.window.withProgress(options, (progress, cancel) => {
+  const waits = ({ state }: RunStatus): boolean => state === 'queued'
+  let now = run
+  while (!hasEnded(now, since)) {
+    now = waits(now)
+      ? await untilRun(runs, run.id, next => !waits(next))
+      : await notify(client, runs, { workspace, run }, next => waits(next) || hasEnded(next, since))
+  }
+  await tellEnd({ workspace, run: now })
+}
+
+async function notify(
+  client: EngineClient,
+  runs: RunList,
+  { workspace, run }: ShownRun,
+  isIt: (run: RunStatus) => boolean,
+): Promise<RunStatus> {
+  const options = { location: vscode.ProgressLocation.Notification, title: basename(run.out), cancellable: true }
+  return vscode.window.withProgress(options, (progress, cancel) => {
     cancel.onCancellationRequested(() => {
       progress.report({ message: vscode.l10n.t('stopping') })
       client.request('runCancel', { workspace, id: run.id }).catch((error: Error) => {
@@ -25,13 +42,12 @@ export async function followRun(
       })
     })
     let shown = 0
-    return untilEnded(runs, run.id, since, now => {
+    return untilRun(runs, run.id, isIt, now => {
       const percent = percentOf(now.progress) ?? 0
       progress.report({ message: stateText(now), increment: Math.max(0, percent - shown) })
       shown = percent
     })
   })
-  await tellEnd({ workspace, run: ended })
 }
 
 async function tellEnd(shown: ShownRun): Promise<void> {

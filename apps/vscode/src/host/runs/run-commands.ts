@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
+import { isOver } from '../../shared/run-status.ts'
 import { uriOf } from '../paths.ts'
 import { recipeOf } from '../recipes/recipe-of.ts'
 import { chooseRun, isDone } from './choose-run.ts'
@@ -9,6 +10,7 @@ import { rerun } from './rerun.ts'
 import { resultPath } from './result-path.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 import { parallelRuns, requirePlace, startRun } from './start-run.ts'
+import { hasEnded } from './until-run.ts'
 
 /** Commands of recipes and of the rows of the view. */
 export function runCommands(client: EngineClient, runs: RunList): vscode.Disposable {
@@ -56,5 +58,6 @@ async function resumeRun(client: EngineClient, runs: RunList, workspace: string,
   requirePlace()
   const since = Date.now()
   const { run } = await client.request('runResume', { workspace, id, parallel: parallelRuns(uriOf(workspace)) })
-  await followRun(client, runs, { workspace, run }, since)
+  // Of one that was done long ago nothing will come.
+  if (!isOver(run) || hasEnded(run, since)) await followRun(client, runs, { workspace, run }, since)
 }

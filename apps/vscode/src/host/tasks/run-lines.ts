@@ -8,7 +8,7 @@ import { readText } from '../read-text.ts'
 import type { RunList } from '../runs/run-list.ts'
 import { percentOf, stateText } from '../runs/run-text.ts'
 import { startRun } from '../runs/start-run.ts'
-import { untilEnded } from '../runs/until-ended.ts'
+import { hasEnded, untilRun } from '../runs/until-run.ts'
 
 /** Percents between two lines of one stage. */
 const STEP = 10
@@ -35,9 +35,14 @@ export async function runLines(
   if (stop.aborted) cancel()
   stop.addEventListener('abort', cancel)
   const isNews = newsOf()
-  const ended = await untilEnded(runs, run.id, since, now => {
-    if (isNews(now)) write(stateText(now))
-  })
+  const ended = await untilRun(
+    runs,
+    run.id,
+    now => hasEnded(now, since),
+    now => {
+      if (isNews(now)) write(stateText(now))
+    },
+  )
   stop.removeEventListener('abort', cancel)
   if (ended.error) write(ended.error.message)
   if (ended.state !== 'done') return 1
