@@ -109,6 +109,7 @@ describe('changes of a recipe as edits of its text', () => {
     expect(readRecipe('{\n  "a": 1,\n  "b": ]\n}').problem).toMatchObject({ why: 'syntax', line: 3, column: 8 })
     expect(readRecipe('{\r\n"a": {"b": 1,\r\n"b": 2}}').problem).toMatchObject({ why: 'twice', line: 3, column: 1 })
     expect(readRecipe('[]').problem?.why).toBe('object')
+    expect(readRecipe(`{ "a": ${'['.repeat(100_000)}`).problem?.why).toBe('deep')
   })
 
   it('leaves all that a change does not name as it was, whatever the text looks like', () => {
@@ -269,6 +270,14 @@ describe('what a page may ask for', () => {
     await session.receive({ type: 'change', version: 1, change: seed(3) })
     expect(posted.at(-1)).toMatchObject({ version: 2, value: { seed: 2 }, answers: 'late' })
     expect(text()).toBe('{ "seed": 2 }')
+  })
+
+  it('is left undone while another is being made', async () => {
+    const { session, posted, text } = opened('{ "seed": 1 }')
+    await session.receive({ type: 'ready', protocol: FORM_PROTOCOL })
+    await Promise.all([2, 3].map(value => session.receive({ type: 'change', version: 1, change: seed(value) })))
+    expect(text()).toBe('{ "seed": 2 }')
+    expect(posted.map(message => message.type === 'recipe' && message.answers)).toContain('late')
   })
 
   it('runs nothing where nothing runs', async () => {

@@ -9,7 +9,7 @@ import type { HostOptions } from '../src/host.ts'
 import { askAssistant } from '../src/journeys/ask-assistant.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
-import { fillForm, openForm } from '../src/journeys/fill-form.ts'
+import { fillForm, fillUnsaved, openForm } from '../src/journeys/fill-form.ts'
 import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { liveRun } from '../src/journeys/live-run.ts'
@@ -96,11 +96,14 @@ const commented = `{
 }
 `
 
-workbench(
-  'a recipe is changed in its form, and the text keeps all else; the form follows the text and is planned',
+workbench.for([
+  ['process', () => vsix],
+  ['worker of the browser', () => webVsix],
+] as const)(
+  'a recipe is changed in its form, and the text keeps all else; the form follows the text and is planned: the host is a %s',
   { timeout: 4 * MINUTES },
-  async () => {
-    const opened = await open({}, { 'filled.sinter.jsonc': commented })
+  async ([, packed]) => {
+    const opened = await open({ vsix: [packed()] }, { 'filled.sinter.jsonc': commented })
     await journey('fill-form', opened, async () => {
       const { saved, mark, beside, plan } = await fillForm(opened, 'filled.sinter.jsonc')
       expect(mark).toMatch(/96/)
@@ -112,6 +115,13 @@ workbench(
       expect(existsSync(join(artefacts, `form-${theme}.png`))).toBe(true)
   },
 )
+
+workbench('a recipe that was not saved yet has its form too', { timeout: 3 * MINUTES }, async () => {
+  const opened = await open({})
+  await journey('fill-unsaved', opened, async () => {
+    expect(await fillUnsaved(opened)).toMatch(/"seed": 17/)
+  })
+})
 
 workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
   const opened = await open({})
@@ -303,7 +313,7 @@ workbench.for([
       await screenshot(page, 'restricted')
       const form = await openForm(page, 'a.sinter.jsonc')
       await form.locator('.marks', { hasText: 'unknown key "bist"' }).waitFor({ timeout: PATIENCE_MS })
-      const buttons = await form.getByRole('toolbar').getByRole('button').allTextContents()
+      const buttons = await form.getByRole('group', { name: 'Actions' }).getByRole('button').allTextContents()
       expect(buttons).toEqual(['Plan', 'Estimate', 'Edit as Text'])
       expect(existsSync(join(workspace, '.sinter'))).toBe(false)
     })

@@ -37,7 +37,7 @@ export interface FormMark {
 
 /** Why a text cannot be shown as a form; lines and columns count from 1. */
 export interface FormProblem {
-  readonly why: 'syntax' | 'twice' | 'object' | 'large'
+  readonly why: 'syntax' | 'twice' | 'object' | 'large' | 'deep'
   readonly detail: string
   readonly line: number
   readonly column: number

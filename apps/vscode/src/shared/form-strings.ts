@@ -30,6 +30,7 @@ export const formStrings = {
   twice: 'The key {0} is there twice: line {1}, column {2}.',
   object: 'A recipe is an object in braces; this text is not ({0} in line {1}, column {2}).',
   large: 'The text is too large for a form: {0} characters.',
+  deep: 'More than {0} brackets are within each other in line {1}, column {2}.',
   late: 'The text had changed meanwhile; what you did last was left undone.',
   appended: '{0} is added.',
   removed: '{0} is removed.',

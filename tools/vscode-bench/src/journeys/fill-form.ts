@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Frame, Page } from 'playwright-core'
 import type { Session } from '../session.ts'
-import { editorLines, happens, openFile, PATIENCE_MS, runCommand, webviewWith } from '../workbench.ts'
+import { editorLines, happens, openFile, PATIENCE_MS, pick, runCommand, webviewWith } from '../workbench.ts'
 
 export interface FilledForm {
   /** The recipe's file once it was saved. */
@@ -49,6 +49,22 @@ export async function fillForm(session: Session, recipe: string): Promise<Filled
   const planned = lines.filter({ hasText: 'mlp.down_proj' }).first()
   await planned.waitFor({ timeout: PATIENCE_MS })
   return { saved: saved(), mark, beside, plan: plain((await planned.textContent()) ?? '') }
+}
+
+/** The same of a recipe that *Compress…* has begun and nobody has saved. @returns the text beside the form */
+export async function fillUnsaved({ page }: Session): Promise<string> {
+  await runCommand(page, 'Sinter: Compress…')
+  await pick(page, 'demo-model/model.safetensors')
+  await pick(page, 'fast')
+  await page.locator('.codelens-decoration a', { hasText: 'Estimate' }).first().waitFor({ timeout: PATIENCE_MS })
+  await runCommand(page, 'Sinter: Open Recipe as Form')
+  const view = await webviewWith(page, '.cards > li')
+  await view.getByLabel('seed', { exact: true }).fill('17')
+  await page.keyboard.press('Tab')
+  await view.getByRole('button', { name: 'Edit as Text', exact: true }).click({ timeout: PATIENCE_MS })
+  const lines = editorLines(page)
+  await lines.filter({ hasText: '"seed"' }).waitFor({ timeout: PATIENCE_MS })
+  return (await lines.allTextContents()).map(plain).join('\n')
 }
 
 export async function openForm(page: Page, recipe: string): Promise<Frame> {

@@ -2,6 +2,7 @@ import type { Edit } from 'jsonc-parser'
 import {
   FORM_PROTOCOL,
   type FormAction,
+  type FormChange,
   type FormMark,
   type Path,
   readFromForm,
@@ -36,7 +37,7 @@ export function formSession(
   post: (message: ToForm) => void,
   strings?: Readonly<Record<string, string>>,
 ): FormSession {
-  let begun = false
+  let [begun, applying] = [false, false]
   const send = (answers?: 'done' | 'late'): void => {
     const { value, problem } = { value: undefined, ...readRecipe(source.text()) }
     const [version, marks, canRun] = [source.version(), source.marks(), source.canRun()]
@@ -51,6 +52,15 @@ export function formSession(
       post({ type: 'refused', message: error instanceof Error ? error.message : String(error) })
     }
   }
+  const make = async (change: FormChange): Promise<void> => {
+    const edits = recipeEdits(source.text(), change)
+    applying = true
+    try {
+      if (edits.length > 0) await source.apply(edits)
+    } finally {
+      applying = false
+    }
+  }
   return {
     async receive(raw) {
       const message = readFromForm(raw)
@@ -63,9 +73,8 @@ export function formSession(
           })
       } else if (message?.type === 'change') {
         // Positions in another text may mean something else.
-        const late = message.version !== source.version()
-        const edits = late ? [] : recipeEdits(source.text(), message.change)
-        if (edits.length > 0) await source.apply(edits)
+        const late = applying || message.version !== source.version()
+        if (!late) await make(message.change)
         send(late ? 'late' : 'done')
       } else if (message?.type === 'act' && (message.action !== 'run' || source.canRun())) source.act(message.action)
       else if (message?.type === 'text') source.showText(message.path)

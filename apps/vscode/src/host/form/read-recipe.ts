@@ -1,4 +1,5 @@
 import {
+  createScanner,
   findNodeAtOffset,
   getNodePath,
   getNodeValue,
@@ -11,6 +12,8 @@ import type { FormProblem, Path } from '../../shared/form-messages.ts'
 
 /** As large as the engine reads. */
 const MAX_CHARACTERS = 2 ** 20
+/** No schema asks for as much, and the reader calls itself for each. */
+const MAX_DEPTH = 100
 
 export type ReadRecipe =
   | { readonly tree: Node; readonly value: unknown; readonly problem?: undefined }
@@ -19,6 +22,8 @@ export type ReadRecipe =
 /** A recipe's text as a value, or where it is none. */
 export function readRecipe(text: string): ReadRecipe {
   if (text.length > MAX_CHARACTERS) return unreadable(text, 'large', String(text.length), 0)
+  const deep = tooDeep(text)
+  if (deep !== undefined) return unreadable(text, 'deep', String(MAX_DEPTH), deep)
   const errors: ParseError[] = []
   const tree = parseTree(text, errors, { allowTrailingComma: true })
   const [error] = errors
@@ -33,6 +38,19 @@ export function readRecipe(text: string): ReadRecipe {
 function unreadable(text: string, why: FormProblem['why'], detail: string, offset: number): ReadRecipe {
   const before = text.slice(0, offset).split(/\r\n|\r|\n/)
   return { problem: { why, detail, line: before.length, column: before.at(-1)!.length + 1 }, offset }
+}
+
+/** Where brackets are nested too deeply. */
+function tooDeep(text: string): number | undefined {
+  const scanner = createScanner(text, true)
+  let depth = 0
+  for (scanner.scan(); scanner.getTokenOffset() < text.length; scanner.scan()) {
+    const first = text[scanner.getTokenOffset()]
+    if (first === '{' || first === '[') depth++
+    else if (first === '}' || first === ']') depth--
+    if (depth > MAX_DEPTH) return scanner.getTokenOffset()
+  }
+  return undefined
 }
 
 function keyThereTwice(node: Node): Node | undefined {

@@ -16,9 +16,13 @@ export function fieldPart(named: NamedField, path: Path, context: FormContext): 
   const ids = { name: newId(), hint: newId(), marks: newId() }
   const marks = markList(ids.marks)
   const raw = rawValue(path, context)
-  const own = body(named, path, context, ids, message =>
-    marks.show(message ? [{ path: [], severity: 'error', message }] : []),
-  )
+  /** What was typed and not written. */
+  let typed: readonly FormMark[] = []
+  let found: readonly FormMark[] = []
+  const own = body(named, path, context, ids, message => {
+    typed = message ? [{ path: [], severity: 'error', message }] : []
+    marks.show([...typed, ...found])
+  })
   const described = named.description ? [element('p', { id: ids.hint, class: 'hint' }, named.description)] : []
   const row = element(
     'div',
@@ -37,13 +41,14 @@ export function fieldPart(named: NamedField, path: Path, context: FormContext): 
   }
   return {
     element: row,
-    update(value, found) {
+    update(value, told) {
+      found = told
       const fits = canShow(field, value)
       own.element.hidden = !fits
       if (fits) own.update(value, found)
       showRaw(raw, value, !fits)
       control?.element.setAttribute('aria-invalid', String(found.some(({ severity }) => severity === 'error')))
-      marks.show(found)
+      marks.show([...typed, ...found])
       // A constant is shown where it is missing or another.
       row.hidden = field.kind === 'constant' && value === field.value && found.length === 0
     },

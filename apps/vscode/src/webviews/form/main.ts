@@ -45,7 +45,7 @@ function begin({ schema, strings }: Extract<ToForm, { type: 'begin' }>): { show(
   const text = button(t('editText'), () => context.editText([]))
   view.replaceChildren(
     element('h1', {}, t('title')),
-    element('div', { class: 'controls bar', role: 'toolbar', 'aria-label': t('actions') }, plan, run, estimate, text),
+    element('div', { class: 'controls bar', role: 'group', 'aria-label': t('actions') }, plan, run, estimate, text),
     status,
     problem,
     marks.element,

@@ -1,5 +1,6 @@
 /** Adopted by the script, behind what all pages have. */
 export const styles = `
+html { scroll-padding-top: 4em; }
 main { padding: 0 12px 24px; max-width: 72em; }
 h1 { margin-left: 0; }
 .bar { position: sticky; top: 0; padding: 6px 0; background: var(--vscode-editor-background); z-index: 1; }
