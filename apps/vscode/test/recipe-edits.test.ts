@@ -26,7 +26,7 @@ const recipe = `// Why this recipe is
 
 const changed = (text: string, change: FormChange): string => applyEdits(text, [...recipeEdits(text, change)])
 const value = (text: string): unknown => parse(text, [], { allowTrailingComma: true })
-const comments = (text: string): string[] => text.match(/\/\/[^\n]*|\/\*.*?\*\//g) ?? []
+const comments = (text: string): string[] => text.match(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g) ?? []
 
 /** Lines that only one of two texts has. */
 const unequal = (before: string, after: string): string[] => {
@@ -120,7 +120,7 @@ describe('changes of a recipe as edits of its text', () => {
       minKeys: 1,
       maxKeys: 4,
     })
-    const space = fc.array(fc.constantFrom(' ', '\n', '\t', '/* c */', '// d\n', '\r\n'), {
+    const space = fc.array(fc.constantFrom(' ', '\n', '\t', '/* c */', '// d\n', '/* e\n// f */', '\r\n'), {
       minLength: 1,
       maxLength: 5,
     })
@@ -139,6 +139,30 @@ describe('changes of a recipe as edits of its text', () => {
       { numRuns: 500 },
     )
   })
+})
+
+it('appends to a list, swaps in it and adds to an object, whatever stands between the entries', () => {
+  const entry = fc.dictionary(fc.constantFrom('a', 'b'), fc.oneof(fc.integer(), fc.constant('// no comment')))
+  const space = fc.array(fc.constantFrom(' ', '\n', '\t', '/* c */', '// d\n', '/* e\n// f */', '\r\n'), {
+    minLength: 1,
+    maxLength: 5,
+  })
+  fc.assert(
+    fc.property(fc.array(entry, { minLength: 2, maxLength: 4 }), space, fc.nat(2), (steps, gaps, pick) => {
+      const text = spaced({ steps, seed: 1 }, gaps)
+      const at = pick % (steps.length - 1)
+      const [one, other] = [steps[at]!, steps[at + 1]!]
+      const swapped = changed(text, { type: 'swap', path: ['steps'], at })
+      expect(value(swapped)).toEqual({ steps: steps.with(at, other).with(at + 1, one), seed: 1 })
+      const appended = changed(text, { type: 'append', path: ['steps'], value: { method: 'a' } })
+      expect(value(appended)).toEqual({ steps: [...steps, { method: 'a' }], seed: 1 })
+      const added = changed(text, { type: 'set', path: ['added', 'deep'], value: 2 })
+      expect(value(added)).toEqual({ steps, seed: 1, added: { deep: 2 } })
+      for (const after of [swapped, appended, added])
+        expect(comments(withoutStrings(after)).sort()).toEqual(comments(withoutStrings(text)).sort())
+    }),
+    { numRuns: 500 },
+  )
 })
 
 type Path = readonly (string | number)[]

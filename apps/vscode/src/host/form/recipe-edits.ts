@@ -1,4 +1,12 @@
-import { applyEdits, type Edit, type FormattingOptions, findNodeAtLocation, modify, type Node } from 'jsonc-parser'
+import {
+  applyEdits,
+  createScanner,
+  type Edit,
+  type FormattingOptions,
+  findNodeAtLocation,
+  modify,
+  type Node,
+} from 'jsonc-parser'
 import type { FormChange, FormValue, Path } from '../../shared/form-messages.ts'
 import { readRecipe } from './read-recipe.ts'
 import { entryRemoval, isPlain } from './remove-entry.ts'
@@ -79,29 +87,33 @@ interface Span {
 
 function swap(text: string, tree: Node, path: Path, at: number): readonly Edit[] {
   const list = nodeAt(tree, path)
-  const entries = list?.type === 'array' ? list.children!.slice(at, at + 2) : []
-  const [one, other] = entries.map(
-    ({ offset, length }): Span => ({ start: commentsBefore(text, offset), end: offset + length }),
-  )
-  if (!one || !other) return []
+  const entries = list?.type === 'array' ? list.children! : []
+  const [one, other] = [entries[at], entries[at + 1]]
+  if (!list || !one || !other) return []
+  const before = entries[at - 1]
+  const first = span(text, before ? before.offset + before.length : list.offset + 1, one)
+  const second = span(text, first.end, other)
   const replace = (there: Span, by: Span): Edit => ({
     offset: there.start,
     length: there.end - there.start,
     content: text.slice(by.start, by.end),
   })
-  return [replace(one, other), replace(other, one)]
+  return [replace(first, second), replace(second, first)]
 }
 
-/** Comments on lines of their own right before an entry go along with it: where the first of them begins, or the entry. */
-function commentsBefore(text: string, offset: number): number {
-  let [start, end] = [offset, text.lastIndexOf('\n', offset - 1)]
-  if (text.slice(end + 1, offset).trim() !== '') return offset
-  while (end > 0) {
-    const begin = text.lastIndexOf('\n', end - 1) + 1
-    const line = text.slice(begin, end)
-    if (!/^\s*(\/\/|\/\*.*\*\/\s*$)/.test(line)) break
-    start = begin + line.search(/\S/)
-    end = begin - 1
+/**
+ * An entry with the comments before it that begin on lines of their own.
+ * @param from where the entry before it ends, or the list begins
+ */
+function span(text: string, from: number, { offset, length }: Node): Span {
+  const scanner = createScanner(text)
+  scanner.setPosition(from)
+  let [start, newLine] = [offset, false]
+  for (scanner.scan(); scanner.getTokenOffset() < offset; scanner.scan()) {
+    const token = text[scanner.getTokenOffset()]
+    if (token === ',') [start, newLine] = [offset, false]
+    else if (token === '\n' || token === '\r') newLine = true
+    else if (token === '/' && newLine) start = Math.min(start, scanner.getTokenOffset())
   }
-  return start
+  return { start, end: offset + length }
 }
