@@ -17,6 +17,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
   const [
     { registerEngine },
     { registerRecipes },
+    { registerRecipeForm },
     { registerModelViewers },
     { registerRuns },
     { registerReport },
@@ -28,6 +29,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
   ] = await Promise.all([
     import('./host/engine/register.ts'),
     import('./host/recipes/register.ts'),
+    import('./host/form/register.ts'),
     import('./host/viewer/register.ts'),
     import('./host/runs/register.ts'),
     import('./host/report/register.ts'),
@@ -43,6 +45,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<Starte
   context.subscriptions.push(
     engine,
     registerRecipes(engine.recipes),
+    registerRecipeForm(context, engine.client),
     runs,
     registerReport(context, engine.client, runs.runs),
     registerTryIt(context, engine.client, runs.runs),

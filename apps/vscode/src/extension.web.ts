@@ -1,5 +1,6 @@
 import * as vscode from 'vscode'
 import { clientOf, engineModelReader, engineRecipeService } from './engine-client/index.ts'
+import { registerRecipeForm } from './host/form/register.ts'
 import { registerRecipes } from './host/recipes/register.ts'
 import { registerReport } from './host/report/register.ts'
 import { registerRuns } from './host/runs/register.ts'
@@ -20,6 +21,7 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     registerRecipes(engineRecipeService(client)),
+    registerRecipeForm(context, client),
     runs,
     registerReport(context, client, runs.runs),
     registerTasks(client, runs.runs),

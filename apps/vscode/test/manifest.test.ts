@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { presets } from '@sinter/engine'
 import { expect, test } from 'vitest'
 import { app } from '../build/entries.ts'
+import { formStrings } from '../src/shared/form-strings.ts'
 import { reportStrings } from '../src/shared/report-strings.ts'
 import { tryStrings } from '../src/shared/try-strings.ts'
 import { viewerStrings } from '../src/shared/viewer-strings.ts'
@@ -52,7 +53,7 @@ test('every text of the program is in the bundle for translators, and none there
   // Those of the pages are handed over one by one.
   const all = new Set([
     ...used,
-    ...[viewerStrings, tryStrings, reportStrings].flatMap(texts => Object.values<string>(texts)),
+    ...[viewerStrings, tryStrings, reportStrings, formStrings].flatMap(texts => Object.values<string>(texts)),
   ])
   expect(Object.keys(bundle).sort()).toEqual([...all].sort())
 })

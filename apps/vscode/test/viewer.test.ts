@@ -233,9 +233,10 @@ describe('the page', () => {
 
 it('the manifest declares the editors and the command', () => {
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    contributes: { customEditors: unknown; commands: { command: string }[] }
+    contributes: { customEditors: { viewType: string }[]; commands: { command: string }[] }
   }
-  expect(manifest.contributes.customEditors).toEqual(viewerContribution.customEditors)
+  const viewers = manifest.contributes.customEditors.filter(({ viewType }) => viewType.startsWith('sinter.model'))
+  expect(viewers).toEqual(viewerContribution.customEditors)
   const commands = manifest.contributes.commands.map(({ command }) => command)
   for (const command of viewerContribution.commands) expect(commands).toContain(command)
 })

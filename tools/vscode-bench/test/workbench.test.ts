@@ -9,6 +9,7 @@ import type { HostOptions } from '../src/host.ts'
 import { askAssistant } from '../src/journeys/ask-assistant.ts'
 import { compareRun } from '../src/journeys/compare-run.ts'
 import { exportRun, keepExport } from '../src/journeys/export-run.ts'
+import { fillForm, fillUnsaved, openForm } from '../src/journeys/fill-form.ts'
 import { hostileModels } from '../src/journeys/hostile-models.ts'
 import { inspectModel } from '../src/journeys/inspect-model.ts'
 import { liveRun } from '../src/journeys/live-run.ts'
@@ -86,6 +87,41 @@ workbench(
       expect(existsSync(join(artefacts, `recipe-wrong-key-${theme}.png`))).toBe(true)
   },
 )
+
+const commented = `{
+  // three bits may do
+  "version": 1,
+  "model": "demo-model",
+  "steps": [{ "method": "rtn", "bits": 4, /* of a row */ "groupSize": 64 }]
+}
+`
+
+workbench.for([
+  ['process', () => vsix],
+  ['worker of the browser', () => webVsix],
+] as const)(
+  'a recipe is changed in its form, and the text keeps all else; the form follows the text and is planned: the host is a %s',
+  { timeout: 4 * MINUTES },
+  async ([, packed]) => {
+    const opened = await open({ vsix: [packed()] }, { 'filled.sinter.jsonc': commented })
+    await journey('fill-form', opened, async () => {
+      const { saved, mark, beside, plan } = await fillForm(opened, 'filled.sinter.jsonc')
+      expect(mark).toMatch(/96/)
+      expect(beside).toContain('"bits": 3, /* of a row */ "groupSize": 96')
+      expect(saved).toBe(commented.replace('"bits": 4', '"bits": 3'))
+      expect(plan).toMatch(/compress +3-bit .*groups of 64/)
+    })
+    for (const theme of ['dark', 'light', 'contrast'])
+      expect(existsSync(join(artefacts, `form-${theme}.png`))).toBe(true)
+  },
+)
+
+workbench('a recipe that was not saved yet has its form too', { timeout: 3 * MINUTES }, async () => {
+  const opened = await open({})
+  await journey('fill-unsaved', opened, async () => {
+    expect(await fillUnsaved(opened)).toMatch(/"seed": 17/)
+  })
+})
 
 workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
   const opened = await open({})
@@ -275,6 +311,10 @@ workbench.for([
       expect(rows).toContain('Sinter: Show Plan')
       for (const name of ['Run Recipe', 'Try It', 'Export…']) expect(rows).not.toContain(`Sinter: ${name}`)
       await screenshot(page, 'restricted')
+      const form = await openForm(page, 'a.sinter.jsonc')
+      await form.locator('.marks', { hasText: 'unknown key "bist"' }).waitFor({ timeout: PATIENCE_MS })
+      const buttons = await form.getByRole('group', { name: 'Actions' }).getByRole('button').allTextContents()
+      expect(buttons).toEqual(['Plan', 'Estimate', 'Edit as Text'])
       expect(existsSync(join(workspace, '.sinter'))).toBe(false)
     })
   },

@@ -30,7 +30,7 @@ export async function chooseSource(
 
 function activeModel(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input
-  return input instanceof vscode.TabInputCustom && input.viewType.startsWith('sinter.') ? input.uri : undefined
+  return input instanceof vscode.TabInputCustom && input.viewType.startsWith('sinter.model') ? input.uri : undefined
 }
 
 /** Weights alone have no tokenizer: of safetensors the model is the folder that holds them. */

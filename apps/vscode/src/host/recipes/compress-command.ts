@@ -20,7 +20,7 @@ export function registerCompressCommand(service: RecipeService): vscode.Disposab
 /** The model whose editor is in front. */
 function activeModel(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input
-  return input instanceof vscode.TabInputCustom && input.viewType.startsWith('sinter.') ? input.uri : undefined
+  return input instanceof vscode.TabInputCustom && input.viewType.startsWith('sinter.model') ? input.uri : undefined
 }
 
 async function pickModel(): Promise<vscode.Uri | undefined> {

@@ -3,7 +3,7 @@ import * as vscode from 'vscode'
 import type { RecipeService } from '../../shared/recipe-checker.ts'
 import { showBytes, showDuration } from '../../shared/units.ts'
 import { pathOf } from '../paths.ts'
-import { isRecipe } from './selector.ts'
+import { recipeOf, tellNoRecipe } from './recipe-of.ts'
 
 const SCHEME = 'sinter-plan'
 
@@ -42,9 +42,9 @@ export function registerPlanCommands(service: RecipeService): vscode.Disposable 
 }
 
 async function planOf(service: RecipeService, uri: vscode.Uri | undefined) {
-  const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
-  if (!document || !isRecipe(document)) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  const document = await recipeOf(uri)
+  if (!document) {
+    void tellNoRecipe()
     return undefined
   }
   const path = pathOf(document.uri)

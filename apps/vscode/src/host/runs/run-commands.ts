@@ -2,7 +2,7 @@ import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import { isOver } from '../../shared/run-status.ts'
 import { uriOf } from '../paths.ts'
-import { isRecipe } from '../recipes/selector.ts'
+import { recipeOf } from '../recipes/recipe-of.ts'
 import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
 import { modelFile } from './model-file.ts'
@@ -35,8 +35,8 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
 }
 
 async function run(client: EngineClient, runs: RunList, uri: vscode.Uri | undefined): Promise<void> {
-  const document = uri ? await vscode.workspace.openTextDocument(uri) : vscode.window.activeTextEditor?.document
-  if (!document || !isRecipe(document)) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
+  const document = await recipeOf(uri)
+  if (!document) throw new Error(vscode.l10n.t('Open a recipe (*.sinter.jsonc) first.'))
   const { run, diagnostics, workspace, since } = await startRun(client, document.uri, document.getText())
   const wrong = diagnostics.filter(({ severity }) => severity === 'error')
   if (!run) throw new Error(wrong.map(({ message, line }) => `${line}: ${message}`).join('\n'))
