@@ -145,6 +145,13 @@ describe('what is wrong is said with its line, what was expected, and what came'
     )
   })
 
+  test.each([{ length: {} }, [{ method: { length: {} } }]])(
+    'a length that is none is no list and no text: %j',
+    steps => {
+      expect(() => parseRecipe(JSON.stringify({ version: 1, steps }), 'r.json')).toThrow(SinterError)
+    },
+  )
+
   test('any JSON value is a recipe or a SinterError', () => {
     fc.assert(
       fc.property(fc.jsonValue(), value => {

@@ -4,6 +4,7 @@ import { nearestName, SinterError } from '@sinter/model'
 import { z } from 'zod'
 import { findMethod, methods, optionFields } from '../registry/methods.ts'
 import { type Complaint, complaints, showPath } from './issues.ts'
+import { parseSafely } from './parse-safely.ts'
 import type { Recipe, RecipeInput } from './recipe.ts'
 import { recipeFields, recipeSchema, targetFields } from './schema.ts'
 
@@ -43,7 +44,7 @@ export function validate(value: unknown, place: (complaint: Complaint) => string
 
 /** A recipe, or all that is wrong with it. */
 export function examine(value: unknown): { readonly recipe?: Recipe; readonly found: readonly Complaint[] } {
-  const result = recipeSchema.safeParse(value)
+  const result = parseSafely(recipeSchema, value)
   const found = [...(result.success ? [] : complaints(result.error.issues, value, knownKeys)), ...checkSteps(value)]
   return { found, ...(result.success && found.length === 0 && { recipe: result.data }) }
 }
@@ -80,7 +81,7 @@ function checkStep(step: Readonly<Record<string, unknown>>, index: number): Comp
     return [{ path: [...path, 'method'], message, instead: nearest ? { of: 'value', name: nearest } : undefined }]
   }
   const method = findMethod(name)
-  const result = method.options.safeParse(optionsOf(step))
+  const result = parseSafely(method.options, optionsOf(step))
   if (result.success) return []
   const known = ['method', ...Object.keys(targetFields), ...Object.keys(optionFields(method))]
   return complaints(result.error.issues, step, () => known).map(complaint => ({

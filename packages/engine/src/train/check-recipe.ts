@@ -1,6 +1,7 @@
 import { optimizers, SinterError } from '@sinter/model'
 import { z } from 'zod'
 import { type Complaint, complaints, showPath } from '../recipe/issues.ts'
+import { parseSafely } from '../recipe/parse-safely.ts'
 import { formatSchema } from '../recipe/schema.ts'
 import { methods, optionFields, unknownNameMessage } from '../registry/methods.ts'
 import { trainMethods } from '../registry/train-methods.ts'
@@ -27,7 +28,7 @@ export function checkTrainRecipe(recipe: TrainRecipeInput): TrainRecipe {
 export function validateTrainRecipe(value: unknown, place: (complaint: Complaint) => string): TrainRecipe {
   const refuse = (found: readonly Complaint[]) => new SinterError('recipe', found.map(place).join('\n'))
   if (isObject(value) && Array.isArray(value.steps)) throw refuse([{ path: ['steps'], message: forCompress }])
-  const result = trainRecipeSchema.safeParse(value)
+  const result = parseSafely(trainRecipeSchema, value)
   const found = result.success ? [] : complaints(result.error.issues, value, knownKeys)
   const all = isObject(value)
     ? [...found, ...checkNamed(value), ...checkTeacher(value), ...checkTogether(value)]
@@ -81,7 +82,7 @@ function checkOptions(
   const { [key]: name, ...options } = part
   const chosen = choices.find(choice => choice.name === name)
   if (!chosen) return [{ path: [section, key], message: unknownChoice(what, String(name), choices) }]
-  const result = chosen.options.safeParse(options)
+  const result = parseSafely(chosen.options, options)
   if (!result.success) {
     const known = [key, ...Object.keys(optionFields(chosen))]
     return complaints(result.error.issues, options, () => known).map(({ path, message }) => ({
@@ -131,7 +132,7 @@ function checkTeacher({ teacher, loss, features }: Values): Complaint[] {
 }
 
 function checkPart(value: unknown, section: string, schema: z.ZodType, keys: readonly string[]): Complaint[] {
-  const result = schema.safeParse(value)
+  const result = parseSafely(schema, value)
   if (result.success) return []
   return complaints(result.error.issues, value, () => keys).map(({ path, message }) => ({
     path: [section, ...path],

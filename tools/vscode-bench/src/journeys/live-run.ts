@@ -37,8 +37,7 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   const { page, host, workspace } = session
   const { observed } = host
   const block = (index: number): string => `${name}.sinter-run/block-000${index}.safetensors`
-  const written = (index: number): Promise<void> =>
-    happens(`block ${index}`, () => existsSync(join(workspace, block(index))))
+  const has = (index: number): boolean => existsSync(join(workspace, block(index)))
   const runs = join(workspace, '.sinter/runs')
   const folder = (): string => join(runs, readdirSync(runs).find(name => /^\d{8}-/.test(name))!)
   const status = (): Status => JSON.parse(readFileSync(join(folder(), 'status.json'), 'utf8')) as Status
@@ -46,15 +45,14 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   observed.hold(block(0))
   await openFile(page, `${name}.sinter.jsonc`)
   await page.locator('.codelens-decoration a', { hasText: 'Run' }).click({ timeout: PATIENCE_MS })
-  await written(0)
+  await happens('the first block', () => has(0))
   const row = await rowOf(page, name)
   const working = row.filter({ hasText: /\d+ %/ })
   await working.waitFor({ timeout: PATIENCE_MS })
   const progress = (await row.textContent()) ?? ''
   await session.inThemes('run-at-work')
 
-  await act(row, 'Stop Run')
-  await happens('a request to stop', () => existsSync(join(folder(), 'cancel')))
+  await act(row, 'Stop Run', () => existsSync(join(folder(), 'cancel')))
   const since = Date.now()
   // After a sign of life from then on it has heard it.
   await happens('a sign of life', () => status().heartbeatAt > since)
@@ -62,8 +60,7 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await row.filter({ hasText: 'stopped' }).waitFor({ timeout: PATIENCE_MS })
   await screenshot(page, 'run-stopped')
 
-  await act(row, 'Resume Run')
-  await written(1)
+  await act(row, 'Resume Run', () => has(1))
   await working.waitFor({ timeout: PATIENCE_MS })
   const before = status().pid
   await openWorkbench(page, host.url(workspace))
@@ -80,8 +77,7 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   await screenshot(page, 'run-killed')
 
   observed.hold(block(2))
-  await act(again, 'Resume Run')
-  await written(2)
+  await act(again, 'Resume Run', () => has(2))
   await page.goto('about:blank')
   end(observed.hostFacts()!.pid)
   observed.hold(undefined)

@@ -40,7 +40,8 @@ export async function queueRuns(
 
   await openWorkbench(page, host.url(workspace))
   await shows(second, 'waiting')
-  await act(await rowOf(page, third), 'Stop Run')
+  const last = await rowOf(page, third)
+  await act(last, 'Stop Run', () => last.filter({ hasText: 'stopped' }).isVisible())
   await shows(third, 'stopped')
   await shows(second, 'waiting')
 

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Locator, Page } from 'playwright-core'
 import { PATIENCE_MS, runCommand } from '../workbench.ts'
 
@@ -20,8 +21,20 @@ export async function rowOf(page: Page, name: string): Promise<Locator> {
   return row
 }
 
-/** One of the buttons that a row has under the pointer. */
-export async function act(row: Locator, label: string): Promise<void> {
-  await row.hover({ timeout: PATIENCE_MS })
-  await row.locator(`.action-label[aria-label="${label}"]`).click({ timeout: PATIENCE_MS })
+/**
+ * One of the buttons that a row has under the pointer, until it has done something: a row that is drawn anew meanwhile takes no click.
+ * @param has whether it has
+ */
+export async function act(row: Locator, label: string, has: () => boolean | Promise<boolean>): Promise<void> {
+  const button = row.locator(`.action-label[aria-label="${label}"]`)
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
+    await row.hover({ timeout: PATIENCE_MS })
+    await button.click({ timeout: 5000 }).catch(() => {})
+    for (let tries = 0; tries < 80; tries++) {
+      if (await has()) return
+      await wait(100)
+    }
+  }
+  throw new Error(`${label} does nothing within ${PATIENCE_MS / 1000} s`)
 }
