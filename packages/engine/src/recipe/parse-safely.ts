@@ -10,7 +10,7 @@ export function parseSafely<T>(schema: z.ZodType<T>, value: unknown): z.ZodSafeP
   } catch (error) {
     const path = lengthPath(value)
     if (!path) throw error
-    const issue = { code: 'custom', path: [...path], message: 'a length is a number here', input: value } as const
+    const issue = { code: 'custom' as const, path: [...path], message: 'a length is a number here', input: value }
     return { success: false, error: new z.ZodError([issue]) as z.ZodError<T> }
   }
 }
