@@ -22,8 +22,8 @@ let engine: WebEnginePage
 beforeAll(async () => {
   if (!chromium) return
   engine = await openWebEngine(chromium)
-  for (const name of readdirSync(demo)) await engine.put(`/work/demo-model/${name}`, readFileSync(join(demo, name)))
-  await engine.put('/work/text.txt', Buffer.from(text))
+  for (const name of readdirSync(demo)) await engine.put(`/place/demo-model/${name}`, readFileSync(join(demo, name)))
+  await engine.put('/place/text.txt', Buffer.from(text))
   writeFileSync(join(folder, 'text.txt'), text)
 })
 
@@ -52,14 +52,14 @@ const recipeOf = ({ step, format = 'hf', samples = 4 }: Case, text: string): Rec
 
 async function start(given: Case): Promise<string> {
   const source = JSON.stringify({ ...recipeOf(given, 'text.txt'), model: 'demo-model' })
-  const asked = { workspace: '/work', text: source, path: `/work/${given.name}.sinter.jsonc` }
+  const asked = { workspace: '/place', text: source, path: `/place/${given.name}.sinter.jsonc` }
   const { run, diagnostics } = (await engine.request('runStart', asked)) as RunStartResult
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([])
   return run!.id
 }
 
 const runOf = async (method: string, id: string) =>
-  ((await engine.request(method, { workspace: '/work', id })) as RunResult).run
+  ((await engine.request(method, { workspace: '/place', id })) as RunResult).run
 
 async function ended(id: string): Promise<RunStatus> {
   while (true) {
@@ -68,7 +68,7 @@ async function ended(id: string): Promise<RunStatus> {
   }
 }
 
-const written = ({ name, weights }: Case): Promise<Buffer> => engine.get(`/work/${name}/${weights}`)
+const written = ({ name, weights }: Case): Promise<Buffer> => engine.get(`/place/${name}/${weights}`)
 
 /** The sources in Node, on ONNX Runtime's WebAssembly as in the browser. */
 async function inNode(given: Case): Promise<Buffer> {
@@ -112,19 +112,21 @@ web('a run waits for the one before it, and one that was stopped while it waited
 })
 
 web('a model is looked at and a recipe planned; nobody else is asked for anything', async () => {
-  const header = (await engine.request('modelOpen', { path: '/work/demo-model/model.safetensors' })) as { kind: string }
+  const header = (await engine.request('modelOpen', { path: '/place/demo-model/model.safetensors' })) as {
+    kind: string
+  }
   expect(header).toMatchObject({ kind: 'safetensors', bytes: expect.any(Number) })
-  const asked = { path: '/work/demo-model/model.safetensors', tensor: 'model.embed_tokens.weight' }
+  const asked = { path: '/place/demo-model/model.safetensors', tensor: 'model.embed_tokens.weight' }
   expect(await engine.request('tensorStats', asked)).toMatchObject({ total: { count: 1024 * 256 } })
   const planned = {
     text: JSON.stringify({ ...recipeOf(cases[1]!, 'text.txt'), model: 'demo-model' }),
-    path: '/work/p.sinter.jsonc',
+    path: '/place/p.sinter.jsonc',
   }
   const { plan } = (await engine.request('plan', planned)) as PlanResult
-  expect(plan).toMatchObject({ model: '/work/demo-model', family: 'llama', blocks: 4, threads: 1 })
+  expect(plan).toMatchObject({ model: '/place/demo-model', family: 'llama', blocks: 4, threads: 1 })
   expect([...engine.strangers]).toEqual([])
 })
 
 web('a file that is not there is named', async () => {
-  await expect(engine.request('modelOpen', { path: '/work/none.gguf' })).rejects.toThrow('/work/none.gguf')
+  await expect(engine.request('modelOpen', { path: '/place/none.gguf' })).rejects.toThrow('/place/none.gguf')
 })

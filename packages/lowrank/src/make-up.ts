@@ -1,6 +1,6 @@
 import { gemm, type Matrix, matrix, qr, type Rng, symmetricEigen } from '@sinter/tensor-core'
 
-/** Directions beyond those wanted, which make the search for these converge, and its rounds: the fourth digit of the error is then still. */
+/** Directions beyond those wanted, which make the search for these converge, and its rounds. */
 const BESIDES = 16
 const ROUNDS = 6
 

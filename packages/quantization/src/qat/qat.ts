@@ -182,7 +182,7 @@ function initialSteps(weight: TensorF32, { bits, groupSize, initial }: LsqOption
   })
 }
 
-/** By then a step changes in its fourth digit. */
+/** Each takes away less than the one before. */
 const ROUNDS = 12
 
 /** In turn the codes for a step, and the step for the codes: Σ w·q / Σ q². Neither makes the square error larger. */

@@ -3,7 +3,7 @@ import type { EngineClient, RequestOptions } from '../../engine-client/index.ts'
 import type { PlanResult, RecipeParams } from '../../shared/protocol.ts'
 import { byteText, showDuration } from '../../shared/units.ts'
 import { pathOf } from '../paths.ts'
-import { parallelRuns } from '../runs/start-run.ts'
+import { startRun } from '../runs/start-run.ts'
 import { inWorkspace, workspaceFolder } from './places.ts'
 
 /** What a model gave; nobody has looked at it. */
@@ -18,15 +18,16 @@ export interface AssistantTool {
 
 const MAX_TENSORS = 100
 
+const recipePlace = (): vscode.Uri => vscode.Uri.joinPath(workspaceFolder().uri, 'assistant.sinter.jsonc')
+
 /** The recipe as a file of the workspace's root would say it; its texts lie in the workspace too. */
 function recipeParams({ recipe, model, out }: ToolInput): RecipeParams {
   if (typeof recipe !== 'object' || recipe === null) throw new Error(vscode.l10n.t('A recipe is missing.'))
   const { calibration, evaluate } = recipe as { calibration?: ToolInput; evaluate?: ToolInput }
   for (const part of [calibration, evaluate]) if (part?.text !== undefined) inWorkspace(part.text)
-  const place = vscode.Uri.joinPath(workspaceFolder().uri, 'assistant.sinter.jsonc')
   return {
     text: JSON.stringify(recipe),
-    path: pathOf(place),
+    path: pathOf(recipePlace()),
     model: inWorkspace(model ?? (recipe as ToolInput).model),
     ...(out !== undefined && { out: inWorkspace(out) }),
   }
@@ -78,15 +79,10 @@ export const assistantTools: Readonly<Record<string, AssistantTool>> = {
         disk: byteText(estimate.diskBytes),
       })
     },
-    async run(client, input, options) {
-      if (!vscode.workspace.isTrusted)
-        throw new Error(vscode.l10n.t('Nothing runs in Restricted Mode: trust this folder first.'))
-      const workspace = pathOf(workspaceFolder().uri)
-      return client.request(
-        'runStart',
-        { ...recipeParams(input), workspace, parallel: parallelRuns(workspaceFolder().uri) },
-        options,
-      )
+    async run(client, input) {
+      const { text, model, out } = recipeParams(input)
+      const { run, diagnostics } = await startRun(client, recipePlace(), text, { model, out })
+      return { run, diagnostics }
     },
   },
   sinter_runs: {

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
-import type { RunStartResult } from '../../shared/protocol.ts'
+import type { RecipeParams, RunStartResult } from '../../shared/protocol.ts'
 import { pathOf } from '../paths.ts'
 import { isVirtual } from '../virtual.ts'
 
@@ -13,16 +13,23 @@ export interface Started extends RunStartResult {
 
 /**
  * Starts the run of a recipe.
+ * @param uri where its paths begin
  * @param text of the recipe, saved or not
+ * @param instead of what the recipe says
  * @throws Error where nothing runs
  */
-export async function startRun(client: EngineClient, uri: vscode.Uri, text: string): Promise<Started> {
+export async function startRun(
+  client: EngineClient,
+  uri: vscode.Uri,
+  text: string,
+  instead: Pick<RecipeParams, 'model' | 'out'> = {},
+): Promise<Started> {
   requirePlace()
   const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
   const since = Date.now()
-  const given = { workspace, text, path: pathOf(uri), ...limits(uri) }
+  const given = { workspace, text, path: pathOf(uri), ...instead, ...limits(uri) }
   return { ...(await client.request('runStart', given)), workspace, since }
 }
 
