@@ -1,17 +1,33 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
+const WORKBENCH = 'tools/vscode-bench/test/workbench.test.ts'
+
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions: ['@sinter/source', 'node', 'import', 'module', 'default'] },
   ssr: { resolve: { conditions: ['@sinter/source', 'node', 'import', 'module', 'default'] } },
   test: {
-    include: ['{packages,apps,tools,examples}/*/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
     // Worker threads of our own load TypeScript sources: they need the same export condition.
     execArgv: ['--conditions=@sinter/source'],
     pool: 'forks',
-    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: ['{packages,apps,tools,examples}/*/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**', WORKBENCH],
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        // A browser, its server, an extension host and an engine share the cores, and what they do has to come within the patience of a
+        // person: they come last and alone. A window that was slower than that once is opened again.
+        test: { name: 'workbench', include: [WORKBENCH], maxWorkers: 1, retry: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })
 

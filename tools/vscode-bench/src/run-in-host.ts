@@ -8,7 +8,7 @@ import { bench } from './install.ts'
 import { extension } from './pack.ts'
 import { makeWorkspace } from './workspace.ts'
 
-const LIMIT_MS = 120_000
+const LIMIT_MS = 300_000
 
 export interface InHostRun {
   /** What the window says when its tests have ended: 0 when all passed. */

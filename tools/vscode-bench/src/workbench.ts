@@ -4,8 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Frame, Locator, Page } from 'playwright-core'
 import { bench } from './install.ts'
 
-/** On two cores the first webview takes up to ten seconds. */
-export const PATIENCE_MS = 30_000
+/** On two cores the first webview takes up to ten seconds, and several times that beside other work. */
+export const PATIENCE_MS = 60_000
 
 export const artefacts: string = process.env.SINTER_BENCH_ARTEFACTS ?? join(bench, 'artefacts')
 
@@ -15,35 +15,37 @@ export async function openWorkbench(page: Page, url: string): Promise<void> {
   await page.waitForSelector('.monaco-workbench .part.statusbar', { timeout: PATIENCE_MS })
 }
 
-/**
- * Runs a command by its title, as a person does: waits for the row and clicks it. The list is that of the moment it was opened, so it
- * is opened again when the command was not there yet.
- */
+/** Runs a command by its title, as a person does. */
 export async function runCommand(page: Page, title: string): Promise<void> {
-  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first()
-  const until = Date.now() + PATIENCE_MS
-  while (Date.now() < until) {
-    await page.keyboard.press('F1')
-    const input = page.locator('.quick-input-widget:visible input[type=text]')
-    await input.waitFor({ timeout: PATIENCE_MS })
-    await input.fill(`>${title}`)
-    const found = await row.waitFor({ timeout: 3000 }).then(
-      () => true,
-      () => false,
-    )
-    if (found) return row.click({ timeout: PATIENCE_MS })
-    await page.keyboard.press('Escape')
-  }
-  throw new Error(`the palette has no command "${title}" after ${PATIENCE_MS / 1000} s`)
+  await chooseBy(page, 'F1', `>${title}`, title)
 }
 
 /** Opens a file by its name. */
 export async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+P')
+  await chooseBy(page, 'Control+P', name, name)
+}
+
+/**
+ * Types into the list that a key opens, and clicks a row of it. The list is that of the moment it was opened, and a window that is busy
+ * may take the focus from it: then it is opened again.
+ */
+async function chooseBy(page: Page, key: string, typed: string, text: string): Promise<void> {
   const input = page.locator('.quick-input-widget:visible input[type=text]')
-  await input.waitFor({ timeout: PATIENCE_MS })
-  await input.fill(name)
-  await pick(page, name)
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first()
+  const until = Date.now() + PATIENCE_MS
+  while (Date.now() < until) {
+    await page.keyboard.press(key)
+    const done = await input
+      .fill(typed, { timeout: 5000 })
+      .then(() => row.click({ timeout: 5000 }))
+      .then(
+        () => true,
+        () => false,
+      )
+    if (done) return
+    await page.keyboard.press('Escape')
+  }
+  throw new Error(`${key} offers no "${text}" after ${PATIENCE_MS / 1000} s`)
 }
 
 /** Clicks the row of an open list that has a text. */

@@ -61,7 +61,7 @@ afterEach(async () => {
   expect(seen).toBeGreaterThan(0)
 })
 
-workbench('the tests inside the extension host pass, and the window says so', { timeout: 3 * MINUTES }, async () => {
+workbench('the tests inside the extension host pass, and the window says so', { timeout: 6 * MINUTES }, async () => {
   const { exitCode, results, log } = await runInHost()
   for (const { name, milliseconds, told } of results)
     console.log(`${name} (${milliseconds} ms)${told ? `: ${told}` : ''}`)
@@ -72,7 +72,7 @@ workbench('the tests inside the extension host pass, and the window says so', { 
 
 workbench(
   'a recipe with a wrong key is underlined, repaired by the light bulb, and planned',
-  { timeout: 3 * MINUTES },
+  { timeout: 6 * MINUTES },
   async () => {
     const opened = await open({})
     await journey('write-recipe', opened, async () => {
@@ -101,7 +101,7 @@ workbench.for([
   ['worker of the browser', () => webVsix],
 ] as const)(
   'a recipe is changed in its form, and the text keeps all else; the form follows the text and is planned: the host is a %s',
-  { timeout: 4 * MINUTES },
+  { timeout: 8 * MINUTES },
   async ([, packed]) => {
     const opened = await open({ vsix: [packed()] }, { 'filled.sinter.jsonc': commented })
     await journey('fill-form', opened, async () => {
@@ -116,14 +116,14 @@ workbench.for([
   },
 )
 
-workbench('a recipe that was not saved yet has its form too', { timeout: 3 * MINUTES }, async () => {
+workbench('a recipe that was not saved yet has its form too', { timeout: 6 * MINUTES }, async () => {
   const opened = await open({})
   await journey('fill-unsaved', opened, async () => {
     expect(await fillUnsaved(opened)).toMatch(/"seed": 17/)
   })
 })
 
-workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, async () => {
+workbench('a model opens as a tree of its tensors', { timeout: 6 * MINUTES }, async () => {
   const opened = await open({})
   commandLine([
     'convert',
@@ -145,7 +145,7 @@ workbench('a model opens as a tree of its tensors', { timeout: 3 * MINUTES }, as
   })
 })
 
-workbench('a run writes the bytes that the command line writes', { timeout: 5 * MINUTES }, async () => {
+workbench('a run writes the bytes that the command line writes', { timeout: 10 * MINUTES }, async () => {
   const steps = [{ method: 'gptq', bits: 4, groupSize: 64 }]
   const recipe = { version: 1, model: 'demo-model', steps, calibration: { text: 'text.txt', samples: 4, length: 64 } }
   const text = 'The cat sat on the mat and looked at the moon. '.repeat(100)
@@ -161,7 +161,7 @@ workbench('a run writes the bytes that the command line writes', { timeout: 5 * 
 
 workbench(
   'a run is watched, stopped, resumed, outlives its window, is killed and resumed, and gives the same bytes',
-  { timeout: 6 * MINUTES },
+  { timeout: 12 * MINUTES },
   async () => {
     const steps = [{ method: 'gptq', bits: 4, groupSize: 64 }]
     const recipe = { version: 1, model: 'demo-model', steps, calibration: { text: 'text.txt', samples: 4, length: 64 } }
@@ -183,7 +183,7 @@ workbench(
 
 workbench(
   'runs wait for their turn, also when the window is loaded again, and the recipe of one is opened to be changed',
-  { timeout: 5 * MINUTES },
+  { timeout: 10 * MINUTES },
   async () => {
     const names = ['first', 'second', 'third'] as const
     const recipe = JSON.stringify({
@@ -203,7 +203,7 @@ workbench(
 
 workbench(
   'of a run: prompts tried on both models, an export that llama.cpp opens, the report, the comparison',
-  { timeout: 6 * MINUTES },
+  { timeout: 12 * MINUTES },
   async () => {
     const recipe = (bits: number) =>
       JSON.stringify({
@@ -258,7 +258,7 @@ workbench(
 
 workbench(
   'an assistant compresses a model when the person agreed, and not before',
-  { timeout: 3 * MINUTES },
+  { timeout: 6 * MINUTES },
   async () => {
     const opened = await open({})
     await journey('assistant', opened, async () => {
@@ -271,7 +271,7 @@ workbench(
 
 workbench(
   'models that mean harm are text, or refused with a reason, and the host goes on at once',
-  { timeout: 5 * MINUTES },
+  { timeout: 10 * MINUTES },
   async () => {
     const opened = await open({})
     await journey('hostile', opened, async () => {
@@ -297,7 +297,7 @@ workbench.for([
   ['worker of the browser', () => webVsix],
 ] as const)(
   'in a folder that is not trusted recipes are checked, and nothing runs: the host is a %s',
-  { timeout: 3 * MINUTES },
+  { timeout: 6 * MINUTES },
   async ([, packed]) => {
     const opened = await open({ askTrust: true, vsix: [packed()] }, wrong)
     const { page, workspace } = opened
@@ -320,7 +320,7 @@ workbench.for([
   },
 )
 
-workbench('another language reaches the manifest and the program', { timeout: 3 * MINUTES }, async () => {
+workbench('another language reaches the manifest and the program', { timeout: 6 * MINUTES }, async () => {
   const opened = await open({ prepare: speakPseudo }, wrong, true)
   const { page } = opened
   await journey('pseudo-locale', opened, async () => {
@@ -336,7 +336,7 @@ workbench('another language reaches the manifest and the program', { timeout: 3 
 
 workbench(
   'in a host that is a worker of the browser, a model opens and a recipe is repaired and planned',
-  { timeout: 5 * MINUTES },
+  { timeout: 10 * MINUTES },
   async () => {
     const opened = await open({ vsix: [webVsix] })
     await journey('web-look', opened, async () => {
@@ -352,7 +352,7 @@ workbench(
 
 workbench(
   'there RTN and GPTQ write the bytes that Node writes on the same WebAssembly',
-  { timeout: 5 * MINUTES },
+  { timeout: 10 * MINUTES },
   async () => {
     const recipe = (method: string) =>
       JSON.stringify({

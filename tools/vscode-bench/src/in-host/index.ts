@@ -7,7 +7,7 @@ import { type InHostResult, type InHostTest, RESULTS } from './in-host-test.ts'
 import { recipeTests } from './recipes.ts'
 import { taskTests } from './tasks.ts'
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 export function run(): Promise<void> {
   const results: InHostResult[] = []

@@ -3,15 +3,15 @@ import { watchRuns } from '../../engine-client/index.ts'
 import type { RunStatus } from '../../shared/run-status.ts'
 import { isReadable, pathOf } from '../paths.ts'
 
-/** A run, and the folder of the workspace that keeps it. */
+/** A run as it is now, and the folder of the workspace that keeps it. */
 export interface ShownRun {
   readonly workspace: string
   readonly run: RunStatus
 }
 
-/** All runs of the workspace as they are now, whoever started them. */
+/** All runs of the workspace, whoever started them. */
 export interface RunList extends vscode.Disposable {
-  /** The newest first. */
+  /** The newest first; of each run always the same object, since a view knows its rows by what they show. */
   all(): readonly ShownRun[]
   find(id: string): ShownRun | undefined
   readonly onChange: vscode.Event<ShownRun>
@@ -22,7 +22,7 @@ const EVERY_MS = 1000
 
 /** @param watch tells of the runs that a folder keeps */
 export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
-  const known = new Map<string, ShownRun>()
+  const known = new Map<string, { workspace: string; run: RunStatus }>()
   const changed = new vscode.EventEmitter<ShownRun>()
   const watches = (vscode.workspace.workspaceFolders ?? [])
     .filter(({ uri }) => isReadable(uri))
@@ -31,7 +31,8 @@ export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
       return watch(
         workspace,
         run => {
-          const shown = { workspace, run }
+          const shown = known.get(run.id) ?? { workspace, run }
+          shown.run = run
           known.set(run.id, shown)
           changed.fire(shown)
         },

@@ -4,9 +4,20 @@ import { isOver, type RunStatus } from '../../shared/run-status.ts'
 import type { RunList, ShownRun } from './run-list.ts'
 import { stateIcon, stateText } from './run-text.ts'
 
-/** The view of runs: one row each. Menus look at `contextValue`. */
+/**
+ * The view of runs: one row each. Menus look at `contextValue`. A row that is drawn anew closes its menu and takes no press, so it is
+ * drawn anew when it would look different, and alone: a run's signs of life come every second.
+ */
 export function runTree(runs: RunList): vscode.Disposable {
-  const changed = new vscode.EventEmitter<undefined>()
+  const changed = new vscode.EventEmitter<ShownRun | undefined>()
+  const drawn = new Map<ShownRun, string>()
+  const look = (shown: ShownRun): void => {
+    const before = drawn.get(shown)
+    const now = JSON.stringify(item(shown))
+    if (before === now) return
+    drawn.set(shown, now)
+    changed.fire(before === undefined ? undefined : shown)
+  }
   const provider: vscode.TreeDataProvider<ShownRun> = {
     onDidChangeTreeData: changed.event,
     getChildren: element => (element ? [] : [...runs.all()]),
@@ -14,7 +25,7 @@ export function runTree(runs: RunList): vscode.Disposable {
   }
   return vscode.Disposable.from(
     changed,
-    runs.onChange(() => changed.fire(undefined)),
+    runs.onChange(look),
     vscode.window.createTreeView('sinter.runs', { treeDataProvider: provider }),
   )
 }
