@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const WORKBENCH = 'tools/vscode-bench/test/workbench.test.ts'
@@ -8,6 +9,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     // Worker threads of our own load TypeScript sources: they need the same export condition.
     execArgv: ['--conditions=@sinter/source'],
+    // The command line starts some hundred times.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/compile', import.meta.url)) },
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
