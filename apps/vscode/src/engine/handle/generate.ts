@@ -23,8 +23,11 @@ export const chat: Handler<'chat'> = (params, context) =>
 let counted: { readonly of: string; readonly tokenizer: Tokenizer } | undefined
 
 export const countTokens: Handler<'countTokens'> = async ({ path, text }) => {
-  const { mtimeMs } = await stat(path)
-  const of = `${path} ${mtimeMs}`
+  const changed = await stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => undefined,
+  )
+  const of = `${path} ${changed}`
   if (counted?.of !== of) {
     const model = await openModel(path)
     await model.close()
