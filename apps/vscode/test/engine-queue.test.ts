@@ -131,9 +131,9 @@ afterAll(() => {
   for (const ghost of ghosts) ghost.kill('SIGKILL')
 })
 
-/** A process that the system knows by the id of a run, and that does nothing. */
-function ghostOf(id: string): number {
-  const ghost = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', id], { stdio: 'ignore' })
+/** A process that the system knows by the folder of a run, and that does nothing. */
+function ghostOf(folder: string): number {
+  const ghost = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', folder], { stdio: 'ignore' })
   ghosts.push(ghost)
   return ghost.pid!
 }
@@ -142,7 +142,7 @@ function ghostOf(id: string): number {
 function twoRuns(name: string) {
   const [theirs, ours] = [`ghost-${name}`, `own-${name}`].map(id => runFolder(path(name), id)) as [string, string]
   for (const folder of [theirs, ours]) mkdirSync(folder, { recursive: true })
-  const pid = ghostOf(`ghost-${name}`)
+  const pid = ghostOf(theirs)
   const take = (number: number | null): void => writeFileSync(join(theirs, 'turn'), JSON.stringify({ pid, number }))
   return { theirs, ours, take }
 }

@@ -168,6 +168,16 @@ describe.skipIf(!hasChromium)('a recipe as a form in Chromium', () => {
     await page.close()
   })
 
+  it('writes what stands in a field before a shortcut that may save', async () => {
+    const { page, value } = await open(recipe('{ "method": "rtn", "bits": 4 }'))
+    await card(page, 1).getByLabel('bits', { exact: true }).fill('3')
+    expect(value().steps[0]!.bits).toBe(4)
+    await page.keyboard.down('Control')
+    await until(() => value().steps[0]!.bits === 3)
+    await page.keyboard.up('Control')
+    await page.close()
+  })
+
   it('writes no number that cannot be meant, and says why', async () => {
     const { page, text, sent } = await open(recipe('{ "method": "gptq", "bits": 4 }'))
     const before = text()

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, expect, test, vi } from 'vitest'
 import type * as vscode from 'vscode'
 import { app } from '../build/entries.ts'
@@ -16,7 +17,7 @@ workbench.folder = folder
 const held = heldRuns(path('held'))
 const client = engineClient({ findNode: async () => ({ ...(await node()), env: held.env }) })
 const registered = registerRuns(client)
-registerTasks(client, registered.runs)
+let tasks = registerTasks(client, registered.runs)
 afterAll(() => registered.dispose())
 
 /** One of the fake: it hands over what it was given. */
@@ -121,4 +122,21 @@ test.for([
   Object.assign(workbench, usual)
   expect(lines).toEqual([`never.sinter.jsonc: ${reason}`])
   expect(existsSync(path('never.sinter-run'))).toBe(false)
+})
+
+test('a window that is loaded again closes the terminal, and the run goes on', async () => {
+  writeFileSync(path('goes-on.sinter.jsonc'), recipeText(calibration))
+  const block = 'goes-on.sinter-run/block-0000.safetensors'
+  held.hold(block)
+  const { terminal } = await open(await resolved(path('goes-on.sinter.jsonc')))
+  await until(() => existsSync(path(block)))
+  const { id } = await until(() => runOf('goes-on'))
+  terminal.close()
+  tasks.dispose()
+  tasks = registerTasks(client, registered.runs)
+  // Longer than a close takes to stop a run.
+  await wait(3000)
+  expect(existsSync(path(`.sinter/runs/${id}/cancel`))).toBe(false)
+  held.release(block)
+  await until(() => runOf('goes-on')?.state === 'done')
 })

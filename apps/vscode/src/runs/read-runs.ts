@@ -13,6 +13,9 @@ const PROCESS_GONE = 'process-gone'
 /** A process that has not said anything this long after it was asked for never came to life. */
 const START_MS = 60_000
 
+/** A sign of life comes every second. Where no command line says whose a process is, one that was silent this long is another. */
+const SILENT_MS = 300_000
+
 /**
  * The status of a run as it really is: of one that says it is at work while its process is gone, nobody else will say that it
  * failed.
@@ -56,7 +59,9 @@ async function asItIs(status: RunStatus): Promise<RunStatus> {
   if (status.state === 'starting' && Date.now() - (status.heartbeatAt ?? status.createdAt) > START_MS)
     return failed(status, 'not-started', 'the process of the run did not start; process.log in its folder may say why')
   const hasProcess = status.state === 'running' || status.state === 'queued'
-  if (!hasProcess || status.pid === null || (await isAtWork(status.pid, status.id))) return status
+  const lastSign = status.heartbeatAt ?? status.startedAt ?? status.createdAt
+  const isSilent = process.platform !== 'linux' && Date.now() - lastSign > SILENT_MS
+  if (!hasProcess || status.pid === null || (!isSilent && (await isAtWork(status.pid, status.id)))) return status
   return failed(
     status,
     PROCESS_GONE,

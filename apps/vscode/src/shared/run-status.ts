@@ -1,4 +1,4 @@
-import { array, boolean, type Guard, nullable, number, object, oneOf, text } from './guard.ts'
+import { array, boolean, type Guard, nullable, number, object, oneOf, text, whole } from './guard.ts'
 
 /** Of the layout of a run's folder. */
 export const RUN_VERSION = 1
@@ -63,7 +63,8 @@ export const runStatus: Guard<RunStatus> = object({
   version: oneOf(RUN_VERSION),
   id: text(200),
   state: oneOf('starting', 'queued', 'running', 'cancelled', 'failed', 'done'),
-  pid: nullable(number),
+  // 0 and less name groups of processes, and somebody may have written the file to have them ended.
+  pid: nullable(whole(1, 2 ** 32)),
   recipe: path,
   methods: array(text(1000), 1000),
   model: path,

@@ -5,6 +5,7 @@ import type { ChatTurn } from '../../shared/protocol.ts'
 import { isDone } from '../runs/choose-run.ts'
 import { resultPath } from '../runs/result-path.ts'
 import type { RunList } from '../runs/run-list.ts'
+import { requirePlace } from '../runs/start-run.ts'
 
 interface Result extends vscode.LanguageModelChatInformation {
   readonly path: string
@@ -13,20 +14,29 @@ interface Result extends vscode.LanguageModelChatInformation {
 /** Of an answer. */
 const MAX_TOKENS = 1024
 
-/** Results of the workspace's runs as models to chat with, the newest first. They run here, in 32 bits. */
-export function chatProvider(client: EngineClient, runs: RunList): vscode.LanguageModelChatProvider<Result> {
+/** Results of the workspace's runs as models to chat with, the newest first, in a trusted folder. They run here, in 32 bits. */
+export function chatProvider(
+  client: EngineClient,
+  runs: RunList,
+): vscode.LanguageModelChatProvider<Result> & vscode.Disposable {
   const changed = new vscode.EventEmitter<void>()
   const done = new Set<string>()
-  runs.onChange(shown => {
-    // Every second something changes while a run is on; models do when one ends.
-    if (isDone(shown) && !done.has(shown.run.id)) {
-      done.add(shown.run.id)
-      changed.fire()
-    }
-  })
+  const listening = vscode.Disposable.from(
+    changed,
+    vscode.workspace.onDidGrantWorkspaceTrust(() => changed.fire()),
+    runs.onChange(shown => {
+      // Every second something changes while a run is on; models do when one ends.
+      if (isDone(shown) && !done.has(shown.run.id)) {
+        done.add(shown.run.id)
+        changed.fire()
+      }
+    }),
+  )
   return {
+    dispose: () => listening.dispose(),
     onDidChangeLanguageModelChatInformation: changed.event,
     async provideLanguageModelChatInformation() {
+      if (!vscode.workspace.isTrusted) return []
       const finished = runs.all().filter(isDone)
       const found = await Promise.all(
         finished.map(async shown => {
@@ -58,6 +68,7 @@ export function chatProvider(client: EngineClient, runs: RunList): vscode.Langua
       return found.flat()
     },
     async provideLanguageModelChatResponse({ path, maxOutputTokens }, messages, _, progress, token) {
+      requirePlace()
       const aborter = new AbortController()
       const listening = token.onCancellationRequested(() => aborter.abort())
       try {

@@ -11,14 +11,16 @@ const MAX_TEXT = 40_000
 export function registerAssistants(client: EngineClient, runs: RunList): vscode.Disposable {
   // Editors that are built from the same sources may leave the whole part out.
   const tools = typeof vscode.lm?.registerTool === 'function' ? Object.entries(assistantTools) : []
-  const chats =
-    typeof vscode.lm?.registerLanguageModelChatProvider === 'function'
-      ? [vscode.lm.registerLanguageModelChatProvider('sinter', chatProvider(client, runs))]
-      : []
+  const chats = typeof vscode.lm?.registerLanguageModelChatProvider === 'function' ? [registerChats(client, runs)] : []
   return vscode.Disposable.from(
     ...tools.map(([name, tool]) => vscode.lm.registerTool(name, adapted(client, tool))),
     ...chats,
   )
+}
+
+function registerChats(client: EngineClient, runs: RunList): vscode.Disposable {
+  const provider = chatProvider(client, runs)
+  return vscode.Disposable.from(provider, vscode.lm.registerLanguageModelChatProvider('sinter', provider))
 }
 
 function adapted(client: EngineClient, { run, question }: AssistantTool): vscode.LanguageModelTool<ToolInput> {

@@ -19,9 +19,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
     work.catch((error: Error) => vscode.window.showErrorMessage(error.message))
   return vscode.Disposable.from(
     registerCommand('sinter.run', (uri?: vscode.Uri) => told(run(client, runs, uri))),
-    registerCommand('sinter.stopRun', ({ workspace, run }: ShownRun) =>
-      told(client.request('runCancel', { workspace, id: run.id })),
-    ),
+    registerCommand('sinter.stopRun', (shown: ShownRun) => told(stopRun(client, shown))),
     registerCommand('sinter.resumeRun', ({ workspace, run }: ShownRun) =>
       told(resumeRun(client, runs, workspace, run.id)),
     ),
@@ -52,6 +50,12 @@ async function compareRun(runs: RunList, clicked: ShownRun | undefined): Promise
   if (!shown) return
   const both = await Promise.all([modelFile(shown.run.model), modelFile(await resultPath(shown))])
   await vscode.commands.executeCommand('sinter.compare', both[0], both)
+}
+
+/** In a folder that is not trusted the status may name any process. */
+async function stopRun(client: EngineClient, { workspace, run }: ShownRun): Promise<void> {
+  requirePlace()
+  await client.request('runCancel', { workspace, id: run.id })
 }
 
 async function resumeRun(client: EngineClient, runs: RunList, workspace: string, id: string): Promise<void> {

@@ -12,16 +12,17 @@ const AT_MOST = 200
 
 /** A task for every recipe of the workspace, and those that `tasks.json` names. */
 export function registerTasks(client: EngineClient, runs: RunList): vscode.Disposable {
+  const ended = new AbortController()
   const taskOf = (definition: vscode.TaskDefinition, folder: vscode.WorkspaceFolder, name: string): vscode.Task => {
     // What stood in it as ${…} is filled in by now.
     const execution = new vscode.CustomExecution(async ({ recipe }) =>
-      runTerminal(client, runs, folder, String(recipe)),
+      runTerminal(client, runs, folder, String(recipe), ended.signal),
     )
     const task = new vscode.Task(definition, folder, name, TYPE, execution, '$sinter')
     task.detail = definition.recipe
     return task
   }
-  return vscode.tasks.registerTaskProvider(TYPE, {
+  const provider = vscode.tasks.registerTaskProvider(TYPE, {
     async provideTasks() {
       if (!canRun()) return []
       const found = await vscode.workspace.findFiles(RECIPES, '**/{node_modules,.sinter}/**', AT_MOST)
@@ -40,6 +41,7 @@ export function registerTasks(client: EngineClient, runs: RunList): vscode.Dispo
       return taskOf(definition, folder, name)
     },
   })
+  return vscode.Disposable.from(provider, { dispose: () => ended.abort() })
 }
 
 const canRun = (): boolean => vscode.workspace.isTrusted && !isVirtual()

@@ -9,16 +9,20 @@ import { runLines } from './run-lines.ts'
 /** Longer lines are of nobody's use; a message may have a path in it. */
 const MAX_LINE = 4000
 const CONTROL_C = '\x03'
+/** A window that is loaded again closes its terminals too, and the extension is gone before this is over: the run goes on. */
+const CLOSE_MS = 2000
 
 /**
  * Where a task shows the run of a recipe. Its exit code is 0 for a result, else 1; closing it stops the run.
  * @param recipe a path, absolute or in the folder
+ * @param ended aborted when the extension ends
  */
 export function runTerminal(
   client: EngineClient,
   runs: RunList,
   folder: vscode.WorkspaceFolder,
   recipe: string,
+  ended: AbortSignal,
 ): vscode.Pseudoterminal {
   const written = new vscode.EventEmitter<string>()
   const closed = new vscode.EventEmitter<number>()
@@ -39,7 +43,9 @@ export function runTerminal(
     onDidWrite: written.event,
     onDidClose: closed.event,
     open: () => void run().then(code => closed.fire(code)),
-    close: () => stop.abort(),
+    close() {
+      setTimeout(() => ended.aborted || stop.abort(), CLOSE_MS)
+    },
     handleInput: data => data.includes(CONTROL_C) && stop.abort(),
   }
 }

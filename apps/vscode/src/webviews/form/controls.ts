@@ -40,19 +40,25 @@ export function textControl(
   return typedControl(input, () => input.value || undefined, events)
 }
 
-/** An input that is read when it is left, or at Enter. */
+/** An input that is read when it is left, at Enter, and before a shortcut, which may save. */
 export function typedControl(
   input: HTMLInputElement | HTMLTextAreaElement,
   read: () => Scalar | undefined,
   { onChange, onInvalid }: ControlEvents,
 ): Control {
   let shown = ''
-  input.addEventListener('change', () => {
+  const take = (): void => {
     const valid = input.checkValidity()
     onInvalid(valid ? '' : input.validationMessage)
     if (!valid || input.value === shown) return
     shown = input.value
     onChange(read())
+  }
+  const field: HTMLElement = input
+  field.addEventListener('change', take)
+  // With the S of Ctrl+S it would be too late: the text has to be written by then.
+  field.addEventListener('keydown', ({ key }) => {
+    if (key === 'Control' || key === 'Meta') take()
   })
   return {
     element: input,
