@@ -1,10 +1,12 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recipeChecker } from '../src/engine/recipe-checker.ts'
 import type { RecipeDiagnostic, RecipeFix } from '../src/shared/recipe-checker.ts'
+import { writeHollow } from './helpers/model-files.ts'
 
 let folder: string
 beforeAll(() => {
@@ -147,4 +149,44 @@ test('a method that must see text says so when there is none', async () => {
 test('what is no JSON yet is left to the editor, and so is what is no recipe at all by its size', async () => {
   expect(await check('{ "version": ')).toEqual([])
   expect(await check(' '.repeat(2 ** 20 + 1))).toEqual([])
+})
+
+test('a model whose result finds no room on the disk is marked', async () => {
+  const { bavail, bsize } = await statfs(folder)
+  const [hidden, inner] = [16_384, 65_536]
+  const layers = Math.ceil((bavail * bsize) / (4 * hidden * (4 * hidden + 3 * inner))) + 1
+  const matrices = (layer: number) =>
+    [
+      ...['q', 'k', 'v', 'o'].map(name => ({ name: `self_attn.${name}_proj`, shape: [hidden, hidden] })),
+      ...['gate', 'up'].map(name => ({ name: `mlp.${name}_proj`, shape: [inner, hidden] })),
+      { name: 'mlp.down_proj', shape: [hidden, inner] },
+      ...['input', 'post_attention'].map(name => ({ name: `${name}_layernorm`, shape: [hidden] })),
+    ].map(({ name, shape }) => ({ name: `model.layers.${layer}.${name}.weight`, shape }))
+  mkdirSync(join(folder, 'huge'))
+  writeFileSync(
+    join(folder, 'huge/config.json'),
+    JSON.stringify({
+      model_type: 'llama',
+      hidden_size: hidden,
+      intermediate_size: inner,
+      num_hidden_layers: layers,
+      num_attention_heads: 128,
+      num_key_value_heads: 128,
+      vocab_size: 256,
+      max_position_embeddings: 512,
+      rms_norm_eps: 1e-5,
+      tie_word_embeddings: true,
+    }),
+  )
+  await writeHollow(join(folder, 'huge/model.safetensors'), [
+    { name: 'model.embed_tokens.weight', shape: [256, hidden] },
+    { name: 'model.norm.weight', shape: [hidden] },
+    ...Array.from({ length: layers }, (_, layer) => matrices(layer)).flat(),
+  ])
+  const { mark, found } = await only(
+    recipe({ method: 'rtn', bits: 4, targets: ['model.layers.0.self_attn.q_proj'] }, { model: 'huge' }),
+  )
+  expect(mark).toBe('"huge"')
+  expect(found).toMatchObject({ severity: 'error', code: 'disk-space' })
+  expect(found.message).toMatch(/needs about \d+ MB of disk and \d+ MB are free/)
 })

@@ -1,10 +1,19 @@
-import { type Complaint, checkRecipe, type Recipe, type RecipeInput, recipeComplaints } from '@sinter/engine'
+import {
+  type Complaint,
+  checkRecipe,
+  checkSpace,
+  outputPath,
+  type Recipe,
+  type RecipeInput,
+  recipeComplaints,
+} from '@sinter/engine'
 import { getNodeValue, type Node, type ParseError, parseTree } from 'jsonc-parser'
 import type { RecipeChecker, RecipeDiagnostic, RecipeFix } from '../shared/recipe-checker.ts'
 import { groupDiagnostics } from './group-diagnostics.ts'
 import { planRecipe } from './plan-recipe.ts'
 import { type Path, pathKeySpan, valueSpan } from './recipe-place.ts'
 import { ruleDiagnostic } from './rule-diagnostics.ts'
+import { defaultOut } from './run/prepare-recipe.ts'
 
 /** A recipe as text and as a tree that knows where its values stand. */
 export interface RecipeSource {
@@ -49,6 +58,8 @@ async function planDiagnostics(source: RecipeSource, recipe: Recipe, path: strin
   if (recipe.model === undefined) return []
   try {
     const plan = await planRecipe(recipe, path)
+    // That a result is there already is said when it is to run: every recipe that has run would be marked.
+    await checkSpace(outputPath(defaultOut(path), plan.output), plan.estimate.diskBytes)
     return groupDiagnostics(source, plan)
   } catch (error) {
     return [ruleDiagnostic(source, error)]

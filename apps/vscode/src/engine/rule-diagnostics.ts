@@ -11,6 +11,7 @@ const places: Readonly<Record<string, Path>> = {
   unsupported: ['model'],
   output: ['output'],
   option: ['output'],
+  'disk-space': ['model'],
 }
 
 /** An error of the planner, marked where the rule stands that it is about. */

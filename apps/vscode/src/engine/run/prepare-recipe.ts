@@ -54,7 +54,7 @@ const noModel: Diagnostic = {
 }
 
 /** `recipes/small.sinter.jsonc` makes `recipes/small`. */
-function defaultOut(path: string): string {
+export function defaultOut(path: string): string {
   const name = basename(path).replace(/(\.sinter)?\.(jsonc?|ya?ml)$/, '')
   return join(dirname(resolve(path)), name === basename(path) ? `${name}-compressed` : name)
 }
