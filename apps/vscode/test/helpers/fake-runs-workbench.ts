@@ -195,6 +195,7 @@ export const fakeRunsVscode: object = {
       return [folder()]
     },
     getWorkspaceFolder: () => folder(),
+    onDidChangeWorkspaceFolders: () => ({ dispose() {} }),
     getConfiguration: () => ({ get: (name: string, usual: unknown) => (name === 'threads' ? 1 : usual) }),
   },
   tasks: {

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode'
-import { watchRuns } from '../../engine-client/index.ts'
+import { type Watch, watchRuns } from '../../engine-client/index.ts'
 import type { RunStatus } from '../../shared/run-status.ts'
 import { isReadable, pathOf } from '../paths.ts'
 
@@ -24,27 +24,39 @@ const EVERY_MS = 1000
 export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
   const known = new Map<string, { workspace: string; run: RunStatus }>()
   const changed = new vscode.EventEmitter<ShownRun>()
-  const watches = (vscode.workspace.workspaceFolders ?? [])
-    .filter(({ uri }) => isReadable(uri))
-    .map(({ uri }) => {
-      const workspace = pathOf(uri)
-      return watch(
-        workspace,
-        run => {
-          const shown = known.get(run.id) ?? { workspace, run }
-          shown.run = run
-          known.set(run.id, shown)
-          changed.fire(shown)
-        },
-        { everyMs: EVERY_MS },
-      )
-    })
+  const watchOf = (workspace: string): Watch =>
+    watch(
+      workspace,
+      run => {
+        const shown = known.get(run.id) ?? { workspace, run }
+        shown.run = run
+        known.set(run.id, shown)
+        changed.fire(shown)
+      },
+      { everyMs: EVERY_MS },
+    )
+  const watches = new Map<string, Watch>()
+  // A folder that comes after the first does not start the extension anew.
+  const follow = (): void => {
+    const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => isReadable(uri))
+    const now = new Set(folders.map(({ uri }) => pathOf(uri)))
+    for (const workspace of now) if (!watches.has(workspace)) watches.set(workspace, watchOf(workspace))
+    for (const [workspace, gone] of watches) {
+      if (now.has(workspace)) continue
+      gone.close()
+      watches.delete(workspace)
+      for (const [id, shown] of known) if (shown.workspace === workspace) known.delete(id)
+    }
+  }
+  follow()
+  const following = vscode.workspace.onDidChangeWorkspaceFolders(follow)
   return {
     all: () => [...known.values()].sort((a, b) => b.run.createdAt - a.run.createdAt),
     find: id => known.get(id),
     onChange: changed.event,
     dispose() {
-      for (const watch of watches) watch.close()
+      following.dispose()
+      for (const watch of watches.values()) watch.close()
       changed.dispose()
     },
   }

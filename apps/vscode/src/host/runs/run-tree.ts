@@ -26,6 +26,7 @@ export function runTree(runs: RunList): vscode.Disposable {
   return vscode.Disposable.from(
     changed,
     runs.onChange(look),
+    vscode.workspace.onDidChangeWorkspaceFolders(() => changed.fire(undefined)),
     vscode.window.createTreeView('sinter.runs', { treeDataProvider: provider }),
   )
 }

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import type { RecipeParams, RunStartResult } from '../../shared/protocol.ts'
-import { pathOf } from '../paths.ts'
+import { pathOf, uriOf } from '../paths.ts'
 import { isVirtual } from '../virtual.ts'
 
 export interface Started extends RunStartResult {
@@ -25,7 +25,8 @@ export async function startRun(
   instead: Pick<RecipeParams, 'model' | 'out'> = {},
 ): Promise<Started> {
   requirePlace()
-  const folder = vscode.workspace.getWorkspaceFolder(uri) ?? vscode.workspace.workspaceFolders?.[0]
+  // One that was not saved yet has a scheme of its own, and a path in the folder that it was opened for.
+  const folder = vscode.workspace.getWorkspaceFolder(uriOf(pathOf(uri))) ?? vscode.workspace.workspaceFolders?.[0]
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
   const since = Date.now()
