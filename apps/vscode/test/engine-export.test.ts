@@ -1,9 +1,12 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openModel } from '@sinter/model'
 import { askLlamaCpp, canRunLlamaCpp } from '@sinter/model/testing'
 import { expect, test } from 'vitest'
-import { demoModel, engineClient, sinter, workplace } from './engine-setup.ts'
+import { demoModel, engineClient, rawEngine, sinter, workplace } from './engine-setup.ts'
+import { until } from './helpers/until.ts'
 
 const engine = engineClient()
 const { folder, path } = workplace()
@@ -94,4 +97,23 @@ test('one that is cancelled leaves nothing, and what it would have replaced as i
   await expect(cancelled).rejects.toMatchObject({ kind: 'cancelled' })
   expect(readFileSync(out, 'utf8')).toBe('mine')
   expect(readdirSync(folder)).toEqual(before)
+})
+
+test.for([
+  ['that nobody speaks to any more', ({ stdin }: ChildProcess) => stdin!.end()],
+  ['that is told to end', (engine: ChildProcess) => engine.kill('SIGTERM')],
+] as const)('an engine %s takes the file away that it was writing', async ([how, leave]) => {
+  const home = path(how)
+  mkdirSync(home)
+  const out = join(home, 'there.gguf')
+  writeFileSync(out, 'before')
+  const { child, write } = rawEngine()
+  // One that searches long for its codes.
+  const params = { path: demoModel, to: 'gguf:IQ3_S', out, threads: 1, replace: true }
+  write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'convert', params })}\n`)
+  await until(() => readdirSync(home).length > 1)
+  leave(child)
+  await once(child, 'exit')
+  expect(readdirSync(home)).toEqual(['there.gguf'])
+  expect(readFileSync(out, 'utf8')).toBe('before')
 })

@@ -27,12 +27,15 @@ const MAX_IN_FLIGHT = 256
 const HEARTBEAT_MS = 2000
 /** Progress between two of a request that nobody could see is not sent. */
 const PROGRESS_MS = 100
+/** For what is under way when the input ends: a file that is half written is taken away. */
+const LEAVE_MS = 1500
 
 /**
  * Answers JSON-RPC 2.0 requests, one a line, until the input ends. Whatever comes in is answered, and nothing that comes in ends it.
  */
 export async function serve({ input, output, runProgram }: ServeOptions): Promise<void> {
   const inFlight = new Map<number, AbortController>()
+  const working = new Set<Promise<void>>()
   const write = (message: object): void => void output.write(`${JSON.stringify(message)}\n`)
   const answer = (message: Omit<AnswerMessage, 'jsonrpc'>): void => write({ jsonrpc: '2.0', ...message })
   const refuse = (id: number | null, error: ErrorObject): void => answer({ id, error })
@@ -64,7 +67,10 @@ export async function serve({ input, output, runProgram }: ServeOptions): Promis
       // What wants no answer gets none, also when it makes no sense.
       else if (id === undefined) notification(method, params, inFlight)
       else if (known === null) refuse(null, invalid('expected a whole number from 0 as id'))
-      else void request(known, method, params)
+      else {
+        const work = request(known, method, params).finally(() => working.delete(work))
+        working.add(work)
+      }
     }
   }
 
@@ -86,6 +92,7 @@ export async function serve({ input, output, runProgram }: ServeOptions): Promis
   } finally {
     clearInterval(beat)
     for (const controller of inFlight.values()) controller.abort()
+    await Promise.race([Promise.allSettled(working), new Promise(resolve => setTimeout(resolve, LEAVE_MS))])
   }
 }
 
