@@ -12,7 +12,7 @@ import { runRecipe } from './journeys/run-recipe.ts'
 import { extension, packExtension } from './pack.ts'
 import { runInHost } from './run-in-host.ts'
 import { openSession, type Session } from './session.ts'
-import { happens, openFile, PATIENCE_MS, runCommand, webviews, webviewWith } from './workbench.ts'
+import { closeEditors, openFile, PATIENCE_MS, runCommand, webviewWith } from './workbench.ts'
 
 const { values: given } = parseArgs({
   options: {
@@ -76,8 +76,7 @@ async function timed({ page }: Session, name: string): Promise<Opened> {
   const whole = performance.now() - began
   const shown = await view.evaluate(() => performance.now())
   const seen = performance.now() - began
-  await runCommand(page, 'View: Close All Editors')
-  await happens('closing', () => webviews(page).length === 0)
+  await closeEditors(page)
   // The page's clock began with the page; what passed since the tree was seen is taken off.
   return { page: shown - (seen - whole), whole }
 }

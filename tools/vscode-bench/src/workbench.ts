@@ -53,6 +53,12 @@ export async function pick(page: Page, text: string): Promise<void> {
   await page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click({ timeout: PATIENCE_MS })
 }
 
+/** Closes every editor, and waits until what they showed is gone: the next one is not taken for it. */
+export async function closeEditors(page: Page): Promise<void> {
+  await runCommand(page, 'View: Close All Editors')
+  await happens('closing', () => webviews(page).length === 0)
+}
+
 /** The frame of a webview that has an element. */
 export async function webviewWith(page: Page, selector: string, everyMs = 100): Promise<Frame> {
   const until = Date.now() + PATIENCE_MS

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from '../session.ts'
 import { happens, PATIENCE_MS, runCommand, screenshot } from '../workbench.ts'
@@ -22,6 +22,14 @@ export async function askAssistant({ page, workspace }: Session): Promise<{ ques
 
   await ask()
   await page.locator('.monaco-dialog-box').getByRole('button', { name: 'Yes' }).click({ timeout: PATIENCE_MS })
-  await happens('the run of the assistant', () => existsSync(join(out, 'model.safetensors')))
+  // Of a run that still writes, the folder could not be removed.
+  await happens('the end of the run', () => existsSync(join(out, 'model.safetensors')) && ended(workspace))
   return { question, refused }
+}
+
+function ended(workspace: string): boolean {
+  const runs = join(workspace, '.sinter/runs')
+  const names = readdirSync(runs).filter(name => /^\d{8}-/.test(name))
+  const statuses = names.map(id => readFileSync(join(runs, id, 'status.json'), 'utf8'))
+  return statuses.every(text => (JSON.parse(text) as { state: string }).state === 'done')
 }

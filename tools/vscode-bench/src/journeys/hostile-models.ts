@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from '../session.ts'
-import { happens, openFile, PATIENCE_MS, runCommand, screenshot, webviewWith } from '../workbench.ts'
+import { closeEditors, happens, openFile, PATIENCE_MS, screenshot, webviewWith } from '../workbench.ts'
 
 const MANY = 100_000
 
@@ -32,14 +32,14 @@ export async function hostileModels(session: Session): Promise<HostileModels> {
     const tree = await webviewWith(page, '[role=treeitem]')
     const names = (await tree.locator('[role=tree]').textContent()) ?? ''
     await session.inThemes('hostile-names')
-    await closeAll(session)
+    await closeEditors(page)
 
     const refused: Record<string, string> = {}
     for (const name of Object.keys(broken)) {
       await openFile(page, name)
       const view = await webviewWith(page, '[role=alert]')
       refused[name] = (await view.locator('[role=alert]').textContent()) ?? ''
-      await closeAll(session)
+      await closeEditors(page)
     }
 
     await openFile(page, 'many.safetensors')
@@ -111,9 +111,4 @@ function writeHostile(workspace: string): void {
   const folder = join(workspace, '<img src=x onerror=alert(1)>')
   mkdirSync(folder)
   writeFileSync(join(folder, '$(bug).sinter.jsonc'), '{ "version": 1, "<img src=x onerror=alert(1)>": 1 }\n')
-}
-
-async function closeAll({ page }: Session): Promise<void> {
-  await runCommand(page, 'View: Close All Editors')
-  await page.locator('.tab').first().waitFor({ state: 'detached', timeout: PATIENCE_MS })
 }

@@ -1,11 +1,12 @@
 import type { Session } from '../session.ts'
-import { openFile, PATIENCE_MS, webviewWith } from '../workbench.ts'
+import { closeEditors, openFile, PATIENCE_MS, webviewWith } from '../workbench.ts'
 
 /** A click on a model's file, and what its editor shows. */
 export async function inspectModel(
   { page, inThemes }: Session,
   file = 'model.safetensors',
 ): Promise<{ names: string[]; details: string }> {
+  await closeEditors(page)
   await openFile(page, file)
   const view = await webviewWith(page, '[role=treeitem]')
   const rows = view.locator('[role=treeitem]')

@@ -2,8 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import type { Session } from '../session.ts'
-import { happens, openFile, openWorkbench, PATIENCE_MS, screenshot } from '../workbench.ts'
+import { happens, openWorkbench, PATIENCE_MS, screenshot } from '../workbench.ts'
 import { act, rowOf } from './run-menu.ts'
+import { startRun } from './start-run.ts'
 
 const RUN_MS = 120_000
 
@@ -43,10 +44,8 @@ export async function liveRun(session: Session, name: string): Promise<LiveRun> 
   const status = (): Status => JSON.parse(readFileSync(join(folder(), 'status.json'), 'utf8')) as Status
 
   observed.hold(block(0))
-  await openFile(page, `${name}.sinter.jsonc`)
-  await page.locator('.codelens-decoration a', { hasText: 'Run' }).click({ timeout: PATIENCE_MS })
+  const row = await startRun(page, `${name}.sinter.jsonc`)
   await happens('the first block', () => has(0))
-  const row = await rowOf(page, name)
   const working = row.filter({ hasText: /\d+ %/ })
   await working.waitFor({ timeout: PATIENCE_MS })
   const progress = (await row.textContent()) ?? ''

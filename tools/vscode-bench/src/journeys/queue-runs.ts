@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from '../session.ts'
-import { editorLines, happens, openFile, openWorkbench, PATIENCE_MS, screenshot } from '../workbench.ts'
+import { editorLines, happens, openWorkbench, PATIENCE_MS, screenshot } from '../workbench.ts'
 import { act, chooseOfRun, rowOf } from './run-menu.ts'
+import { startRun } from './start-run.ts'
 
 export interface QueuedRuns {
   readonly statusBar: string
@@ -19,19 +20,14 @@ export async function queueRuns(
   [first, second, third]: readonly [string, string, string],
 ): Promise<QueuedRuns> {
   const block = `${first}.sinter-run/block-0000.safetensors`
-  const start = async (name: string): Promise<void> => {
-    await openFile(page, `${name}.sinter.jsonc`)
-    await page.locator('.tab.active', { hasText: name }).waitFor({ timeout: PATIENCE_MS })
-    await page.locator('.codelens-decoration a', { hasText: 'Run' }).click({ timeout: PATIENCE_MS })
-  }
   const shows = async (name: string, text: string): Promise<void> =>
     (await rowOf(page, name)).filter({ hasText: text }).waitFor({ timeout: PATIENCE_MS })
 
   host.observed.hold(block)
-  await start(first)
+  await startRun(page, `${first}.sinter.jsonc`)
   await happens('the first block', () => existsSync(join(workspace, block)))
   for (const name of [second, third]) {
-    await start(name)
+    await startRun(page, `${name}.sinter.jsonc`)
     await shows(name, 'waiting')
   }
   await inThemes('runs-that-wait')

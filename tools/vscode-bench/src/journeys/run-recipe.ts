@@ -1,18 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Session } from '../session.ts'
-import { openFile, PATIENCE_MS, runCommand } from '../workbench.ts'
+import { startRun } from './start-run.ts'
 
 const RUN_MS = 120_000
 
 /** *Run* above a recipe, watched in the Runs view until it has ended. @returns the result's weights, a path */
 export async function runRecipe({ page, workspace, inThemes }: Session, recipe: string): Promise<string> {
   const name = recipe.replace('.sinter.jsonc', '')
-  await openFile(page, recipe)
-  await page.locator('.codelens-decoration a', { hasText: 'Run' }).click({ timeout: PATIENCE_MS })
-  await runCommand(page, 'Sinter: Show Runs')
-  const row = page.locator('.pane-body .monaco-list-row', { hasText: name }).first()
-  await row.waitFor({ timeout: PATIENCE_MS })
+  const row = await startRun(page, recipe)
   await row.filter({ hasText: /bits a weight|failed/ }).waitFor({ timeout: RUN_MS })
   if (/failed/.test((await row.textContent()) ?? ''))
     throw new Error(`the run failed: ${(await page.locator('.notification-toast').allTextContents()).join('; ')}`)
