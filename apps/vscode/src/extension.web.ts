@@ -14,6 +14,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('Sinter', { log: true })
   const client = clientOf(() => startEngineWorker(context.extensionUri), {
     onState: state => log.info(`engine: ${state}`),
+    holdsRuns: true,
   })
   const reader = engineModelReader(client)
   registerModelViewers(context, async () => reader)

@@ -109,6 +109,18 @@ describe('the client', () => {
     await until(() => !isRunning(pid))
   })
 
+  test('leaves an engine that does not hear a cancel to what it is at work on else', async () => {
+    const engine = badEngine(`if (method !== 'methods') setTimeout(() => say({ id, result: { tokens: 7 } }), 500)
+      setInterval(() => say({ method: '$/event', params: { type: 'heartbeat', at: 1, memoryBytes: 1 } }), 20)`)
+    const controller = new AbortController()
+    const other = engine.request('countTokens', { path: 'a', text: 'b' })
+    const deaf = engine.request('methods', {}, { signal: controller.signal })
+    await until(() => engine.pid)
+    controller.abort()
+    await expect(deaf).rejects.toMatchObject({ kind: 'cancelled' })
+    expect(await other).toEqual({ tokens: 7 })
+  })
+
   test('gives up after a time that was named', async () => {
     const late = badEngine(
       "setInterval(() => say({ method: '$/event', params: { type: 'heartbeat', at: 1, memoryBytes: 1 } }), 20)",

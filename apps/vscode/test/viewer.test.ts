@@ -189,6 +189,24 @@ describe('a session', () => {
     await asked
     expect(posted).toEqual([{ type: 'progress', id: 9, done: 1, total: 4 }])
   })
+
+  it('gives a page that was drawn anew no answer to the one before, though both count from 1', async () => {
+    const answers: ((rows: TensorRow[]) => void)[] = []
+    const { posted, session } = start({ tensors: () => new Promise(resolve => answers.push(resolve)) })
+    const ask = () => session.receive({ type: 'ask', id: 1, call: 'tensors', start: 0, count: 1 })
+    const before = ask()
+    await session.receive({ type: 'ready', protocol: VIEWER_PROTOCOL })
+    const now = ask()
+    await new Promise(setImmediate)
+    answers[0]!([row('of before')])
+    await before
+    answers[1]!([row('asked for')])
+    await now
+    expect(posted).toEqual([
+      { type: 'model', header },
+      { type: 'answer', id: 1, value: [row('asked for')] },
+    ])
+  })
 })
 
 describe('the page', () => {

@@ -4,7 +4,7 @@ import { EngineError } from './engine-error.ts'
 import { type EngineProcess, type EngineProgram, startEngine } from './engine-process.ts'
 
 export interface RequestOptions {
-  /** Stops the work: the engine is asked, and ended when it does not hear. */
+  /** Stops the work: the engine is asked, and ended when it does not hear and is at work on nothing else. */
   readonly signal?: AbortSignal | undefined
   /** Milliseconds without an answer after which it is stopped likewise. Default: never; long work has progress. */
   readonly timeoutMs?: number | undefined
@@ -17,8 +17,10 @@ export interface EngineClientOptions extends Omit<EngineProgram, 'node'>, Client
 }
 
 export interface ClientOptions {
-  /** Milliseconds that a cancelled request has to end before the engine is ended. Default 3000. */
+  /** Milliseconds that a cancelled request has to end before it is given up, and the engine ended. Default 3000. */
   readonly cancelMs?: number | undefined
+  /** Whether runs are at work inside of the engine, which nobody waits for: then no cancelled request ends it. Default false. */
+  readonly holdsRuns?: boolean | undefined
   /** Milliseconds without a sign of life after which an engine at work is ended. Default 60,000: a long product hears nothing. */
   readonly silenceMs?: number | undefined
   readonly onState?: ((state: EngineState) => void) | undefined
@@ -45,7 +47,7 @@ export const createEngineClient = (options: EngineClientOptions): EngineClient =
 
 /** @param startNew called for the first request, and again after an engine has ended */
 export function clientOf(startNew: () => Promise<EngineProcess>, options: ClientOptions): EngineClient {
-  const { cancelMs = 3000, silenceMs = 60_000, onState } = options
+  const { cancelMs = 3000, holdsRuns = false, silenceMs = 60_000, onState } = options
   let current: Promise<EngineProcess> | undefined
   let running: EngineProcess | undefined
   let starts: number[] = []
@@ -106,7 +108,8 @@ export function clientOf(startNew: () => Promise<EngineProcess>, options: Client
         pending.cancel()
         ladder ??= setTimeout(() => {
           pending.abandon(given!)
-          void stop()
+          // An export of an hour is not given up for a word that came too slowly.
+          if (connection.waiting === 0 && !holdsRuns) void stop()
         }, cancelMs)
       }
       const abort = (): void => end(new EngineError('cancelled', `${method} was cancelled`))

@@ -53,7 +53,9 @@ function fileSource(clicked: string, runs: RunList): NamedSource {
 
 function showReport(extension: vscode.Uri, client: EngineClient, runs: RunList, first: NamedSource): void {
   const title = (name: string): string => vscode.l10n.t('Report: {name}', { name })
-  const panel = vscode.window.createWebviewPanel('sinter.report', title(first.name), vscode.ViewColumn.Active)
+  const panel = vscode.window.createWebviewPanel('sinter.report', title(first.name), vscode.ViewColumn.Active, {
+    retainContextWhenHidden: true,
+  })
   const session = reportSession(client, first, message => void panel.webview.postMessage(message), {
     strings: translated(reportStrings),
     onOpen(id) {

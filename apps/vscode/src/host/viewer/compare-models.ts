@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import * as vscode from 'vscode'
+import type { Comparison } from '../../shared/model-reader.ts'
 import { COMPARISON_VIEW } from './contribution.ts'
 import { localFile } from './local-file.ts'
 import type { ReaderOf } from './model-document.ts'
@@ -22,15 +23,28 @@ export async function compareModels(
   const files = await Promise.all([before, after].map(uri => localFile(uri, context.globalStorageUri)))
   const [a, b] = files.map(({ path }) => path) as [string, string]
   const title = vscode.l10n.t('Error: {0} ↔ {1}', nameBefore, nameAfter)
-  const panel = vscode.window.createWebviewPanel(COMPARISON_VIEW, title, {
-    viewColumn: vscode.ViewColumn.Beside,
-    preserveFocus: true,
-  })
-  const comparison = async () => (await readerOf()).compare(a, b)
+  const panel = vscode.window.createWebviewPanel(
+    COMPARISON_VIEW,
+    title,
+    { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true },
+    // What took minutes to measure is still there after a look at another tab.
+    { retainContextWhenHidden: true },
+  )
+  // Opened once, as it is closed once: a page may begin several times.
+  let opened: Promise<Comparison> | undefined
+  const comparison = (): Promise<Comparison> => {
+    opened ??= readerOf().then(reader => reader.compare(a, b))
+    opened.catch(() => (opened = undefined))
+    return opened
+  }
   const names = { before: nameBefore, after: nameAfter }
   showPage(panel, { kind: 'comparison', before: a, after: b, names, comparison }, context.extensionUri, readerOf)
   panel.onDidDispose(async () => {
-    await (await readerOf()).endComparison(a, b)
+    try {
+      if (await opened?.catch(() => undefined)) await (await readerOf()).endComparison(a, b)
+    } catch {
+      // Files of an engine that is gone are closed.
+    }
     for (const file of files) file.dispose()
   })
 }

@@ -58,27 +58,32 @@ export function viewSession(
     } catch (error) {
       if (!abort.signal.aborted) post({ type: 'failed', id, message: messageOf(error) })
     } finally {
-      running.delete(id)
+      // A page that was drawn anew counts from the start.
+      if (running.get(id) === abort) running.delete(id)
     }
+  }
+  const stopAll = (): void => {
+    for (const abort of running.values()) abort.abort()
+    running.clear()
   }
   let begun: number | undefined
   return {
     async refresh() {
-      for (const abort of running.values()) abort.abort()
+      stopAll()
       if (begun !== undefined) post(await opening(shown, begun, strings))
     },
     async receive(raw) {
       const message = readFromView(raw)
       if (!message) return
-      if (message.type === 'ready') post(await opening(shown, (begun = message.protocol), strings))
-      else if (message.type === 'chose') onChose?.(message.tensor)
+      if (message.type === 'ready') {
+        stopAll()
+        post(await opening(shown, (begun = message.protocol), strings))
+      } else if (message.type === 'chose') onChose?.(message.tensor)
       else if (message.type === 'cancel') running.get(message.id)?.abort()
       else await answer(message)
     },
     choose: tensor => post({ type: 'choose', tensor }),
-    dispose() {
-      for (const abort of running.values()) abort.abort()
-    },
+    dispose: stopAll,
   }
 }
 
