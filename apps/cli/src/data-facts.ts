@@ -2,6 +2,7 @@ import type { DataStatistics, ExampleRun } from '@sinter/model'
 import { paint } from './terminal/style.ts'
 import { facts } from './terminal/table.ts'
 import { amount, percent } from './terminal/units.ts'
+import { visible } from './terminal/visible.ts'
 
 /** Statistics of training data, for people. */
 export function describeData(statistics: DataStatistics): string {
@@ -53,6 +54,3 @@ function short({ text }: ExampleRun): string {
   if (text.length <= 2 * SHOWN) return visible(text)
   return `${visible(text.slice(0, SHOWN))} […] ${visible(text.slice(-SHOWN))}`
 }
-
-/** Control characters in the data would be commands to the terminal. */
-const visible = (text: string): string => text.toWellFormed().replace(/(?![\n\t])\p{Cc}/gu, '\ufffd')

@@ -15,6 +15,7 @@ import { mcpCommand } from './commands/mcp.ts'
 import { mergeCommand } from './commands/merge.ts'
 import { methodsCommand } from './commands/methods.ts'
 import { planCommand } from './commands/plan.ts'
+import { runsCommand } from './commands/runs.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { trainCommand } from './commands/train.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -37,6 +38,7 @@ const commands = [
   dataCommand,
   logitsCommand,
   verifyCommand,
+  runsCommand,
   methodsCommand,
   schemaCommand,
   mcpCommand,

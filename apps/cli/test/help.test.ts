@@ -19,6 +19,7 @@ const names = [
   'data',
   'logits',
   'verify',
+  'runs',
   'methods',
   'schema',
   'demo',

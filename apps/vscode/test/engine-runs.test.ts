@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { keptRuns, stopKeptRun } from '@sinter/engine'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type RunLine, readRun, runFolder, watchEvents, watchRuns } from '../src/engine-client/index.ts'
 import { isOver, type RunStatus } from '../src/shared/run-status.ts'
@@ -181,6 +182,19 @@ describe('a run', () => {
     expect(run.error?.message).toContain('refused')
     expect(readFileSync(path('refused/mine'), 'utf8')).toBe('')
   })
+})
+
+test('the command line sees a run at work, and stops it', async () => {
+  const id = await startHeld('from-outside')
+  await until(async () => (await status(id)).state === 'running')
+  const seen = await keptRuns(workspace)
+  expect(seen.find(run => run.id === id)).toMatchObject({ state: 'running', out: path('from-outside') })
+  await stopKeptRun(workspace, id)
+  await hasHeard(workspace, id)
+  runs.release(firstBlock('from-outside'))
+  expect(await ended(id)).toMatchObject({ state: 'cancelled', resumable: true })
+  const now = await keptRuns(workspace)
+  for (const run of now) expect(await status(run.id)).toMatchObject(run)
 })
 
 test('two windows see the same runs; a second resume of one leaves the first alone', async () => {
