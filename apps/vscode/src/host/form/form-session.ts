@@ -74,9 +74,16 @@ export function formSession(
       } else if (message?.type === 'change') {
         // Positions in another text may mean something else.
         const late = applying || message.version !== source.version()
-        if (!late) await make(message.change)
-        send(late ? 'late' : 'done')
-      } else if (message?.type === 'act' && (message.action !== 'run' || source.canRun())) source.act(message.action)
+        let made = false
+        try {
+          if (!late) await make(message.change)
+          made = !late
+        } finally {
+          // The page sends no other change before it has heard of this one.
+          send(made ? 'done' : 'late')
+        }
+      } else if (!message && (raw as { type?: unknown } | null)?.type === 'change') send('late')
+      else if (message?.type === 'act' && (message.action !== 'run' || source.canRun())) source.act(message.action)
       else if (message?.type === 'text') source.showText(message.path)
     },
     update: () => begun && send(),

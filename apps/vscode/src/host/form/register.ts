@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { type Edit, findNodeAtLocation } from 'jsonc-parser'
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
@@ -60,7 +61,9 @@ function showForm(
     translated(formStrings),
   )
   const listening = vscode.Disposable.from(
-    webview.onDidReceiveMessage(message => void session.receive(message)),
+    webview.onDidReceiveMessage(message => {
+      session.receive(message).catch((error: Error) => vscode.window.showErrorMessage(error.message))
+    }),
     vscode.workspace.onDidChangeTextDocument(event => event.document === document && session.update()),
     vscode.languages.onDidChangeDiagnostics(({ uris }) => {
       if (!uris.some(one => one.toString() === uri.toString())) return
@@ -77,7 +80,8 @@ async function applyTo(document: vscode.TextDocument, edits: readonly Edit[]): P
   const edit = new vscode.WorkspaceEdit()
   for (const { offset, length, content } of edits)
     edit.replace(document.uri, rangeOf(document, offset, length), content)
-  await vscode.workspace.applyEdit(edit)
+  if (!(await vscode.workspace.applyEdit(edit)))
+    throw new Error(vscode.l10n.t('{name} could not be changed.', { name: posix.basename(document.uri.path) }))
 }
 
 const rangeOf = (document: vscode.TextDocument, offset: number, length: number): vscode.Range =>

@@ -40,6 +40,7 @@ export function reportSession(
       sent = JSON.stringify(points)
       post({ type: 'report', report, points, strings })
     } catch (error) {
+      if (asked !== source) return
       post({ type: 'refused', message: error instanceof Error ? error.message : String(error) })
     }
   }

@@ -30,12 +30,21 @@ export async function openModelDocument(
     await (await readerOf()).close(file.path)
   }
   const watcher = watch(uri, () => {
-    void close().finally(() => changed.fire())
+    void close()
+      .catch(() => {})
+      .finally(() => changed.fire())
   })
   return {
     uri,
     path: file.path,
-    header: () => (header ??= readerOf().then(reader => reader.open(file.path))),
+    header() {
+      const asked = (header ??= readerOf().then(reader => reader.open(file.path)))
+      // What was refused may be read the next time.
+      asked.catch(() => {
+        if (header === asked) header = undefined
+      })
+      return asked
+    },
     onDidChange: changed.event,
     dispose() {
       watcher.dispose()
