@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the Python that the tests of this folder use: sh tools/python-clients/make-venv.sh DIR, then
-# SINTER_PYTHON=DIR/bin/python vitest run tools/python-clients
+# SINTER_PYTHON=DIR/bin/python npx -y pnpm@12 test tools/python-clients
 set -eu
 dir=${1:?usage: make-venv.sh DIR}
 python3 -m venv "$dir"

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { formats, loadTrainRecipe, methods, presets } from '@sinter/engine'
+import { formats, loadTrainRecipe, methods, presets, trainMethods } from '@sinter/engine'
 import { families } from '@sinter/model'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../src/failure.ts'
@@ -19,6 +19,11 @@ describe('README', () => {
     )
     const known = methods.map(({ name, kind, paper }) => [name, kind, paper])
     expect(rows.sort()).toEqual(known.sort())
+  })
+
+  test('names every method that trains', () => {
+    const rows = [...readme.matchAll(/^\| (.*?) \| train \|/gm)].flatMap(([, names]) => names!.split(', '))
+    expect(rows.sort()).toEqual(trainMethods.map(({ name }) => `\`${name}\``).sort())
   })
 
   test.each(presets.map(preset => preset.name))('names the preset %s', name => {

@@ -3,14 +3,14 @@ import type { Confirm } from './confirm.ts'
 import type { Places } from './places.ts'
 
 /** What tools work with. */
-export interface Workplace {
+export interface Served {
   readonly server: McpServer
   readonly places: Places
   readonly confirm: Confirm
 }
 
 /** Adds one tool to a server. */
-export type AddTool = (workplace: Workplace) => void
+export type AddTool = (served: Served) => void
 
 /** Results are read by models: longer ones would push all else out of their sight. */
 const MAX_TEXT = 40_000
