@@ -5,6 +5,7 @@ import { decodeSafetensors, encodeSafetensors, openModel } from '@sinter/model'
 import { tensor, toF32 } from '@sinter/tensor-core'
 import { describe, expect, test } from 'vitest'
 import { engineModelReader, engineRecipeService } from '../src/engine-client/index.ts'
+import type { Limits } from '../src/shared/recipe-checker.ts'
 import { demoModel, engineClient, recipeText, sinter, workplace } from './engine-setup.ts'
 
 const engine = engineClient()
@@ -109,7 +110,13 @@ test('the editor of recipes is answered by the same engine', async () => {
   const wrong = await recipes.check('{ "version": 1, "steps": [{ "method": "gptqq" }] }', path('a.sinter.jsonc'))
   expect(wrong).toMatchObject([{ severity: 'error', fixes: [{ edits: [{ text: '"gptq"' }] }] }])
   expect(await recipes.check(recipeText(calibration), path('a.sinter.jsonc'))).toEqual([])
-  expect((await recipes.plan(recipeText(calibration), path('a.sinter.jsonc'))).text).toContain('gptq')
+  const planned = (limits: Limits) => recipes.plan(recipeText(calibration), path('a.sinter.jsonc'), limits)
+  const whole = await planned({})
+  expect(whole.text).toContain('gptq')
+  expect(whole.text).toContain('cache in memory')
+  const { text } = await planned({ threads: 3, memory: 1 })
+  expect(text).toContain('on 3 threads')
+  expect(text).toContain('cache on disk')
   expect((await recipes.presets()).length).toBeGreaterThan(0)
 })
 

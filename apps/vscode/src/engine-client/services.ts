@@ -27,7 +27,7 @@ export function engineModelReader({ request }: EngineClient): ModelReader {
 export function engineRecipeService({ request }: EngineClient): RecipeService {
   return {
     check: async (text, path) => (await request('recipeCheck', { text, path })).diagnostics,
-    plan: (text, path) => request('recipePlan', { text, path }),
+    plan: (text, path, limits) => request('recipePlan', { text, path, ...limits }),
     presets: async () => (await request('presets', {})).presets,
   }
 }

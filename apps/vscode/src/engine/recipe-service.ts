@@ -7,8 +7,9 @@ import { recipeChecker } from './recipe-checker.ts'
 /** What the editor of recipes asks for. */
 export const recipeService: RecipeService = {
   ...recipeChecker,
-  async plan(text, path) {
-    const plan = await planRecipe(checkRecipe(parse(text, [], { allowTrailingComma: true }) as RecipeInput), path)
+  async plan(text, path, limits) {
+    const recipe = checkRecipe(parse(text, [], { allowTrailingComma: true }) as RecipeInput)
+    const plan = await planRecipe(recipe, path, limits)
     const { seconds, memoryBytes, outputBytes, diskBytes } = plan.estimate
     return { text: formatPlan(plan, {}), seconds, memoryBytes, outputBytes, diskBytes }
   },

@@ -3,7 +3,7 @@ import { type Guard, GuardError, number, object, oneOf, text, whole } from './gu
 import * as model from './model-messages.ts'
 import type * as values from './model-reader.ts'
 import * as reader from './reader-messages.ts'
-import type { PlanFacts } from './recipe-checker.ts'
+import type { Limits, PlanFacts } from './recipe-checker.ts'
 import * as recipe from './recipe-messages.ts'
 import * as report from './report-messages.ts'
 import * as run from './run-messages.ts'
@@ -60,7 +60,7 @@ export interface Requests {
   methods: [NoParams, model.MethodsResult]
   schema: [model.SchemaParams, model.SchemaResult]
   recipeCheck: [recipe.RecipeText, recipe.CheckResult]
-  recipePlan: [recipe.RecipeText, PlanFacts]
+  recipePlan: [recipe.RecipeText & Limits, PlanFacts]
   presets: [NoParams, recipe.PresetsResult]
   plan: [run.RecipeParams, run.PlanResult]
   runStart: [run.RunStartParams, run.RunStartResult]
@@ -104,7 +104,7 @@ export const requests: {
   methods: { params: object<NoParams>({}), result: model.methodsResult },
   schema: { params: model.schemaParams, result: model.schemaResult },
   recipeCheck: { params: recipe.recipeParams, result: recipe.checkResult },
-  recipePlan: { params: recipe.recipeParams, result: recipe.planFacts },
+  recipePlan: { params: recipe.recipePlanParams, result: recipe.planFacts },
   presets: { params: object<NoParams>({}), result: recipe.presetsResult },
   plan: { params: run.planParams, result: run.planResult },
   runStart: { params: run.runStartParams, result: run.runStartResult },

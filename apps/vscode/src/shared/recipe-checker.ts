@@ -27,6 +27,13 @@ export interface RecipeChecker {
   check(text: string, path: string): Promise<readonly RecipeDiagnostic[]>
 }
 
+/** What a run may take. */
+export interface Limits {
+  readonly threads?: number | undefined
+  /** Bytes that it should stay below. */
+  readonly memory?: number | undefined
+}
+
 export interface PlanFacts {
   /** The table, as the command line prints it. */
   readonly text: string
@@ -46,6 +53,6 @@ export interface NamedRecipe {
 /** All that the recipe editor asks of the engine. */
 export interface RecipeService extends RecipeChecker {
   /** @throws Error with the engine's message when the recipe does not fit */
-  plan(text: string, path: string): Promise<PlanFacts>
+  plan(text: string, path: string, limits: Limits): Promise<PlanFacts>
   presets(): Promise<readonly NamedRecipe[]>
 }

@@ -1,6 +1,6 @@
-import { array, type Guard, number, object, oneOf, text } from './guard.ts'
+import { array, type Guard, number, object, oneOf, optional, text, whole } from './guard.ts'
 import { message, path } from './model-messages.ts'
-import type { NamedRecipe, PlanFacts, RecipeDiagnostic, RecipeFix, TextEdit } from './recipe-checker.ts'
+import type { Limits, NamedRecipe, PlanFacts, RecipeDiagnostic, RecipeFix, TextEdit } from './recipe-checker.ts'
 
 /** A recipe as an editor has it, saved or not. */
 export interface RecipeText {
@@ -9,7 +9,16 @@ export interface RecipeText {
   readonly path: string
 }
 
-export const recipeParams: Guard<RecipeText> = object({ text: text(2 ** 22), path })
+const recipeText = { text: text(2 ** 22), path }
+
+export const recipeParams: Guard<RecipeText> = object(recipeText)
+
+export const limits: {
+  readonly threads: Guard<number | undefined>
+  readonly memory: Guard<number | undefined>
+} = { threads: optional(whole(1, 1024)), memory: optional(whole(1, Number.MAX_SAFE_INTEGER)) }
+
+export const recipePlanParams: Guard<RecipeText & Limits> = object({ ...recipeText, ...limits })
 
 export interface CheckResult {
   readonly diagnostics: readonly RecipeDiagnostic[]

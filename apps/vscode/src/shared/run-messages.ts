@@ -1,8 +1,10 @@
 import { array, boolean, type Guard, nullable, number, object, oneOf, optional, text, whole } from './guard.ts'
 import { message, name, path } from './model-messages.ts'
+import type { Limits } from './recipe-checker.ts'
+import { limits } from './recipe-messages.ts'
 import { type RunStatus, runStatus } from './run-status.ts'
 
-export interface RecipeParams {
+export interface RecipeParams extends Limits {
   /** Of the recipe, saved or not. */
   readonly text: string
   /** Of its file: the ending says JSON or YAML, and paths in the recipe are relative to its folder. */
@@ -11,9 +13,6 @@ export interface RecipeParams {
   readonly model?: string | undefined
   /** Where the result goes. Default: beside the recipe, under its name. */
   readonly out?: string | undefined
-  readonly threads?: number | undefined
-  /** Bytes that a run should stay below. */
-  readonly memory?: number | undefined
 }
 
 const recipeFields = {
@@ -21,8 +20,7 @@ const recipeFields = {
   path,
   model: optional(path),
   out: optional(path),
-  threads: optional(whole(1, 1024)),
-  memory: optional(whole(1, Number.MAX_SAFE_INTEGER)),
+  ...limits,
 }
 
 export const planParams: Guard<RecipeParams> = object(recipeFields)

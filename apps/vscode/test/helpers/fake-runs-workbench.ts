@@ -149,7 +149,7 @@ export const fakeRunsVscode: object = {
   window,
   TreeItemCollapsibleState: { None: 0 },
   StatusBarAlignment: { Left: 1 },
-  ProgressLocation: { Notification: 15 },
+  ProgressLocation: { Notification: 15, Window: 10 },
   ViewColumn: { Active: -1 },
   Disposable: {
     from: (...all: { dispose(): void }[]) => ({
@@ -196,6 +196,7 @@ export const fakeRunsVscode: object = {
     },
     getWorkspaceFolder: () => folder(),
     onDidChangeWorkspaceFolders: () => ({ dispose() {} }),
+    registerTextDocumentContentProvider: () => ({ dispose() {} }),
     getConfiguration: () => ({ get: (name: string, usual: unknown) => (name === 'threads' ? 1 : usual) }),
   },
   tasks: {

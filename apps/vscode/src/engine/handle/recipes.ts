@@ -6,6 +6,6 @@ export const check: Handler<'recipeCheck'> = async ({ text, path }) => ({
   diagnostics: await recipeService.check(text, path),
 })
 
-export const planTable: Handler<'recipePlan'> = ({ text, path }) => recipeService.plan(text, path)
+export const planTable: Handler<'recipePlan'> = ({ text, path, ...limits }) => recipeService.plan(text, path, limits)
 
 export const presets = async (): Promise<PresetsResult> => ({ presets: await recipeService.presets() })

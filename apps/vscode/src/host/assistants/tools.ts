@@ -2,6 +2,7 @@ import * as vscode from 'vscode'
 import type { EngineClient, RequestOptions } from '../../engine-client/index.ts'
 import type { PlanResult, RecipeParams } from '../../shared/protocol.ts'
 import { byteText, showDuration } from '../../shared/units.ts'
+import { limitsOf } from '../limits.ts'
 import { pathOf } from '../paths.ts'
 import { startRun } from '../runs/start-run.ts'
 import { inWorkspace, workspaceFolder } from './places.ts'
@@ -30,6 +31,7 @@ function recipeParams({ recipe, model, out }: ToolInput): RecipeParams {
     path: pathOf(recipePlace()),
     model: inWorkspace(model ?? (recipe as ToolInput).model),
     ...(out !== undefined && { out: inWorkspace(out) }),
+    ...limitsOf(recipePlace()),
   }
 }
 

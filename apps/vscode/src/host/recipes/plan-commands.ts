@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import * as vscode from 'vscode'
 import type { RecipeService } from '../../shared/recipe-checker.ts'
 import { showBytes, showDuration } from '../../shared/units.ts'
+import { limitsOf } from '../limits.ts'
 import { pathOf } from '../paths.ts'
 import { recipeOf, tellNoRecipe } from './recipe-of.ts'
 
@@ -49,7 +50,7 @@ async function planOf(service: RecipeService, uri: vscode.Uri | undefined) {
   }
   const path = pathOf(document.uri)
   try {
-    const plan = service.plan(document.getText(), path)
+    const plan = service.plan(document.getText(), path, limitsOf(document.uri))
     return { path, ...(await withProgress(vscode.l10n.t('Planning {0}', basename(path)), plan)) }
   } catch (error) {
     void vscode.window.showErrorMessage((error as Error).message)

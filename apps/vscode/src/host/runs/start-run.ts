@@ -1,6 +1,7 @@
 import * as vscode from 'vscode'
 import type { EngineClient } from '../../engine-client/index.ts'
 import type { RecipeParams, RunStartResult } from '../../shared/protocol.ts'
+import { limitsOf } from '../limits.ts'
 import { pathOf, uriOf } from '../paths.ts'
 import { isVirtual } from '../virtual.ts'
 
@@ -30,7 +31,7 @@ export async function startRun(
   if (!folder) throw new Error(vscode.l10n.t('Open a folder first: runs are kept in it.'))
   const workspace = pathOf(folder.uri)
   const since = Date.now()
-  const given = { workspace, text, path: pathOf(uri), ...instead, ...limits(uri) }
+  const given = { workspace, text, path: pathOf(uri), ...instead, parallel: parallelRuns(uri), ...limitsOf(uri) }
   return { ...(await client.request('runStart', given)), workspace, since }
 }
 
@@ -44,14 +45,3 @@ export function requirePlace(): void {
 /** How many runs may be at work at once. */
 export const parallelRuns = (scope: vscode.Uri): number =>
   vscode.workspace.getConfiguration('sinter', scope).get('parallelRuns', 1)
-
-/** 0 in the settings leaves it to the engine. */
-function limits(scope: vscode.Uri): { threads?: number; memory?: number; parallel: number } {
-  const settings = vscode.workspace.getConfiguration('sinter', scope)
-  const [threads, mebibytes] = [settings.get('threads', 0), settings.get('memory', 0)]
-  return {
-    parallel: parallelRuns(scope),
-    ...(threads > 0 && { threads }),
-    ...(mebibytes > 0 && { memory: mebibytes * 2 ** 20 }),
-  }
-}
