@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
 import type { ExtensionContext } from 'vscode'
@@ -135,9 +135,10 @@ test('nothing runs in a folder that is not trusted, whoever calls the command', 
   workbench.trusted = false
   recipe('untrusted')
   await call('sinter.run')
-  for (const command of ['resumeRun', 'tryIt', 'export']) await call(`sinter.${command}`, row('small')!.run)
+  for (const command of ['resumeRun', 'removeRun', 'tryIt', 'export'])
+    await call(`sinter.${command}`, row('small')!.run)
   workbench.trusted = true
-  expect(workbench.messages).toEqual(Array(4).fill('Nothing runs in Restricted Mode: trust this folder first.'))
+  expect(workbench.messages).toEqual(Array(5).fill('Nothing runs in Restricted Mode: trust this folder first.'))
   expect(existsSync(join(folder, 'untrusted.sinter-run'))).toBe(false)
   expect(row('untrusted')).toBeUndefined()
 })
@@ -150,4 +151,30 @@ test('nothing runs in a workspace without a disk', async () => {
   workbench.scheme = 'file'
   expect(workbench.messages).toEqual(['Compressing needs files on a disk, and this workspace has none.'])
   expect(existsSync(join(folder, 'virtual.sinter-run'))).toBe(false)
+})
+
+test('a run is removed after a yes, and leaves what it made; one whose folder somebody deletes leaves the view too', async () => {
+  const [small, queued] = [row('small')!.run, row('in-queue')!.run]
+  const kept = (shown: ShownRun): boolean => existsSync(runFolder(folder, shown.run.id))
+  await call('sinter.removeRun', small)
+  expect(kept(small)).toBe(true)
+  workbench.agrees = true
+  await call('sinter.removeRun', small)
+  expect([kept(small), existsSync(path('small'))]).toEqual([false, true])
+  await until(() => !row('small'))
+  expect(row('in-queue')).toBeDefined()
+  rmSync(runFolder(folder, queued.run.id), { recursive: true })
+  await until(() => !row('in-queue'))
+
+  const block = 'stays.sinter-run/block-0000.safetensors'
+  held.hold(block)
+  recipe('stays')
+  const running = call('sinter.run')
+  await until(() => existsSync(path(block)))
+  workbench.messages.length = 0
+  await call('sinter.removeRun', row('stays')!.run)
+  expect(workbench.messages.at(-1)).toMatch(/^run .* is (starting|running): stop it first$/)
+  expect(kept(row('stays')!.run)).toBe(true)
+  held.release(block)
+  await running
 })

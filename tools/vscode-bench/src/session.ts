@@ -1,12 +1,11 @@
 import { rmSync } from 'node:fs'
-import { setTimeout as wait } from 'node:timers/promises'
-import type { Page } from 'playwright-core'
+import type { Frame, Page } from 'playwright-core'
 import { axeFindings } from './axe.ts'
 import { type Browser, openBrowser } from './browser.ts'
 import { type Host, type HostOptions, startHost } from './host.ts'
 import { localeCookie } from './pseudo-locale.ts'
 import { type Theme, themes } from './settings.ts'
-import { artefacts, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot, webviews } from './workbench.ts'
+import { artefacts, happens, openWorkbench, PATIENCE_MS, pick, runCommand, screenshot, webviews } from './workbench.ts'
 import { makeWorkspace } from './workspace.ts'
 
 /** A workbench with a browser on it, and a workspace of its own. */
@@ -27,7 +26,15 @@ export async function openSession(
 ): Promise<Session> {
   const workspace = makeWorkspace(files)
   const host = await startHost(options)
-  const browser = await openBrowser()
+  const browser = await openBrowser().catch(async error => {
+    await host.stop()
+    throw error
+  })
+  const close = async (): Promise<void> => {
+    await browser.close()
+    await host.stop()
+    rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
+  }
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
   const problems: string[] = []
   browser.page.on('console', message => {
@@ -39,7 +46,10 @@ export async function openSession(
     if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
     void dialog.accept()
   })
-  await openWorkbench(browser.page, host.url(workspace))
+  await openWorkbench(browser.page, host.url(workspace)).catch(async error => {
+    await close()
+    throw error
+  })
   return {
     ...browser,
     host,
@@ -53,17 +63,13 @@ export async function openSession(
           problems.push(...(await axeFindings(view)).map(found => `${name}, ${theme}: ${found}`))
       }
     },
-    async close() {
-      await browser.close()
-      await host.stop()
-      rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
-    },
+    close,
   }
 }
 
 /** As a person does: the workbench does not watch its settings' file closely enough to wait for. */
 async function setTheme(page: Page, theme: Theme): Promise<void> {
-  const { label, shown } = themes[theme]
+  const { label, shown, within } = themes[theme]
   await runCommand(page, 'Preferences: Color Theme')
   const input = page.locator('.quick-input-widget:visible input[type=text]')
   await page
@@ -73,9 +79,20 @@ async function setTheme(page: Page, theme: Theme): Promise<void> {
   await input.fill(label)
   await pick(page, label)
   await page.waitForSelector(`.monaco-workbench${shown}`, { timeout: PATIENCE_MS })
-  // Editors repaint in the frame after, webviews one message later.
-  await wait(300)
+  const has = (view: Frame): Promise<boolean> =>
+    view.evaluate(body => document.querySelector(body) !== null, `body${within}`)
+  // One that goes away meanwhile has no theme to wait for.
+  const painted = async (): Promise<boolean> => {
+    const all = await Promise.all(webviews(page).map(view => has(view).catch(() => false)))
+    return all.every(Boolean)
+  }
+  await happens(`${label} in every webview`, painted)
+  await twoFrames(page)
 }
+
+/** What has changed is drawn in the next. */
+const twoFrames = (page: Page): Promise<unknown> =>
+  page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))))
 
 /** Runs a journey; when it fails there is a picture of the moment. @throws what the journey throws, with the picture's path */
 export async function journey(name: string, { page, host }: Session, walk: () => Promise<void>): Promise<void> {

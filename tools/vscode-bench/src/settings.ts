@@ -12,11 +12,11 @@ export const quietSettings: Readonly<Record<string, unknown>> = {
   'files.simpleDialog.enable': true,
 }
 
-/** Names as the list of themes shows them, and the class that the workbench then has. */
+/** Names as the list of themes shows them, and the classes that the workbench and the bodies of webviews then have. */
 export const themes = {
-  light: { label: 'Light Modern', shown: '.vs' },
-  contrast: { label: 'Dark High Contrast', shown: '.hc-black' },
-  dark: { label: 'Dark Modern', shown: '.vs-dark' },
+  light: { label: 'Light Modern', shown: '.vs', within: '.vscode-light' },
+  contrast: { label: 'Dark High Contrast', shown: '.hc-black', within: '.vscode-high-contrast' },
+  dark: { label: 'Dark Modern', shown: '.vs-dark', within: '.vscode-dark' },
 } as const
 
 export type Theme = keyof typeof themes

@@ -102,11 +102,12 @@ export async function paletteRows(page: Page, text: string): Promise<string[]> {
   const labels = page.locator('.quick-input-list .monaco-list-row .quick-input-list-row:first-child .label-name')
   await labels.filter({ hasText: text }).first().waitFor({ timeout: PATIENCE_MS })
   const rows = new Set<string>()
-  // The list draws what is in sight; the first step only goes to the end of that.
-  for (let known = -1; rows.size > known; ) {
-    known = rows.size
+  // The list draws what is in sight, and a slow window may draw late: it ends when several steps bring nothing new.
+  for (let still = 0; still < 5; still++) {
+    const known = rows.size
     for (const row of await labels.allTextContents()) rows.add(row.trim())
-    for (let step = 0; step < 2; step++) await page.keyboard.press('PageDown')
+    if (rows.size > known) still = 0
+    await page.keyboard.press('PageDown')
     await page.waitForTimeout(100)
   }
   await page.keyboard.press('Escape')

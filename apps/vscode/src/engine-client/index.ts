@@ -14,4 +14,11 @@ export { EngineError, type EngineErrorKind } from './engine-error.ts'
 export { type EngineProcess, handshake } from './engine-process.ts'
 export { type FoundNode, findNode, LEAST_NODE, type NodeCandidate } from './find-node.ts'
 export { engineModelReader, engineRecipeService } from './services.ts'
-export { type Watch, type WatchEventsOptions, type WatchOptions, watchEvents, watchRuns } from './watch-runs.ts'
+export {
+  type Watch,
+  type WatchEventsOptions,
+  type WatchOptions,
+  type WatchRunsOptions,
+  watchEvents,
+  watchRuns,
+} from './watch-runs.ts'

@@ -1,5 +1,5 @@
 import { type RunLine, readEvents } from '../runs/read-events.ts'
-import { readRun, runIds, statusTime } from '../runs/read-runs.ts'
+import { isGone, readRun, runIds, statusTime } from '../runs/read-runs.ts'
 import { runFolder } from '../runs/run-folder.ts'
 import { isOver, type RunStatus } from '../shared/run-status.ts'
 
@@ -12,11 +12,20 @@ export interface WatchOptions {
   readonly everyMs?: number | undefined
 }
 
+export interface WatchRunsOptions extends WatchOptions {
+  /** Told of a run whose folder is there no more. */
+  readonly onGone?: ((id: string) => void) | undefined
+}
+
 /**
  * Tells of every run of a workspace, whoever started it: once at first, and whenever its status has changed. The folders are looked at
  * now and then: watching them by the system is not to be had on every file system, and a look is a few small files.
  */
-export function watchRuns(workspace: string, onRun: (run: RunStatus) => void, options: WatchOptions = {}): Watch {
+export function watchRuns(
+  workspace: string,
+  onRun: (run: RunStatus) => void,
+  { onGone, ...options }: WatchRunsOptions = {},
+): Watch {
   const known = new Map<string, { readonly time: number; readonly text: string; readonly over: boolean }>()
   return repeat(options, async isClosed => {
     for (const id of (await runIds(workspace)).sort()) {
@@ -30,6 +39,12 @@ export function watchRuns(workspace: string, onRun: (run: RunStatus) => void, op
       const text = JSON.stringify(run)
       known.set(id, { time, text, over: isOver(run) })
       if (before?.text !== text) onRun(run)
+    }
+    for (const id of known.keys()) {
+      if (!(await isGone(workspace, id))) continue
+      if (isClosed()) return
+      known.delete(id)
+      onGone?.(id)
     }
   })
 }

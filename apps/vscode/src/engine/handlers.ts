@@ -29,6 +29,7 @@ export const handlers: { readonly [M in Method]: Handler<M> } = {
   runStart: async (params, { runProgram }) => (await import('./run/start-run.ts')).startRun(params, runProgram),
   runList: async (...args) => (await import('./handle/runs.ts')).listOfRuns(...args),
   runStatus: async (...args) => (await import('./handle/runs.ts')).oneRun(...args),
+  runRemove: async (...args) => (await import('./handle/runs.ts')).remove(...args),
   runCancel: async (...args) => (await import('./handle/runs.ts')).cancel(...args),
   runResume: async (...args) => (await import('./handle/runs.ts')).resume(...args),
 }

@@ -47,6 +47,15 @@ export async function statusTime(workspace: string, id: string): Promise<number 
   return (await stat(join(runFolder(workspace, id), runFiles.status)).catch(() => undefined))?.mtimeMs
 }
 
+/** Whether a run's folder is not there, which is more than that it cannot be read. */
+export async function isGone(workspace: string, id: string): Promise<boolean> {
+  const error = await stat(runFolder(workspace, id)).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  )
+  return error?.code === 'ENOENT'
+}
+
 async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     return runStatus(JSON.parse(await readBounded(path, MAX_STATUS_BYTES)), 'status')

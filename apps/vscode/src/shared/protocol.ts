@@ -67,6 +67,7 @@ export interface Requests {
   runList: [run.RunListParams, run.RunListResult]
   runStatus: [run.RunParams, run.RunResult]
   runCancel: [run.RunParams, run.RunResult]
+  runRemove: [run.RunParams, reader.Nothing]
   runResume: [run.RunResumeParams, run.RunResult]
 }
 
@@ -111,6 +112,7 @@ export const requests: {
   runList: { params: run.runListParams, result: run.runListResult },
   runStatus: { params: run.runParams, result: run.runResult },
   runCancel: { params: run.runParams, result: run.runResult },
+  runRemove: { params: run.runParams, result: reader.nothing },
   runResume: { params: run.runResumeParams, result: run.runResult },
 }
 

@@ -22,6 +22,8 @@ export interface RunsWorkbench {
   readonly panels: { receive(message: unknown): void; readonly posted: unknown[] }[]
   folder: string
   trusted: boolean
+  /** Takes the first answer of a warning that asks. */
+  agrees: boolean
   /** Of its folder's address. */
   scheme: string
   document: { uri: { scheme: string; path: string; fsPath: string }; languageId: string; getText(): string } | undefined
@@ -42,6 +44,7 @@ export const runsWorkbench: RunsWorkbench = {
   panels: [],
   folder: '',
   trusted: true,
+  agrees: false,
   scheme: 'file',
   document: undefined,
   taskProvider: undefined,
@@ -115,6 +118,10 @@ const window = {
   }),
   showTextDocument: async () => {},
   showErrorMessage: says,
+  showWarningMessage: async (text: string, _: unknown, ...answers: string[]) => {
+    runsWorkbench.messages.push(text)
+    return runsWorkbench.agrees ? answers[0] : undefined
+  },
   showInformationMessage: says,
   withProgress: (_: unknown, work: (progress: object, cancel: object) => Promise<unknown>) => {
     const report = ({ message }: { message: string }) => runsWorkbench.progress.push(message)

@@ -66,7 +66,10 @@ function showReport(extension: vscode.Uri, client: EngineClient, runs: RunList, 
       void session.show(next)
     },
   })
-  const changes = runs.onChange(() => session.update())
+  const changes = vscode.Disposable.from(
+    runs.onChange(() => session.update()),
+    runs.onGone(() => session.update()),
+  )
   panel.webview.onDidReceiveMessage(message => void session.receive(message))
   panel.onDidDispose(() => changes.dispose())
   openPage(panel.webview, extension, 'report')

@@ -6,6 +6,7 @@ import { recipeOf } from '../recipes/recipe-of.ts'
 import { chooseRun, isDone } from './choose-run.ts'
 import { followRun } from './follow-run.ts'
 import { modelFile } from './model-file.ts'
+import { removeRun } from './remove-run.ts'
 import { rerun } from './rerun.ts'
 import { resultPath } from './result-path.ts'
 import type { RunList, ShownRun } from './run-list.ts'
@@ -26,6 +27,7 @@ export function runCommands(client: EngineClient, runs: RunList): vscode.Disposa
     registerCommand('sinter.revealOutput', ({ run }: ShownRun) =>
       vscode.commands.executeCommand('revealInExplorer', uriOf(run.out)),
     ),
+    registerCommand('sinter.removeRun', (shown: ShownRun) => told(removeRun(client, shown))),
     registerCommand('sinter.rerun', (shown: ShownRun) => told(rerun(runs, shown))),
     registerCommand('sinter.compareRun', (shown?: ShownRun) => told(compareRun(runs, shown))),
     registerCommand('sinter.showRuns', () => vscode.commands.executeCommand('sinter.runs.focus')),

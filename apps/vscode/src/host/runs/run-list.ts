@@ -15,6 +15,8 @@ export interface RunList extends vscode.Disposable {
   all(): readonly ShownRun[]
   find(id: string): ShownRun | undefined
   readonly onChange: vscode.Event<ShownRun>
+  /** Its record is there no more, or the folder that kept it is not in the workspace. */
+  readonly onGone: vscode.Event<ShownRun>
 }
 
 /** A second is soon enough for people, and a look at files that did not change costs next to nothing. */
@@ -24,6 +26,11 @@ const EVERY_MS = 1000
 export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
   const known = new Map<string, { workspace: string; run: RunStatus }>()
   const changed = new vscode.EventEmitter<ShownRun>()
+  const gone = new vscode.EventEmitter<ShownRun>()
+  const drop = (id: string): void => {
+    const shown = known.get(id)
+    if (known.delete(id)) gone.fire(shown!)
+  }
   const watchOf = (workspace: string): Watch =>
     watch(
       workspace,
@@ -33,7 +40,7 @@ export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
         known.set(run.id, shown)
         changed.fire(shown)
       },
-      { everyMs: EVERY_MS },
+      { everyMs: EVERY_MS, onGone: drop },
     )
   const watches = new Map<string, Watch>()
   // A folder that comes after the first does not start the extension anew.
@@ -41,11 +48,11 @@ export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
     const folders = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => isReadable(uri))
     const now = new Set(folders.map(({ uri }) => pathOf(uri)))
     for (const workspace of now) if (!watches.has(workspace)) watches.set(workspace, watchOf(workspace))
-    for (const [workspace, gone] of watches) {
+    for (const [workspace, left] of watches) {
       if (now.has(workspace)) continue
-      gone.close()
+      left.close()
       watches.delete(workspace)
-      for (const [id, shown] of known) if (shown.workspace === workspace) known.delete(id)
+      for (const [id, shown] of known) if (shown.workspace === workspace) drop(id)
     }
   }
   follow()
@@ -54,10 +61,12 @@ export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
     all: () => [...known.values()].sort((a, b) => b.run.createdAt - a.run.createdAt),
     find: id => known.get(id),
     onChange: changed.event,
+    onGone: gone.event,
     dispose() {
       following.dispose()
       for (const watch of watches.values()) watch.close()
       changed.dispose()
+      gone.dispose()
     },
   }
 }

@@ -19,5 +19,5 @@ export function runStatusBar(runs: RunList): vscode.Disposable {
     if (texts.length > 0) item.show()
     else item.hide()
   }
-  return vscode.Disposable.from(item, runs.onChange(show))
+  return vscode.Disposable.from(item, runs.onChange(show), runs.onGone(show))
 }

@@ -26,7 +26,10 @@ export function runTree(runs: RunList): vscode.Disposable {
   return vscode.Disposable.from(
     changed,
     runs.onChange(look),
-    vscode.workspace.onDidChangeWorkspaceFolders(() => changed.fire(undefined)),
+    runs.onGone(shown => {
+      drawn.delete(shown)
+      changed.fire(undefined)
+    }),
     vscode.window.createTreeView('sinter.runs', { treeDataProvider: provider }),
   )
 }

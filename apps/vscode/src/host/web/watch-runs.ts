@@ -6,7 +6,7 @@ import type { EngineClient, watchRuns } from '../../engine-client/index.ts'
  */
 export const watchEngineRuns =
   (client: EngineClient): typeof watchRuns =>
-  (workspace, onRun, { everyMs = 500 } = {}) => {
+  (workspace, onRun, { everyMs = 500, onGone } = {}) => {
     const known = new Map<string, string>()
     let asking = false
     const look = async (): Promise<void> => {
@@ -18,6 +18,12 @@ export const watchEngineRuns =
           const text = JSON.stringify(run)
           if (known.get(run.id) !== text) onRun(run)
           known.set(run.id, text)
+        }
+        const there = new Set(runs.map(({ id }) => id))
+        for (const id of known.keys()) {
+          if (there.has(id)) continue
+          known.delete(id)
+          onGone?.(id)
         }
       } finally {
         asking = false
