@@ -117,6 +117,10 @@ test('the editor of recipes is answered by the same engine', async () => {
   const { text } = await planned({ threads: 3, memory: 1 })
   expect(text).toContain('on 3 threads')
   expect(text).toContain('cache on disk')
+  for (const wrong of [{ threads: 0 }, { threads: 1.5 }, { memory: -1 }])
+    await expect(planned(wrong)).rejects.toMatchObject({
+      message: expect.stringMatching(/^params\.(threads|memory): /),
+    })
   expect((await recipes.presets()).length).toBeGreaterThan(0)
 })
 
