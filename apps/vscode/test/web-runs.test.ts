@@ -20,3 +20,17 @@ test('runs are told of when they change, and when the engine has them no more', 
   watch.close()
   expect(told).toEqual(['b done', 'a running', 'a done', 'b gone'])
 })
+
+test('a run that one list lacks is not gone', async () => {
+  const lists = [['a'], [], ['a'], [], ['a'], []]
+  let asked = 0
+  const request = async () => ({ runs: (lists[asked++] ?? []).map(id => ({ id, state: 'done' })) })
+  const told: string[] = []
+  const watch = watchEngineRuns({ pid: 0, request } as unknown as EngineClient)('/place', ({ id }) => told.push(id), {
+    everyMs: 5,
+    onGone: id => told.push(`${id} gone after ${asked}`),
+  })
+  await until(() => asked > lists.length + 2)
+  watch.close()
+  expect(told).toEqual(['a', 'a gone after 7'])
+})

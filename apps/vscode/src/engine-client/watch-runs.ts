@@ -28,7 +28,8 @@ export function watchRuns(
 ): Watch {
   const known = new Map<string, { readonly time: number; readonly text: string; readonly over: boolean }>()
   return repeat(options, async isClosed => {
-    for (const id of (await runIds(workspace)).sort()) {
+    const ids = (await runIds(workspace)).sort()
+    for (const id of ids) {
       const time = await statusTime(workspace, id)
       const before = known.get(id)
       // Of one at work the process may be gone, which its status cannot say.
@@ -40,8 +41,10 @@ export function watchRuns(
       known.set(id, { time, text, over: isOver(run) })
       if (before?.text !== text) onRun(run)
     }
+    const listed = new Set(ids)
     for (const id of known.keys()) {
-      if (!(await isGone(workspace, id))) continue
+      // A list that could not be read is empty: that says nothing of the folders.
+      if (listed.has(id) || !(await isGone(workspace, id))) continue
       if (isClosed()) return
       known.delete(id)
       onGone?.(id)

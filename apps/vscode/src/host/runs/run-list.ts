@@ -40,7 +40,11 @@ export function watchedRuns(watch: typeof watchRuns = watchRuns): RunList {
         known.set(run.id, shown)
         changed.fire(shown)
       },
-      { everyMs: EVERY_MS, onGone: drop },
+      {
+        everyMs: EVERY_MS,
+        // A folder that was copied has runs of the same names.
+        onGone: id => known.get(id)?.workspace === workspace && drop(id),
+      },
     )
   const watches = new Map<string, Watch>()
   // A folder that comes after the first does not start the extension anew.

@@ -8,6 +8,7 @@ export const watchEngineRuns =
   (client: EngineClient): typeof watchRuns =>
   (workspace, onRun, { everyMs = 500, onGone } = {}) => {
     const known = new Map<string, string>()
+    let missed: ReadonlySet<string> = new Set()
     let asking = false
     const look = async (): Promise<void> => {
       if (asking || client.pid === undefined) return
@@ -20,11 +21,14 @@ export const watchEngineRuns =
           known.set(run.id, text)
         }
         const there = new Set(runs.map(({ id }) => id))
-        for (const id of known.keys()) {
-          if (there.has(id)) continue
+        const missing = new Set([...known.keys()].filter(id => !there.has(id)))
+        // What could not be read just then is not in the list either: it has to be missing from the next one too.
+        for (const id of missing) {
+          if (!missed.has(id)) continue
           known.delete(id)
           onGone?.(id)
         }
+        missed = missing
       } finally {
         asking = false
       }
