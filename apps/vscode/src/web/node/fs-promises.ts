@@ -39,7 +39,9 @@ export async function access(path: Path): Promise<void> {
   await stat(path)
 }
 
-/** Nothing in memory is a link. */
+// Nothing in memory is a link.
+export const lstat: typeof stat = stat
+
 export async function realpath(path: string): Promise<string> {
   await stat(path)
   return tidy(path)
