@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -57,4 +57,26 @@ test('only a run that is under way is asked to stop', async () => {
     expect(stderr).toContain(JSON.stringify(id))
   }
   expect(existsSync(join(place('done'), 'cancel'))).toBe(false)
+})
+
+test('only a run that is over is removed, and nothing but its folder', async () => {
+  keep('over', { out: join(folder, 'result') })
+  mkdirSync(join(folder, 'result'))
+  expect(await sinterJson('runs', folder, '--remove', 'over')).toEqual({ removed: 'over' })
+  expect([place('over'), join(folder, 'result')].map(existsSync)).toEqual([false, true])
+  keep('waits', { state: 'starting', pid: process.pid })
+  for (const id of ['waits', 'over', '..', '../../result']) {
+    const { code, stderr } = await sinter('runs', folder, '--remove', id)
+    expect(code).toBe(2)
+    expect(stderr).toContain(JSON.stringify(id))
+  }
+  // A process that has the folder may be about to say so.
+  keep('held', { state: 'cancelled' })
+  writeFileSync(join(place('held'), 'process'), String(process.pid))
+  keep('link', {})
+  renameSync(place('link'), join(folder, 'far'))
+  symlinkSync(join(folder, 'far'), place('link'))
+  for (const id of ['held', 'link']) expect((await sinter('runs', folder, '--remove', id)).code).toBe(2)
+  for (const kept of ['waits', 'held', 'link']) expect(existsSync(join(place(kept), 'status.json'))).toBe(true)
+  expect((await sinter('runs', folder, '--stop', 'waits', '--remove', 'held')).code).not.toBe(0)
 })

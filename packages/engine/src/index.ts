@@ -47,7 +47,7 @@ export { type CompressOptions, compress, journalFolder } from './run/compress.ts
 export type { LayerReport, RunEvent, RunResult } from './run/events.ts'
 export { RunError, type RunErrorCode } from './run/run-error.ts'
 export { lockRun } from './run/run-lock.ts'
-export { type KeptRun, keptRuns, stopKeptRun } from './runs/kept-runs.ts'
+export { type KeptRun, keptRuns, removeKeptRun, stopKeptRun } from './runs/kept-runs.ts'
 export { removeRunFolder } from './runs/remove-run-folder.ts'
 export { adapterNames, adapterParts } from './train/adapters.ts'
 export { checkTrainRecipe } from './train/check-recipe.ts'

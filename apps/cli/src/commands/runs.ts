@@ -1,5 +1,5 @@
 import type { KeptRun } from '@sinter/engine'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { jsonFlag } from '../flags.ts'
 import { print, printJson } from '../print.ts'
 import { table } from '../terminal/table.ts'
@@ -7,6 +7,7 @@ import { visible } from '../terminal/visible.ts'
 
 interface RunsFlags {
   readonly stop?: string
+  readonly remove?: string
   readonly json?: boolean
 }
 
@@ -15,6 +16,9 @@ export function runsCommand(): Command {
     .description('The runs that a folder keeps, also those that an editor has started there')
     .argument('[folder]', 'a folder that is or was open in an editor', '.')
     .option('--stop <id>', 'ask a run to stop; the editor can resume it')
+    .addOption(
+      new Option('--remove <id>', 'remove the record of a run that is over; its result stays').conflicts('stop'),
+    )
     .addOption(jsonFlag())
     .addHelpText(
       'after',
@@ -22,16 +26,21 @@ export function runsCommand(): Command {
 Examples:
   sinter runs
   sinter runs ~/models --json
-  sinter runs --stop 20261126-031500-gptq-1a2b3c`,
+  sinter runs --stop 20261126-031500-gptq-1a2b3c
+  sinter runs --remove 20261126-031500-gptq-1a2b3c`,
     )
     .action(runsAction)
 }
 
-async function runsAction(folder: string, { stop, json }: RunsFlags): Promise<void> {
-  const { keptRuns, stopKeptRun } = await import('@sinter/engine')
+async function runsAction(folder: string, { stop, remove, json }: RunsFlags): Promise<void> {
+  const { keptRuns, removeKeptRun, stopKeptRun } = await import('@sinter/engine')
   if (stop !== undefined) {
     await stopKeptRun(folder, stop)
     return json ? printJson({ stopping: stop }) : print(`${stop} was asked to stop`)
+  }
+  if (remove !== undefined) {
+    await removeKeptRun(folder, remove)
+    return json ? printJson({ removed: remove }) : print(`${remove} was removed`)
   }
   const runs = await keptRuns(folder)
   if (json) return printJson(runs)

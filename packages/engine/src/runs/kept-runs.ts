@@ -2,6 +2,7 @@ import { open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { SinterError } from '@sinter/model'
 import { z } from 'zod'
+import { removeRunFolder } from './remove-run-folder.ts'
 
 /** Runs of a folder are kept in folders of it, whoever started them; docs/editor-runs.md has their files. */
 const KEPT = join('.sinter', 'runs')
@@ -62,15 +63,29 @@ export async function keptRuns(folder: string): Promise<KeptRun[]> {
  * @throws SinterError `unknown-name` when there is none of that name at work
  */
 export async function stopKeptRun(folder: string, id: string): Promise<void> {
-  const run = isRunId(id) ? await keptRun(folder, id) : undefined
-  if (!run || !isUnderWay(run)) {
-    const now = run ? `is ${run.state}` : 'is not there'
-    throw new SinterError(
-      'unknown-name',
-      `expected a run of ${folder} that is at work or waits; ${JSON.stringify(id)} ${now}`,
-    )
-  }
+  await runThat(folder, id, isUnderWay, 'is at work or waits')
   await writeFile(join(folder, KEPT, id, 'cancel'), '')
+}
+
+/**
+ * Removes what is kept of a run that is over. Its result stays, and so does its unfinished work.
+ * @throws SinterError `unknown-name` when there is none of that name that is over; as `removeRunFolder` does
+ */
+export async function removeKeptRun(folder: string, id: string): Promise<void> {
+  await runThat(folder, id, run => !isUnderWay(run), 'is over')
+  await removeRunFolder(join(folder, KEPT, id))
+}
+
+async function runThat(
+  folder: string,
+  id: string,
+  fits: (run: KeptRun) => boolean,
+  expected: string,
+): Promise<KeptRun> {
+  const run = isRunId(id) ? await keptRun(folder, id) : undefined
+  if (run && fits(run)) return run
+  const now = run ? `is ${run.state}` : 'is not there'
+  throw new SinterError('unknown-name', `expected a run of ${folder} that ${expected}; ${JSON.stringify(id)} ${now}`)
 }
 
 /** Names of folders and no paths. */
