@@ -1,28 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { cancelRun } from '../src/engine/run/cancel-run.ts'
 import { firstStatus, writeStatus } from '../src/engine/run/status-file.ts'
 import { runFolder } from '../src/engine-client/index.ts'
 import type { RunStatus } from '../src/shared/run-status.ts'
 import { workplace } from './engine-setup.ts'
+import { processNaming, processOf } from './helpers/run-process.ts'
 import { until } from './helpers/until.ts'
 
 const { folder: workspace } = workplace()
-const started: ChildProcess[] = []
-afterAll(() => {
-  for (const child of started) child.kill('SIGKILL')
-})
-
-/** A process that is there, and that the system knows by the folder of a run. */
-function processOf(id: string): ChildProcess {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', runFolder(workspace, id)], {
-    stdio: 'ignore',
-  })
-  started.push(child)
-  return child
-}
 
 /** The folder of a run, and its status before it began. */
 function runNamed(id: string): [folder: string, status: RunStatus] {
@@ -35,7 +22,7 @@ function runNamed(id: string): [folder: string, status: RunStatus] {
 test('stopping an attempt leaves the next one alone, which somebody began before the end was seen', async () => {
   const id = 'quick-1'
   const [folder, first] = runNamed(id)
-  const [before, after] = [processOf(id), processOf(id)]
+  const [before, after] = [processOf(workspace, id), processOf(workspace, id)]
   await writeStatus(folder, { ...first, state: 'running', pid: before.pid!, attempts: 1 })
   const cancelled = cancelRun(workspace, id, { termMs: 1000, killMs: 2000 })
   await until(() => existsSync(join(folder, 'cancel')))
@@ -57,8 +44,7 @@ test.for([
 test("a process of somebody else's is not the run's, whatever the status calls it", async () => {
   const id = 'node'
   const [folder, status] = runNamed(id)
-  const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', id], { stdio: 'ignore' })
-  started.push(stranger)
+  const stranger = processNaming(id)
   await writeStatus(folder, { ...status, state: 'running', pid: stranger.pid! })
   const { state, error } = await cancelRun(workspace, id, { termMs: 0, killMs: 200 })
   expect([state, error?.code]).toEqual(['failed', 'process-gone'])

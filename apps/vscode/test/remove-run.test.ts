@@ -1,31 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test, vi } from 'vitest'
-import { runFolder } from '../src/engine-client/index.ts'
+import { expect, test, vi } from 'vitest'
 import { removeRun as removeOnTheWeb } from '../src/host/runs/remove-run.web.ts'
 import type { RunStatus } from '../src/shared/run-status.ts'
 import { engineClient, workplace } from './engine-setup.ts'
 import { keepRun } from './helpers/keep-run.ts'
+import { processOf } from './helpers/run-process.ts'
 
 vi.mock('vscode', async () => (await import('./helpers/fake-runs-workbench.ts')).fakeRunsVscode)
 
 const { folder: workspace, path } = workplace()
 const engine = engineClient()
 const remove = (id: string) => engine.request('runRemove', { workspace, id })
-const started: ChildProcess[] = []
-afterAll(() => {
-  for (const child of started) child.kill('SIGKILL')
-})
-
-/** A process that the system knows by the folder of a run. */
-function processOf(id: string): number {
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', runFolder(workspace, id)], {
-    stdio: 'ignore',
-  })
-  started.push(child)
-  return child.pid!
-}
+/** What a run at work says of itself. */
+const alive = (id: string) => ({ pid: processOf(workspace, id).pid!, heartbeatAt: Date.now() })
 
 test('a run that is over goes with its folder, and its result stays', async () => {
   const folder = keepRun(workspace, 'over', {})
@@ -38,8 +26,8 @@ test('a run that is over goes with its folder, and its result stays', async () =
 
 test.for<[string, () => Partial<RunStatus>, string]>([
   ['starting', () => ({ state: 'starting' }), 'stop it first'],
-  ['queued', () => ({ state: 'queued', pid: processOf('queued'), heartbeatAt: Date.now() }), 'stop it first'],
-  ['running', () => ({ state: 'running', pid: processOf('running'), heartbeatAt: Date.now() }), 'stop it first'],
+  ['queued', () => ({ state: 'queued', ...alive('queued') }), 'stop it first'],
+  ['running', () => ({ state: 'running', ...alive('running') }), 'stop it first'],
   // It may be on its way to say that it is at work again.
   ['held', () => ({ state: 'cancelled' }), 'is at work in'],
 ])('one that is %s is refused', async ([id, status, why]) => {

@@ -25,16 +25,29 @@ export async function openSession(
   locale = false,
 ): Promise<Session> {
   const workspace = makeWorkspace(files)
-  const host = await startHost(options)
-  const browser = await openBrowser().catch(async error => {
-    await host.stop()
-    throw error
-  })
+  let host: Host | undefined
+  let browser: Browser | undefined
   const close = async (): Promise<void> => {
-    await browser.close()
-    await host.stop()
+    await browser?.close()
+    await host?.stop()
     rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
   }
+  try {
+    host = await startHost(options)
+    browser = await openBrowser()
+    return { ...(await openPage(host, browser, workspace, locale)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openPage(
+  host: Host,
+  browser: Browser,
+  workspace: string,
+  locale: boolean,
+): Promise<Omit<Session, 'close'>> {
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
   const problems: string[] = []
   browser.page.on('console', message => {
@@ -46,10 +59,7 @@ export async function openSession(
     if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
     void dialog.accept()
   })
-  await openWorkbench(browser.page, host.url(workspace)).catch(async error => {
-    await close()
-    throw error
-  })
+  await openWorkbench(browser.page, host.url(workspace))
   return {
     ...browser,
     host,
@@ -63,7 +73,6 @@ export async function openSession(
           problems.push(...(await axeFindings(view)).map(found => `${name}, ${theme}: ${found}`))
       }
     },
-    close,
   }
 }
 

@@ -203,6 +203,7 @@ export const fakeRunsVscode: object = {
     },
     getWorkspaceFolder: () => folder(),
     onDidChangeWorkspaceFolders: () => ({ dispose() {} }),
+    onDidGrantWorkspaceTrust: () => ({ dispose() {} }),
     registerTextDocumentContentProvider: () => ({ dispose() {} }),
     getConfiguration: () => ({ get: (name: string, usual: unknown) => (name === 'threads' ? 1 : usual) }),
   },

@@ -63,7 +63,7 @@ export async function keptRuns(folder: string): Promise<KeptRun[]> {
  * @throws SinterError `unknown-name` when there is none of that name at work
  */
 export async function stopKeptRun(folder: string, id: string): Promise<void> {
-  await runThat(folder, id, isUnderWay, 'is at work or waits')
+  await expectRun(folder, id, isUnderWay, 'is at work or waits')
   await writeFile(join(folder, KEPT, id, 'cancel'), '')
 }
 
@@ -72,18 +72,13 @@ export async function stopKeptRun(folder: string, id: string): Promise<void> {
  * @throws SinterError `unknown-name` when there is none of that name that is over; as `removeRunFolder` does
  */
 export async function removeKeptRun(folder: string, id: string): Promise<void> {
-  await runThat(folder, id, run => !isUnderWay(run), 'is over')
+  await expectRun(folder, id, run => !isUnderWay(run), 'is over')
   await removeRunFolder(join(folder, KEPT, id))
 }
 
-async function runThat(
-  folder: string,
-  id: string,
-  fits: (run: KeptRun) => boolean,
-  expected: string,
-): Promise<KeptRun> {
+async function expectRun(folder: string, id: string, fits: (run: KeptRun) => boolean, expected: string): Promise<void> {
   const run = isRunId(id) ? await keptRun(folder, id) : undefined
-  if (run && fits(run)) return run
+  if (run && fits(run)) return
   const now = run ? `is ${run.state}` : 'is not there'
   throw new SinterError('unknown-name', `expected a run of ${folder} that ${expected}; ${JSON.stringify(id)} ${now}`)
 }

@@ -31,6 +31,9 @@ export function chatProvider(
         changed.fire()
       }
     }),
+    runs.onGone(({ run }) => {
+      if (done.delete(run.id)) changed.fire()
+    }),
   )
   return {
     dispose: () => listening.dispose(),
