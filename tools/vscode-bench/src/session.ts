@@ -25,29 +25,16 @@ export async function openSession(
   locale = false,
 ): Promise<Session> {
   const workspace = makeWorkspace(files)
-  let host: Host | undefined
-  let browser: Browser | undefined
+  const host = await startHost(options)
+  const browser = await openBrowser().catch(async error => {
+    await host.stop()
+    throw error
+  })
   const close = async (): Promise<void> => {
-    await browser?.close()
-    await host?.stop()
+    await browser.close()
+    await host.stop()
     rmSync(workspace, { recursive: true, force: true, maxRetries: 5 })
   }
-  try {
-    host = await startHost(options)
-    browser = await openBrowser()
-    return { ...(await openPage(host, browser, workspace, locale)), close }
-  } catch (error) {
-    await close()
-    throw error
-  }
-}
-
-async function openPage(
-  host: Host,
-  browser: Browser,
-  workspace: string,
-  locale: boolean,
-): Promise<Omit<Session, 'close'>> {
   if (locale) await browser.context.addCookies([localeCookie(host.port)])
   const problems: string[] = []
   browser.page.on('console', message => {
@@ -59,7 +46,10 @@ async function openPage(
     if (dialog.type() !== 'beforeunload') problems.push(`dialog: ${dialog.message()}`)
     void dialog.accept()
   })
-  await openWorkbench(browser.page, host.url(workspace))
+  await openWorkbench(browser.page, host.url(workspace)).catch(async error => {
+    await close()
+    throw error
+  })
   return {
     ...browser,
     host,
@@ -73,6 +63,7 @@ async function openPage(
           problems.push(...(await axeFindings(view)).map(found => `${name}, ${theme}: ${found}`))
       }
     },
+    close,
   }
 }
 
